@@ -1,0 +1,31 @@
+//! All that the pages may ask of the server. The server implements it and hands it in as context.
+
+use crate::error::AppError;
+use rankscope_domain::{
+    Recipe,
+    estimate::Estimate,
+    view::{CompletionPage, CompletionQuery, ModelChoice, StudyCard, StudyOverview},
+};
+use std::sync::Arc;
+
+/// What the server does for the pages.
+#[async_trait::async_trait]
+pub trait Backend: Send + Sync + 'static {
+    /// Newest first; the example last.
+    async fn studies(&self) -> Result<Vec<StudyCard>, AppError>;
+    async fn study(&self, id: &str) -> Result<StudyOverview, AppError>;
+    async fn completions(&self, id: &str, query: CompletionQuery) -> Result<CompletionPage, AppError>;
+    /// Checks the recipe and reckons what it takes; `AppError::Invalid` names every wrong field.
+    async fn estimate(&self, recipe: Recipe) -> Result<Estimate, AppError>;
+    /// Queues a study and gives its id. The same `request_id` again gives the same study.
+    async fn start(&self, recipe: Recipe, request_id: String) -> Result<String, AppError>;
+    async fn cancel(&self, id: &str) -> Result<(), AppError>;
+    /// Queues a cancelled or failed study again; what is finished stays.
+    async fn resume(&self, id: &str) -> Result<(), AppError>;
+    async fn delete(&self, id: &str) -> Result<(), AppError>;
+    /// What `model.source` can be without typing a path.
+    async fn models(&self) -> Result<Vec<ModelChoice>, AppError>;
+}
+
+/// The context that server functions take it from.
+pub type SharedBackend = Arc<dyn Backend>;

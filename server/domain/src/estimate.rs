@@ -1,0 +1,49 @@
+//! What a study will take, told before it starts.
+
+use serde::{Deserialize, Serialize};
+
+/// Time and memory that a recipe will take on this machine, and how they were reckoned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    pub phases: Vec<PhaseEstimate>,
+    pub total_seconds: f64,
+    /// Peak of the worker's resident memory.
+    pub peak_memory_bytes: u64,
+    /// Memory of this machine, where known.
+    pub machine_memory_bytes: Option<u64>,
+    pub disk_bytes: u64,
+    pub model: ModelSummary,
+    pub prompts: u32,
+    /// Completions over all cells.
+    pub completions: u64,
+    /// What was assumed: the share of toxic completions, tokens a prompt, how speed was measured.
+    pub assumptions: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PhaseEstimate {
+    /// "Fine-tune lora-r8, seed 0"
+    pub label: String,
+    pub seconds: f64,
+    pub tokens: u64,
+}
+
+/// What can be said of a model without loading its weights.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct ModelSummary {
+    /// As the recipe names it.
+    pub source: String,
+    /// "SmolLM2 135M Instruct", where the file says.
+    pub name: String,
+    /// `llama`, `gpt2`, `opt`, …
+    pub kind: String,
+    pub parameters: u64,
+    pub layers: u32,
+    pub hidden_size: u32,
+    pub vocab_size: u32,
+    /// Of the weights file (of the shards, in the order of their names).
+    pub sha256: String,
+    /// As stored, e.g. `Q4_1` or `F32`; trained in F32.
+    pub dtype: String,
+    pub licence: Option<String>,
+}

@@ -1,0 +1,20 @@
+//! The types that cross every border of Rankscope: between the form, the command line and the API
+//! (the recipe), between the worker and the pages (events, results), and between the server and the
+//! browser (views). Plain data: no candle, no tokio, no axum; builds for wasm.
+
+pub mod arm;
+pub mod completion;
+pub mod estimate;
+pub mod event;
+pub mod field_error;
+pub mod preset;
+pub mod provenance;
+pub mod recipe;
+pub mod results;
+pub mod validate;
+pub mod view;
+
+pub use arm::{Arm, CellId};
+pub use field_error::{FieldError, FieldErrors};
+pub use recipe::Recipe;
+pub use results::StudyResults;
