@@ -1,0 +1,52 @@
+# What one does with Rankscope's sources. `make` alone lists it. Nothing is built inside the checkout: it all goes to
+# $XDG_CACHE_HOME/rankscope (~/.cache/rankscope), or where CARGO_TARGET_DIR says.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+BUILD := server/build
+STEPS := $(BUILD)/steps.sh
+
+.PHONY: help run test build model client server format lint unit integration browser reference schema clean-cache
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: ## install what is missing, build, and serve on 127.0.0.1:3000 (ARGS="--address 127.0.0.1:4000 …" go to `rankscope serve`)
+	@$(BUILD)/run.sh $(ARGS)
+
+test: ## every check and test, browser tests included; needs no data from elsewhere
+	@$(STEPS) test-requirements model format lint server rust-tests client browser-tests
+	@echo 'make test: all passed'
+
+build: ## the client and the program, without starting it
+	@$(STEPS) run-requirements client server
+
+model: ## fetch the default model, and check it
+	@$(BUILD)/model.sh
+
+client: ## what the browser loads, into the site folder
+	@$(BUILD)/client.sh
+
+server: ## the program
+	@$(STEPS) server
+
+format: ## write the sources in the project's format
+	@cargo fmt --all
+
+lint: ## format and clippy
+	@$(STEPS) format lint
+
+unit: ## tests inside the crates
+	@. $(BUILD)/paths.sh; RANKSCOPE_REQUIRE_MODEL=1 cargo test --locked --workspace --exclude rankscope-tests $(ARGS)
+
+integration: ## tests over a real server and the command line
+	@. $(BUILD)/paths.sh; RANKSCOPE_REQUIRE_MODEL=1 cargo test --locked -p rankscope-tests $(ARGS)
+
+browser: ## the browser tests (ARGS="form.spec.ts --headed" go to Playwright)
+	@$(STEPS) test-requirements model server client
+	@$(BUILD)/browser_tests.sh $(ARGS)
+
+clean-cache: ## remove what was built here (studies and models stay)
+	@. $(BUILD)/paths.sh; set -x; rm -rf "$$CARGO_TARGET_DIR" "$$client_target" "$$cache"/{site,bindgen,steps} end2end/node_modules
