@@ -25,13 +25,13 @@ def versions(*packages):
     return {"python": platform.python_version()} | {package: version(package) for package in packages}
 
 
-def write_json(path, value):
-    """Numbers with nine significant digits, which name every f32; lists of numbers on one line."""
+def write_json(path, value, digits=9):
+    """Numbers with nine significant digits, which name every f32, or more; lists of numbers on one line."""
     path.parent.mkdir(parents=True, exist_ok=True)
 
     def shorten(item):
         if isinstance(item, float):
-            return float(f"{item:.9g}")
+            return float(f"{item:.{digits}g}")
         if isinstance(item, dict):
             return {key: shorten(inner) for key, inner in item.items()}
         if isinstance(item, (list, tuple)):
