@@ -48,5 +48,8 @@ browser: ## the browser tests (ARGS="form.spec.ts --headed" go to Playwright)
 	@$(STEPS) test-requirements model server client
 	@$(BUILD)/browser_tests.sh $(ARGS)
 
+reference: ## write tests/reference anew with PyTorch and the rest, several GB (ARGS="statistics" for one part)
+	@tests/reference/rerun.sh $(ARGS)
+
 clean-cache: ## remove what was built here (studies and models stay)
 	@. $(BUILD)/paths.sh; set -x; rm -rf "$$CARGO_TARGET_DIR" "$$client_target" "$$cache"/{site,bindgen,steps} end2end/node_modules
