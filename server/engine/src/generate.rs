@@ -1,6 +1,19 @@
 //! Batched generation with a KV cache, for many arms at once.
 
-use crate::{EngineError, Flow, Lora, Model, Signal};
+use crate::{
+    EngineError, Flow, Lora, Model, Signal,
+    batch::Batch,
+    cache::KvCache,
+    network::Network,
+    sampling::{draw, likeliest},
+    slices::values,
+};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+/// Prompt rows computed at a time.
+const PREFILL_ROWS: usize = 1024;
 
 /// One sequence to continue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,13 +46,194 @@ pub struct Generated {
     pub finished: bool,
 }
 
-/// Continues every request; answers in the order of the requests.
+/// Continues every request until one of the model's end tokens; answers in the order of the requests.
 pub fn generate(
-    _model: &Model,
-    _loras: &[&Lora],
-    _requests: &[Request],
-    _options: &GenerationOptions,
-    _observer: &mut dyn FnMut(Signal) -> Flow,
+    model: &Model,
+    loras: &[&Lora],
+    requests: &[Request],
+    options: &GenerationOptions,
+    observer: &mut dyn FnMut(Signal) -> Flow,
 ) -> Result<Vec<Generated>, EngineError> {
-    unimplemented!()
+    generate_until(model, loras, requests, options, model.eos_tokens(), observer)
+}
+
+/// As [`generate`], with end tokens of the caller's: none, and every answer has `max_new_tokens`.
+pub fn generate_until(
+    model: &Model,
+    loras: &[&Lora],
+    requests: &[Request],
+    options: &GenerationOptions,
+    end_tokens: &[u32],
+    observer: &mut dyn FnMut(Signal) -> Flow,
+) -> Result<Vec<Generated>, EngineError> {
+    check(model, loras, requests, options)?;
+    let network = model.network(loras);
+    let mut answers: Vec<Generated> = requests.iter().map(|_| Generated { tokens: Vec::new(), finished: false }).collect();
+    // rows of an arm stand together, the same prompt is computed once, and prompts of like length share a batch
+    let mut order: Vec<usize> = (0..requests.len()).collect();
+    order.sort_by(|&a, &b| {
+        let key = |index: usize| (requests[index].prompt.len(), &requests[index].prompt, requests[index].lora);
+        key(a).cmp(&key(b)).then(a.cmp(&b))
+    });
+    let mut done = 0;
+    let mut new_tokens = 0;
+    for chunk in order.chunks_mut(options.batch_size) {
+        chunk.sort_by(|&a, &b| {
+            let key = |index: usize| (requests[index].lora, requests[index].prompt.len(), &requests[index].prompt);
+            key(a).cmp(&key(b)).then(a.cmp(&b))
+        });
+        let mut group = Group::new(model, requests, chunk, options);
+        group.prefill(&network)?;
+        while !group.active.is_empty() {
+            let (ended, picked) = group.pick(options, end_tokens, &mut answers);
+            done += ended;
+            new_tokens += picked;
+            if observer(Signal::Generated { done, total: requests.len(), new_tokens }).is_break() {
+                return Err(EngineError::Stopped);
+            }
+            group.step(&network, &answers)?;
+        }
+    }
+    Ok(answers)
+}
+
+/// Sequences that are continued together.
+struct Group<'a> {
+    requests: &'a [Request],
+    /// By slot: the request's number.
+    members: &'a [usize],
+    cache: KvCache,
+    random: Vec<ChaCha8Rng>,
+    /// Slots still going on, in the order of the arms.
+    active: Vec<usize>,
+    /// Next-token logits of the active slots, one row each.
+    logits: Vec<f32>,
+    vocabulary: usize,
+}
+
+impl<'a> Group<'a> {
+    fn new(model: &Model, requests: &'a [Request], members: &'a [usize], options: &GenerationOptions) -> Self {
+        let longest = members.iter().map(|&member| requests[member].prompt.len()).max().unwrap_or(0);
+        Self {
+            requests,
+            members,
+            cache: KvCache::new(&model.layout, members.len(), longest + options.max_new_tokens),
+            random: members.iter().map(|&member| ChaCha8Rng::seed_from_u64(requests[member].seed)).collect(),
+            active: (0..members.len()).collect(),
+            logits: Vec::new(),
+            vocabulary: model.layout.config.vocab_size,
+        }
+    }
+
+    fn request(&self, slot: usize) -> &'a Request {
+        &self.requests[self.members[slot]]
+    }
+
+    /// Computes every prompt, a repeated one once.
+    fn prefill(&mut self, network: &Network<'_>) -> Result<(), EngineError> {
+        let same = |a: &Request, b: &Request| a.lora == b.lora && a.prompt == b.prompt;
+        let firsts: Vec<usize> =
+            (0..self.members.len()).filter(|&slot| slot == 0 || !same(self.request(slot - 1), self.request(slot))).collect();
+        let mut next = 0;
+        while next < firsts.len() {
+            let mut batch = Batch::default();
+            let start = next;
+            while next < firsts.len() && (next == start || batch.rows() + self.request(firsts[next]).prompt.len() <= PREFILL_ROWS) {
+                let request = self.request(firsts[next]);
+                batch.push(&request.prompt, 0, request.lora);
+                next += 1;
+            }
+            let slots = &firsts[start..next];
+            let hidden = network.hidden(&batch, Some((&mut self.cache, slots)), None)?;
+            let last_rows: Vec<usize> = batch.starts().iter().zip(&batch.lengths).map(|(start, length)| start + length - 1).collect();
+            let logits = network.logits(&hidden, &last_rows)?;
+            let logits = values(&logits)?;
+            for (index, &first) in slots.iter().enumerate() {
+                let row = &logits[index * self.vocabulary..(index + 1) * self.vocabulary];
+                let repeats = firsts.get(start + index + 1).copied().unwrap_or(self.members.len()) - first;
+                for repeat in 0..repeats {
+                    if repeat > 0 {
+                        self.cache.copy(first, first + repeat);
+                    }
+                    self.logits.extend_from_slice(row);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Chooses the next token of every active slot. Gives how many slots ended and how many tokens were taken.
+    fn pick(&mut self, options: &GenerationOptions, end_tokens: &[u32], answers: &mut [Generated]) -> (usize, u64) {
+        let mut active = vec![false; self.members.len()];
+        self.active.iter().for_each(|&slot| active[slot] = true);
+        let randoms = self.random.iter_mut().zip(&active).filter(|(_, active)| **active).map(|(random, _)| random).collect::<Vec<_>>();
+        let tokens: Vec<u32> = self
+            .logits
+            .par_chunks_mut(self.vocabulary)
+            .zip(randoms)
+            .map(|(logits, random)| if options.do_sample { draw(logits, options, random) } else { likeliest(logits) })
+            .collect();
+        let mut picked = 0;
+        let before = self.active.len();
+        let mut tokens = tokens.into_iter();
+        let members = self.members;
+        self.active.retain(|&slot| {
+            let answer = &mut answers[members[slot]];
+            let Some(token) = tokens.next() else { return false };
+            if end_tokens.contains(&token) {
+                answer.finished = true;
+                return false;
+            }
+            answer.tokens.push(token);
+            picked += 1;
+            answer.tokens.len() < options.max_new_tokens
+        });
+        (before - self.active.len(), picked)
+    }
+
+    /// Computes the tokens just chosen.
+    fn step(&mut self, network: &Network<'_>, answers: &[Generated]) -> Result<(), EngineError> {
+        if self.active.is_empty() {
+            return Ok(());
+        }
+        let mut batch = Batch::default();
+        for &slot in &self.active {
+            if let Some(token) = answers[self.members[slot]].tokens.last() {
+                batch.push(&[*token], self.cache.length(slot), self.request(slot).lora);
+            }
+        }
+        let hidden = network.hidden(&batch, Some((&mut self.cache, &self.active)), None)?;
+        let logits = network.logits(&hidden, &(0..batch.rows()).collect::<Vec<_>>())?;
+        self.logits.clear();
+        self.logits.extend_from_slice(&values(&logits)?);
+        Ok(())
+    }
+}
+
+fn check(model: &Model, loras: &[&Lora], requests: &[Request], options: &GenerationOptions) -> Result<(), EngineError> {
+    let wrong = |text: String| Err(EngineError::Input(text));
+    if options.batch_size == 0 || options.max_new_tokens == 0 {
+        return wrong("batch_size and max_new_tokens must be above 0".into());
+    }
+    if options.do_sample && !(options.temperature > 0.0 && options.top_p > 0.0) {
+        return wrong(format!("temperature = {} and top_p = {} must be above 0", options.temperature, options.top_p));
+    }
+    for (index, request) in requests.iter().enumerate() {
+        if request.prompt.is_empty() {
+            return wrong(format!("prompt {index} is empty; give at least one token"));
+        }
+        if request.lora.is_some_and(|lora| lora >= loras.len()) {
+            return wrong(format!("prompt {index} asks for adapter {:?} of {}", request.lora, loras.len()));
+        }
+        model.check_tokens(&request.prompt)?;
+        let longest = model.info().max_position_embeddings;
+        if request.prompt.len() + options.max_new_tokens > longest {
+            return wrong(format!(
+                "a prompt of {} tokens and max_new_tokens = {} exceed the model's {longest} positions; shorten one of them",
+                request.prompt.len(),
+                options.max_new_tokens
+            ));
+        }
+    }
+    Ok(())
 }

@@ -4,18 +4,29 @@
 //! tensors without padding, and every sequence belongs to one arm. Frozen weights see all rows in one
 //! product; each arm's `A` and `B` see that arm's rows. The backward pass is explicit: nothing is tracked.
 
+mod batch;
+mod cache;
 pub mod chat;
 pub mod config;
 pub mod error;
+mod files;
 pub mod generate;
+mod gradients;
+pub mod kernels;
+mod layout;
 pub mod lora;
 pub mod model;
+mod network;
+mod optimizer;
+mod sampling;
 pub mod signal;
+mod slices;
 pub mod tokenizer;
 pub mod train;
+mod weights;
 
 pub use error::EngineError;
-pub use generate::{Generated, GenerationOptions, Request, generate};
+pub use generate::{Generated, GenerationOptions, Request, generate, generate_until};
 pub use lora::{Lora, LoraConfig};
 pub use model::{Model, ModelInfo, hash_model, inspect};
 pub use signal::{Flow, Signal};

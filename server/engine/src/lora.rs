@@ -1,7 +1,23 @@
-//! LoRA: what an adapter is, how it starts, and PEFT's files.
+//! LoRA (Hu et al. 2021): what an adapter is, how it starts, and PEFT's files.
 
-use crate::{EngineError, Model};
-use std::path::Path;
+use crate::{
+    EngineError, Model, ModelInfo,
+    files::{save_safetensors, save_text},
+    kernels::matmul::{Into, View, multiply},
+    layout::{Layout, ModuleId},
+    slices::{change, matrix, values},
+};
+use candle_core::{DType, Device, Tensor};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde_json::{Value, json};
+use std::{collections::HashMap, path::Path};
+
+/// PEFT's name for "every linear layer but the unembedding".
+pub const ALL_LINEAR: &str = "all-linear";
+
+/// What PEFT puts in front of a module's name.
+const PEFT_PREFIX: &str = "base_model.model.";
 
 /// PEFT's names.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,36 +29,234 @@ pub struct LoraConfig {
     pub target_modules: Vec<String>,
 }
 
+impl LoraConfig {
+    /// What `B A` is multiplied by: alpha / r, or alpha / sqrt(r) when rank-stabilised (Kalajdzievski 2023).
+    pub fn scaling(&self) -> f64 {
+        self.lora_alpha / if self.use_rslora { (self.r as f64).sqrt() } else { self.r as f64 }
+    }
+
+    fn adapts(&self, module: &str) -> bool {
+        self.target_modules.iter().any(|target| names(target, module))
+    }
+
+    /// Numbers of the layers that the targets name, among (name, outputs, inputs). An error for a target that names none, and
+    /// for a rank that a layer's width can't hold.
+    fn modules<'a>(&self, layers: impl Iterator<Item = (&'a str, usize, usize)> + Clone) -> Result<Vec<ModuleId>, EngineError> {
+        for target in &self.target_modules {
+            if !layers.clone().any(|(name, _, _)| names(target, name)) {
+                let mut known: Vec<&str> = layers.filter_map(|(name, _, _)| name.rsplit('.').next()).collect();
+                known.sort_unstable();
+                known.dedup();
+                return Err(EngineError::UnknownTarget { name: target.clone(), known: known.join(", ") });
+            }
+        }
+        let adapted = layers.enumerate().filter(|(_, (name, _, _))| self.adapts(name));
+        let narrowest = adapted.clone().map(|(_, (name, outputs, inputs))| (name, outputs.min(inputs))).min_by_key(|(_, width)| *width);
+        match narrowest {
+            Some((name, width)) if self.r == 0 || self.r > width => Err(EngineError::RankTooHigh { r: self.r, layer: name.into(), width }),
+            _ => Ok(adapted.map(|(id, _)| id).collect()),
+        }
+    }
+
+    /// Checks the config against a model whose weights need not be loaded.
+    pub fn check(&self, model: &ModelInfo) -> Result<(), EngineError> {
+        self.modules(model.linear_layers.iter().map(|(name, outputs, inputs)| (name.as_str(), *outputs, *inputs))).map(|_| ())
+    }
+
+    /// Weights that an adapter of this config has in a model.
+    pub fn trainable_parameters(&self, model: &ModelInfo) -> u64 {
+        let adapted = model.linear_layers.iter().filter(|(name, _, _)| self.adapts(name));
+        adapted.map(|(_, outputs, inputs)| (self.r * (outputs + inputs)) as u64).sum()
+    }
+
+    fn modules_of(&self, layout: &Layout) -> Result<Vec<ModuleId>, EngineError> {
+        self.modules(layout.modules.iter().map(|module| (module.name.as_str(), module.outputs, module.inputs)))
+    }
+}
+
+/// Whether a target, `q_proj` or `self_attn.q_proj` or all of them, names a module.
+fn names(target: &str, module: &str) -> bool {
+    target == ALL_LINEAR || module == target || module.strip_suffix(target).is_some_and(|rest| rest.ends_with('.'))
+}
+
+/// `A` (`[r, inputs]`) and `B` (`[outputs, r]`) of one linear layer.
+#[derive(Debug, Clone)]
+pub(crate) struct Factors {
+    pub a: Tensor,
+    pub b: Tensor,
+    pub r: usize,
+}
+
 /// One arm's adapter, f32.
 #[derive(Debug, Clone)]
-pub struct Lora {}
+pub struct Lora {
+    config: LoraConfig,
+    /// By module; `None`: not adapted.
+    factors: Vec<Option<Factors>>,
+    /// Names of the modules, for the files.
+    names: Vec<String>,
+}
 
 impl Lora {
-    /// `A` by PEFT's rule (Kaiming uniform, a = sqrt 5) from `seed`, `B` zero.
-    pub fn new(_model: &Model, _config: &LoraConfig, _seed: u64) -> Result<Self, EngineError> {
-        unimplemented!()
+    /// `A` by PEFT's rule (Kaiming uniform, a = sqrt 5: uniform within 1 / sqrt(inputs)) from `seed`, `B` zero. Each module
+    /// draws from a stream of its own, so that other targets don't change its start.
+    pub fn new(model: &Model, config: &LoraConfig, seed: u64) -> Result<Self, EngineError> {
+        Self::start(model, config, |id, r, inputs| {
+            let mut random = ChaCha8Rng::seed_from_u64(seed);
+            random.set_stream(id as u64);
+            let bound = 1.0 / (inputs as f32).sqrt();
+            (0..r * inputs).map(|_| random.random_range(-bound..bound)).collect()
+        })
     }
 
-    /// Writes `adapter_config.json` and `adapter_model.safetensors` as PEFT does; `base` is written as the base model's name.
-    pub fn save(&self, _directory: &Path, _base: &str) -> Result<(), EngineError> {
-        unimplemented!()
-    }
-
-    /// Reads an adapter that this program or PEFT wrote; every shape is checked against the model.
-    pub fn load(_directory: &Path, _model: &Model) -> Result<Self, EngineError> {
-        unimplemented!()
+    /// An adapter whose `A` is given for each module by (module's number, r, inputs), row by row; `B` zero.
+    pub fn start(model: &Model, config: &LoraConfig, mut a: impl FnMut(usize, usize, usize) -> Vec<f32>) -> Result<Self, EngineError> {
+        let layout = &model.layout;
+        let mut factors = vec![None; layout.modules.len()];
+        for id in config.modules_of(layout)? {
+            let module = &layout.modules[id];
+            factors[id] = Some(Factors {
+                a: matrix(a(id, config.r, module.inputs), config.r, module.inputs)?,
+                b: matrix(vec![0f32; module.outputs * config.r], module.outputs, config.r)?,
+                r: config.r,
+            });
+        }
+        Ok(Self { config: config.clone(), factors, names: layout.modules.iter().map(|module| module.name.clone()).collect() })
     }
 
     pub fn config(&self) -> &LoraConfig {
-        unimplemented!()
+        &self.config
+    }
+
+    pub(crate) fn factors(&self) -> &[Option<Factors>] {
+        &self.factors
+    }
+
+    /// Gives the factors memory of their own: tensors that were cloned share theirs.
+    pub(crate) fn unshare(&mut self) -> Result<(), EngineError> {
+        for factors in self.factors.iter_mut().flatten() {
+            factors.a = factors.a.copy()?;
+            factors.b = factors.b.copy()?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn scaling(&self) -> f32 {
+        self.config.scaling() as f32
     }
 
     pub fn trainable_parameters(&self) -> u64 {
-        unimplemented!()
+        self.factors.iter().flatten().map(|factors| (factors.a.elem_count() + factors.b.elem_count()) as u64).sum()
+    }
+
+    /// Every factor by the name that PEFT's files give it.
+    pub fn tensors(&self) -> HashMap<String, Tensor> {
+        self.factors
+            .iter()
+            .zip(&self.names)
+            .filter_map(|(factors, name)| factors.as_ref().map(|factors| (factors, name)))
+            .flat_map(|(factors, name)| {
+                [
+                    (format!("{PEFT_PREFIX}{name}.lora_A.weight"), factors.a.clone()),
+                    (format!("{PEFT_PREFIX}{name}.lora_B.weight"), factors.b.clone()),
+                ]
+            })
+            .collect()
+    }
+
+    /// Writes `adapter_config.json` and `adapter_model.safetensors` as PEFT does; `base` is written as the base model's name.
+    pub fn save(&self, directory: &Path, base: &str) -> Result<(), EngineError> {
+        std::fs::create_dir_all(directory).map_err(EngineError::io(directory))?;
+        let mut targets: Vec<&str> = Vec::new();
+        for (name, _) in self.names.iter().zip(&self.factors).filter(|(_, factors)| factors.is_some()) {
+            let last = name.rsplit('.').next().unwrap_or(name);
+            if !targets.contains(&last) {
+                targets.push(last);
+            }
+        }
+        targets.sort_unstable();
+        let config = json!({
+            "peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": base,
+            "r": self.config.r, "lora_alpha": self.config.lora_alpha, "use_rslora": self.config.use_rslora,
+            "lora_dropout": 0.0, "bias": "none", "fan_in_fan_out": false, "inference_mode": true,
+            "init_lora_weights": true, "target_modules": targets,
+        });
+        save_text(&directory.join("adapter_config.json"), &format!("{config:#}\n"))?;
+        save_safetensors(&directory.join("adapter_model.safetensors"), &self.tensors())
+    }
+
+    /// Reads an adapter that this program or PEFT wrote; every shape is checked against the model.
+    pub fn load(directory: &Path, model: &Model) -> Result<Self, EngineError> {
+        let bad = |reason: String| EngineError::BadAdapter { path: directory.into(), reason };
+        let config_path = directory.join("adapter_config.json");
+        let text = std::fs::read_to_string(&config_path).map_err(EngineError::io(&config_path))?;
+        let json: Value = serde_json::from_str(&text).map_err(|error| bad(format!("adapter_config.json is not JSON: {error}")))?;
+        for (key, plain) in [("use_dora", json!(false)), ("bias", json!("none")), ("fan_in_fan_out", json!(false))] {
+            if !json[key].is_null() && json[key] != plain {
+                return Err(bad(format!("{key} = {} is not supported; supported is {plain}", json[key])));
+            }
+        }
+        for key in ["rank_pattern", "alpha_pattern"] {
+            if json[key].as_object().is_some_and(|pattern| !pattern.is_empty()) {
+                return Err(bad(format!("{key} is not supported: every layer must have the same rank and alpha")));
+            }
+        }
+        let config = LoraConfig {
+            r: json["r"].as_u64().filter(|r| *r > 0).ok_or_else(|| bad(format!("r = {} is no rank", json["r"])))? as usize,
+            lora_alpha: json["lora_alpha"].as_f64().ok_or_else(|| bad(format!("lora_alpha = {} is no number", json["lora_alpha"])))?,
+            use_rslora: json["use_rslora"].as_bool().unwrap_or(false),
+            target_modules: match &json["target_modules"] {
+                Value::Array(names) => names.iter().filter_map(|name| name.as_str().map(str::to_string)).collect(),
+                Value::String(name) => vec![name.clone()],
+                other => return Err(bad(format!("target_modules = {other} is no list of names"))),
+            },
+        };
+        let path = directory.join("adapter_model.safetensors");
+        let mut tensors = candle_core::safetensors::load(&path, &Device::Cpu)
+            .map_err(|error| bad(format!("adapter_model.safetensors can't be read ({error}); copy it again")))?;
+        let layout = &model.layout;
+        let mut factors = vec![None; layout.modules.len()];
+        for id in config.modules_of(layout)? {
+            let module = &layout.modules[id];
+            let mut take = |letter: &str, shape: [usize; 2]| {
+                let name = format!("{PEFT_PREFIX}{}.lora_{letter}.weight", module.name);
+                let tensor = tensors.remove(&name).ok_or_else(|| bad(format!("tensor {name} is missing")))?;
+                if tensor.dims() != shape {
+                    return Err(bad(format!(
+                        "tensor {name} has shape {:?}, the model and r = {} ask for {shape:?}",
+                        tensor.dims(),
+                        config.r
+                    )));
+                }
+                Ok(tensor.to_dtype(DType::F32)?)
+            };
+            let (a, b) = (take("A", [config.r, module.inputs])?, take("B", [module.outputs, config.r])?);
+            factors[id] = Some(Factors { a, b, r: config.r });
+        }
+        if let Some(name) = tensors.keys().min() {
+            return Err(bad(format!("tensor {name} belongs to no adapted layer of this model; the adapter is another model's")));
+        }
+        Ok(Self { config, factors, names: layout.modules.iter().map(|module| module.name.clone()).collect() })
     }
 
     /// `W + scaling B A` for every adapted layer: a model without adapter that computes the same.
-    pub fn merge(&self, _model: &Model) -> Result<Model, EngineError> {
-        unimplemented!()
+    pub fn merge(&self, model: &Model) -> Result<Model, EngineError> {
+        let mut merged = model.clone();
+        for (module, factors) in model.layout.modules.iter().zip(&self.factors) {
+            let Some(factors) = factors else { continue };
+            let weight = merged.weights[module.weight].copy()?;
+            let (a, b) = (values(&factors.a)?, values(&factors.b)?);
+            change(&weight, |weight| {
+                multiply(
+                    weight,
+                    View::new(&b, module.outputs, factors.r),
+                    View::new(&a, factors.r, module.inputs),
+                    self.scaling(),
+                    Into::Add,
+                );
+            })?;
+            merged.weights[module.weight] = weight;
+        }
+        Ok(merged)
     }
 }

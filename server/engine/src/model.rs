@@ -1,7 +1,19 @@
 //! A model: its weights, config, tokenizer and chat template.
 
-use crate::{EngineError, chat::ChatTemplate, tokenizer::TextTokenizer};
-use std::path::Path;
+use crate::{
+    EngineError, Lora,
+    batch::Batch,
+    chat::ChatTemplate,
+    layout::Layout,
+    network::{Network, Target},
+    slices::values,
+    tokenizer::TextTokenizer,
+    train::Example,
+    weights::{Header, gguf, hugging_face},
+};
+use candle_core::{Device, Tensor};
+use sha2::{Digest, Sha256};
+use std::{collections::HashMap, path::Path, sync::Arc};
 
 /// What the files say of a model before its weights are loaded.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,40 +35,170 @@ pub struct ModelInfo {
     pub has_chat_template: bool,
 }
 
-/// A model in memory, f32.
+/// A model in memory, f32. Cheap to clone: the weights are shared.
 #[derive(Debug, Clone)]
-pub struct Model {}
+pub struct Model {
+    pub(crate) layout: Arc<Layout>,
+    /// In the order of the layout's parameters.
+    pub(crate) weights: Vec<Tensor>,
+    tokenizer: TextTokenizer,
+    chat: ChatTemplate,
+    eos: Vec<u32>,
+    info: ModelInfo,
+}
+
+fn info(header: &Header) -> ModelInfo {
+    let config = &header.layout.config;
+    ModelInfo {
+        kind: config.kind.clone(),
+        name: header.name.clone(),
+        parameters: header.layout.parameter_count(),
+        layers: config.num_hidden_layers,
+        hidden_size: config.hidden_size,
+        vocab_size: config.vocab_size,
+        max_position_embeddings: config.max_position_embeddings,
+        dtype: header.dtype.clone(),
+        licence: header.licence.clone(),
+        linear_layers: header.layout.modules.iter().map(|module| (module.name.clone(), module.outputs, module.inputs)).collect(),
+        has_chat_template: header.has_chat_template,
+    }
+}
+
+/// Refuses what is neither a file nor a directory.
+fn is_directory(path: &Path) -> Result<bool, EngineError> {
+    let metadata = std::fs::metadata(path).map_err(EngineError::io(path))?;
+    Ok(metadata.is_dir())
+}
 
 /// Reads what a GGUF file or a Hugging Face directory says of itself; refuses kinds we don't know.
-pub fn inspect(_path: &Path) -> Result<ModelInfo, EngineError> {
-    unimplemented!()
+pub fn inspect(path: &Path) -> Result<ModelInfo, EngineError> {
+    let header = if is_directory(path)? { hugging_face::header(path)? } else { gguf::header(path)? };
+    Ok(info(&header))
 }
 
 /// SHA-256 of the weights (of the shards in the order of their names), hex.
-pub fn hash_model(_path: &Path) -> Result<String, EngineError> {
-    unimplemented!()
+pub fn hash_model(path: &Path) -> Result<String, EngineError> {
+    let files = if is_directory(path)? { hugging_face::weight_files(path)? } else { vec![path.to_path_buf()] };
+    let mut hash = Sha256::new();
+    for file in files {
+        let mut reader = std::fs::File::open(&file).map_err(EngineError::io(&file))?;
+        std::io::copy(&mut reader, &mut hash).map_err(EngineError::io(&file))?;
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 impl Model {
     /// Loads a GGUF file or a Hugging Face directory; weights become f32.
-    pub fn open(_path: &Path) -> Result<Self, EngineError> {
-        unimplemented!()
+    pub fn open(path: &Path) -> Result<Self, EngineError> {
+        let device = Device::Cpu;
+        let loaded = if is_directory(path)? { hugging_face::load(path, &device)? } else { gguf::load(path, &device)? };
+        let info = info(&loaded.header);
+        for (parameter, tensor) in loaded.header.layout.parameters.iter().zip(&loaded.weights) {
+            if !values(tensor)?.iter().all(|value| value.is_finite()) {
+                return Err(EngineError::BadWeights {
+                    path: path.into(),
+                    reason: format!("tensor {} holds a value that is not a number; download the file again", parameter.name),
+                });
+            }
+        }
+        Ok(Self {
+            layout: Arc::new(loaded.header.layout),
+            weights: loaded.weights,
+            tokenizer: loaded.tokenizer,
+            chat: loaded.chat,
+            eos: loaded.eos,
+            info,
+        })
     }
 
-    /// Writes a Hugging Face directory (config.json, model.safetensors, tokenizer.json), whole or not at all.
-    pub fn save(&self, _directory: &Path) -> Result<(), EngineError> {
-        unimplemented!()
+    /// Writes a Hugging Face directory (config.json, model.safetensors, tokenizer.json). The weights come last and appear
+    /// whole or not at all.
+    pub fn save(&self, directory: &Path) -> Result<(), EngineError> {
+        std::fs::create_dir_all(directory).map_err(EngineError::io(directory))?;
+        let write = |name: &str, json: &serde_json::Value| {
+            let path = directory.join(name);
+            std::fs::write(&path, format!("{json:#}\n")).map_err(EngineError::io(path))
+        };
+        write("config.json", &self.layout.config.to_hugging_face(&self.eos, None))?;
+        if let ChatTemplate::Jinja { template, bos, eos } = &self.chat {
+            write("tokenizer_config.json", &serde_json::json!({ "chat_template": template, "bos_token": bos, "eos_token": eos }))?;
+        }
+        self.tokenizer.save(&directory.join("tokenizer.json"))?;
+        let path = directory.join("model.safetensors");
+        let tensors: HashMap<String, Tensor> =
+            self.layout.parameters.iter().zip(&self.weights).map(|(parameter, tensor)| (parameter.name.clone(), tensor.clone())).collect();
+        crate::files::save_safetensors(&path, &tensors)
     }
 
     pub fn info(&self) -> &ModelInfo {
-        unimplemented!()
+        &self.info
     }
 
     pub fn tokenizer(&self) -> &TextTokenizer {
-        unimplemented!()
+        &self.tokenizer
     }
 
     pub fn chat_template(&self) -> &ChatTemplate {
-        unimplemented!()
+        &self.chat
+    }
+
+    /// Tokens that end a completion.
+    pub fn eos_tokens(&self) -> &[u32] {
+        &self.eos
+    }
+
+    /// The same weights in memory of their own, to be changed.
+    pub(crate) fn deep_copy(&self) -> Result<Self, EngineError> {
+        let weights = self.weights.iter().map(Tensor::copy).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { weights, ..self.clone() })
+    }
+
+    pub(crate) fn network<'a>(&'a self, loras: &[&'a Lora]) -> Network<'a> {
+        Network {
+            layout: &self.layout,
+            weights: &self.weights,
+            adapters: loras.iter().map(|lora| (lora.factors(), lora.scaling())).collect(),
+        }
+    }
+
+    /// Refuses tokens that have no row in the embedding, and sequences that are too long.
+    pub(crate) fn check_tokens(&self, tokens: &[u32]) -> Result<(), EngineError> {
+        if let Some(token) = tokens.iter().find(|token| **token as usize >= self.info.vocab_size) {
+            return Err(EngineError::Input(format!("token {token} is outside the model's vocabulary of {}", self.info.vocab_size)));
+        }
+        if tokens.len() > self.info.max_position_embeddings {
+            return Err(EngineError::Input(format!(
+                "a sequence of {} tokens is longer than the model's {}; shorten it",
+                tokens.len(),
+                self.info.max_position_embeddings
+            )));
+        }
+        Ok(())
+    }
+
+    /// Logits at every position of one sequence, `[tokens, vocabulary]`.
+    pub fn logits(&self, lora: Option<&Lora>, tokens: &[u32]) -> Result<Tensor, EngineError> {
+        self.check_tokens(tokens)?;
+        let loras: Vec<&Lora> = lora.into_iter().collect();
+        let network = self.network(&loras);
+        let mut batch = Batch::default();
+        batch.push(tokens, 0, lora.map(|_| 0));
+        let hidden = network.hidden(&batch, None, None)?;
+        Ok(network.logits(&hidden, &(0..tokens.len()).collect::<Vec<_>>())?)
+    }
+
+    /// For each example the sum of its target tokens' losses (nats) and their number.
+    pub fn target_losses(&self, lora: Option<&Lora>, examples: &[Example]) -> Result<Vec<(f64, usize)>, EngineError> {
+        let loras: Vec<&Lora> = lora.into_iter().collect();
+        let network = self.network(&loras);
+        let mut sums = Vec::with_capacity(examples.len());
+        for example in examples {
+            let mut batch = Batch::default();
+            let mut targets: Vec<Target> = Vec::new();
+            example.push_into(self, &mut batch, &mut targets, lora.map(|_| 0))?;
+            let losses = network.losses(&batch, &targets)?;
+            sums.push((losses.iter().map(|loss| f64::from(*loss)).sum(), losses.len()));
+        }
+        Ok(sums)
     }
 }
