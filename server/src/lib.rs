@@ -1,1 +1,31 @@
-//! stub
+//! The process: configuration, state, routes, live events, the executor of workers, and the command line.
+//! What a study does is in `rankscope-study`; what a page shows is in `rankscope-app`.
+
+pub mod allocator;
+pub mod backend;
+pub mod cli;
+pub mod config;
+pub mod database;
+pub mod downloads;
+pub mod error;
+pub mod event_stream;
+pub mod event_tail;
+pub mod example;
+pub mod executor;
+pub mod library;
+pub mod models;
+pub mod reader;
+pub mod router;
+pub mod security;
+pub mod serve;
+pub mod site;
+pub mod state;
+pub mod study_id;
+pub mod telemetry;
+pub mod worker_lock;
+
+/// The whole program: reads the command line, does it, and gives the exit code.
+pub fn main() -> std::process::ExitCode {
+    allocator::keep_freed_memory();
+    cli::main()
+}

@@ -1,0 +1,185 @@
+//! All that the pages may ask for, over the index, the study directories and the executor.
+
+use crate::{
+    database::{Database, DatabaseError, StudyRow},
+    error::{from_study, internal, no_such_study},
+    executor::{Executor, Stopped},
+    library::Library,
+    models,
+    reader::Reader,
+    study_id::StudyId,
+};
+use rankscope_app::{backend::Backend, error::AppError};
+use rankscope_domain::{
+    FieldErrors, Recipe,
+    estimate::Estimate,
+    view::{CompletionPage, CompletionQuery, ModelChoice, StudyCard, StudyOverview, StudyStatus},
+};
+use rankscope_study::{Environment, Study};
+use tokio::sync::{Mutex, Semaphore};
+
+/// More studies than this do not wait for their turn.
+const MAX_ACTIVE: usize = 200;
+
+/// The server's side of the pages.
+pub struct StudyBackend {
+    pub database: Database,
+    pub library: Library,
+    pub reader: Reader,
+    pub executor: Executor,
+    pub environment: Environment,
+    /// One start after another: the second of two equal requests finds the first one's answer.
+    starting: Mutex<()>,
+    /// Reading a model's headers takes memory: a few at a time.
+    checking: Semaphore,
+}
+
+impl StudyBackend {
+    pub fn new(database: Database, library: Library, reader: Reader, executor: Executor, environment: Environment) -> Self {
+        Self { database, library, reader, executor, environment, starting: Mutex::default(), checking: Semaphore::new(2) }
+    }
+
+    /// The study's row; the same error for a name that is none and a study that is not there.
+    pub async fn row(&self, id: &str) -> Result<StudyRow, AppError> {
+        let id: StudyId = id.parse().map_err(|_| no_such_study())?;
+        if id.is_example() {
+            return if self.library.has_example() { Ok(example_row()) } else { Err(no_such_study()) };
+        }
+        self.database.study(&id).await.map_err(broken)?.ok_or_else(no_such_study)
+    }
+
+    /// The row of a study that belongs to the user.
+    async fn own_row(&self, id: &str, what: &str) -> Result<StudyRow, AppError> {
+        let row = self.row(id).await?;
+        if row.id.is_example() {
+            return Err(AppError::Conflict(format!("The example came with the program and can't be {what}. Start one like it instead.")));
+        }
+        Ok(row)
+    }
+}
+
+#[async_trait::async_trait]
+impl Backend for StudyBackend {
+    async fn studies(&self) -> Result<Vec<StudyCard>, AppError> {
+        let mut rows = self.database.studies().await.map_err(broken)?;
+        rows.extend(self.library.has_example().then(example_row));
+        let reader = self.reader.clone();
+        // one study that can't be read must not hide the others
+        blocking(move || Ok(rows.iter().filter_map(|row| reader.card(row).ok()).collect())).await
+    }
+
+    async fn study(&self, id: &str) -> Result<StudyOverview, AppError> {
+        let row = self.row(id).await?;
+        let reader = self.reader.clone();
+        blocking(move || reader.overview(&row)).await
+    }
+
+    async fn completions(&self, id: &str, query: CompletionQuery) -> Result<CompletionPage, AppError> {
+        let row = self.row(id).await?;
+        let library = self.library.clone();
+        blocking(move || {
+            let study = library.study(&row.id).ok_or_else(no_such_study)?;
+            study.completions(&query).map_err(|error| from_study("reading completions", error))
+        })
+        .await
+    }
+
+    async fn estimate(&self, recipe: Recipe) -> Result<Estimate, AppError> {
+        let _permit = self.checking.acquire().await.map_err(|error| internal("waiting for an estimate", &error))?;
+        let environment = self.environment.clone();
+        blocking(move || rankscope_study::estimate(&recipe, &environment).map_err(AppError::Invalid)).await
+    }
+
+    async fn start(&self, recipe: Recipe, request_id: String) -> Result<String, AppError> {
+        check_request_id(&request_id)?;
+        let _one_at_a_time = self.starting.lock().await;
+        if let Some(id) = self.database.answered(&request_id).await.map_err(broken)? {
+            return match self.database.study(&id).await.map_err(broken)? {
+                Some(_) => Ok(id.to_string()),
+                None => Err(AppError::Conflict("This study was started and deleted since. Reload the form to start another.".into())),
+            };
+        }
+        let rows = self.database.studies().await.map_err(broken)?;
+        if rows.iter().filter(|row| row.status.is_active()).count() >= MAX_ACTIVE {
+            return Err(AppError::Conflict(format!("{MAX_ACTIVE} studies are waiting already. Cancel some, or wait for them.")));
+        }
+        let id = StudyId::generate();
+        let directory = self.library.directory(&id).ok_or_else(no_such_study)?;
+        let environment = self.environment.clone();
+        blocking(move || {
+            rankscope_study::check(&recipe, &environment).map_err(AppError::Invalid)?;
+            Study::create(&directory, &recipe).map(drop).map_err(|error| from_study("making a study", error))
+        })
+        .await?;
+        self.database.insert_queued(&id, &request_id).await.map_err(broken)?;
+        tracing::info!(%id, "study queued");
+        self.executor.wake();
+        Ok(id.to_string())
+    }
+
+    async fn cancel(&self, id: &str) -> Result<(), AppError> {
+        let row = self.own_row(id, "cancelled").await?;
+        match self.executor.cancel(&row.id).await.map_err(broken)? {
+            Stopped::Yes => Ok(()),
+            Stopped::HasEnded => Err(AppError::Conflict("This study has ended already. Reload the page to see how.".into())),
+        }
+    }
+
+    async fn resume(&self, id: &str) -> Result<(), AppError> {
+        let row = self.own_row(id, "resumed").await?;
+        match row.status {
+            StudyStatus::Queued | StudyStatus::Running => return Ok(()),
+            StudyStatus::Cancelling => return Err(AppError::Conflict("This study is still stopping. Resume it in a moment.".into())),
+            StudyStatus::Finished => return Err(AppError::Conflict("This study is finished. To change something, run it again with changes.".into())),
+            StudyStatus::Cancelled | StudyStatus::Failed => {}
+        }
+        self.database.enqueue(&row.id, true).await.map_err(broken)?;
+        self.executor.wake();
+        Ok(())
+    }
+
+    async fn delete(&self, id: &str) -> Result<(), AppError> {
+        let row = self.own_row(id, "deleted").await?;
+        let busy = || AppError::Conflict("This study is running or waiting to run. Cancel it first, then delete it.".into());
+        let directory = self.library.directory(&row.id).ok_or_else(no_such_study)?;
+        // someone may run it from the command line
+        if blocking(move || Ok(crate::worker_lock::WorkerLock::holder(&directory).is_some())).await? {
+            return Err(busy());
+        }
+        if !self.database.remove(&row.id).await.map_err(broken)? {
+            return Err(busy());
+        }
+        self.reader.forget(&row.id);
+        let library = self.library.clone();
+        blocking(move || library.delete(&row.id).map_err(|error| internal("deleting a study", &error))).await
+    }
+
+    async fn models(&self) -> Result<Vec<ModelChoice>, AppError> {
+        let default_model = self.environment.default_model.clone();
+        blocking(move || Ok(models::find(&default_model))).await
+    }
+}
+
+fn example_row() -> StudyRow {
+    StudyRow { id: StudyId::example(), status: StudyStatus::Finished, message: String::new(), queue_position: None, restarts: 0 }
+}
+
+fn check_request_id(request_id: &str) -> Result<(), AppError> {
+    let fits = (1..=64).contains(&request_id.len()) && request_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    if fits {
+        return Ok(());
+    }
+    let shown: String = request_id.chars().take(80).collect();
+    let remedy = "Give every start a name of its own, of 1 to 64 letters, digits, - or _; the same name again is answered with the same study.";
+    Err(AppError::Invalid(FieldErrors::one("request_id", shown, remedy)))
+}
+
+fn broken(error: DatabaseError) -> AppError {
+    internal("the database failed", &error)
+}
+
+/// Does what reads files or computes off the async threads, inside the request's span.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, AppError> + Send + 'static) -> Result<T, AppError> {
+    let span = tracing::Span::current();
+    tokio::task::spawn_blocking(move || span.in_scope(work)).await.map_err(|error| internal("a task panicked", &error))?
+}

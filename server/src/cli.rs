@@ -1,0 +1,168 @@
+//! The command line.
+
+mod check;
+mod meter;
+mod run;
+mod table;
+
+use crate::{
+    config::{self, CommonFlags, ServeFlags},
+    serve, telemetry,
+};
+use clap::{Parser, Subcommand};
+use rankscope_domain::{FieldErrors, Recipe};
+use std::{
+    io::{Read, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+/// The command ended as it should not.
+pub const FAILED: u8 = 1;
+/// The input was refused.
+pub const BAD_INPUT: u8 = 2;
+
+/// Does low-rank fine-tuning keep a language model's harms?
+///
+/// Rankscope fine-tunes a language model with LoRA at several ranks and in full, and shows what each keeps of
+/// the original model's toxicity. A study is described by a recipe, a TOML file; `rankscope serve` opens the same in
+/// the browser, with a form to write recipes.
+///
+/// Exit codes: 0 done, 1 failed or stopped, 2 the input was refused (the message names field, value and remedy).
+#[derive(Debug, Parser)]
+#[command(name = "rankscope", version, max_term_width = 110)]
+struct Cli {
+    #[command(flatten)]
+    common: CommonFlags,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the pages on this machine
+    ///
+    /// Settings come from flags, from RANKSCOPE_* environment variables (RANKSCOPE_ADDRESS, RANKSCOPE_DATA_DIR, …), and
+    /// from rankscope.toml (address = "127.0.0.1:3000"), in this order. Ctrl-C ends the server; studies that
+    /// run go on in the background, and the next server follows them.
+    Serve(ServeFlags),
+    /// Run a study here and show its results
+    ///
+    /// Progress goes to stderr, the table of results to stdout. Ctrl-C stops between two steps; the same command again goes
+    /// on where it was, and ends with the same results.
+    Run {
+        /// The recipe, a TOML file; - reads it from the standard input
+        recipe: PathBuf,
+        /// The study's directory; made if it is not there
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Print results.json (or the errors as JSON) in place of the table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Do what is left to do in a study's directory (what the server starts)
+    ///
+    /// Progress goes to events.jsonl in the directory. SIGTERM or Ctrl-C stops between two steps.
+    Worker {
+        /// The study's directory
+        directory: PathBuf,
+    },
+    /// Check a recipe with its files and its model, and say everything that is wrong with it
+    Validate {
+        /// The recipe, a TOML file; - reads it from the standard input
+        recipe: PathBuf,
+        /// Print {"valid": …, "errors": [{"field", "value", "remedy"}]}
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what a recipe will take on this machine: time, memory, disk
+    Estimate {
+        /// The recipe, a TOML file; - reads it from the standard input
+        recipe: PathBuf,
+        /// Print the estimate as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Why a command did not end well.
+#[derive(Debug)]
+enum Failure {
+    /// Exit code 2.
+    Input(FieldErrors),
+    /// Exit code 1, with a message that was not shown yet.
+    Failed(String),
+    /// This exit code; everything is said.
+    Code(u8),
+}
+
+impl From<FieldErrors> for Failure {
+    fn from(errors: FieldErrors) -> Self {
+        Failure::Input(errors)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Failure::Failed(format!("the output can't be written: {error}"))
+    }
+}
+
+/// Reads the command line and does it.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let json = matches!(cli.command, Command::Run { json: true, .. } | Command::Validate { json: true, .. } | Command::Estimate { json: true, .. });
+    match dispatch(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Code(code)) => ExitCode::from(code),
+        Err(Failure::Failed(message)) => {
+            complain(&message);
+            ExitCode::from(FAILED)
+        }
+        Err(Failure::Input(errors)) => {
+            if json {
+                let report = serde_json::json!({ "valid": false, "errors": errors });
+                drop(writeln!(std::io::stdout(), "{report:#}"));
+            } else {
+                for error in &errors.0 {
+                    complain(&error.to_string());
+                }
+            }
+            ExitCode::from(BAD_INPUT)
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<(), Failure> {
+    match cli.command {
+        Command::Serve(flags) => {
+            telemetry::start("info");
+            let config = config::load(&cli.common, &flags)?;
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .enable_all()
+                .build()
+                .map_err(|error| Failure::Failed(format!("the server can't be started: {error}")))?;
+            runtime.block_on(serve::serve(config)).map_err(|error| Failure::Failed(format!("{error:#}")))
+        }
+        Command::Run { recipe, out, json } => run::run(&cli.common, &recipe, &out, json),
+        Command::Worker { directory } => run::worker(&cli.common, &directory),
+        Command::Validate { recipe, json } => check::validate(&cli.common, &recipe, json),
+        Command::Estimate { recipe, json } => check::estimate(&cli.common, &recipe, json),
+    }
+}
+
+fn complain(message: &str) {
+    drop(writeln!(std::io::stderr(), "error: {message}"));
+}
+
+/// Reads a recipe file; whatever is wrong with it is an input error.
+fn read_recipe(path: &Path) -> Result<Recipe, FieldErrors> {
+    let text = if path == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map(|_| text)
+    } else {
+        std::fs::read_to_string(path)
+    };
+    let text = text.map_err(|error| FieldErrors::one("RECIPE", path.display(), format!("The recipe can't be read: {error}.")))?;
+    Recipe::from_toml(&text)
+}

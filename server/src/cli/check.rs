@@ -1,0 +1,47 @@
+//! `rankscope validate` and `rankscope estimate`.
+
+use super::{Failure, read_recipe, table};
+use crate::config::{CommonFlags, load_default_model};
+use rankscope_domain::Recipe;
+use rankscope_study::Environment;
+use std::{
+    io::{Write, stdout},
+    path::Path,
+};
+
+/// What this machine gives a study.
+pub(super) fn environment(common: &CommonFlags) -> Result<Environment, Failure> {
+    Ok(Environment { default_model: load_default_model(common)?, memory_limit_bytes: None })
+}
+
+pub(super) fn validate(common: &CommonFlags, path: &Path, json: bool) -> Result<(), Failure> {
+    let recipe = read_recipe(path)?;
+    rankscope_study::check(&recipe, &environment(common)?)?;
+    let mut out = stdout().lock();
+    if json {
+        writeln!(out, "{:#}", serde_json::json!({ "valid": true, "errors": [] }))?;
+    } else {
+        writeln!(out, "{} is a good recipe: {:?}, {}", path.display(), recipe.name, summary(&recipe))?;
+    }
+    Ok(())
+}
+
+pub(super) fn estimate(common: &CommonFlags, path: &Path, json: bool) -> Result<(), Failure> {
+    let recipe = read_recipe(path)?;
+    let estimate = rankscope_study::estimate(&recipe, &environment(common)?)?;
+    let mut out = stdout().lock();
+    if json {
+        let text = serde_json::to_string_pretty(&estimate).map_err(|error| Failure::Failed(error.to_string()))?;
+        writeln!(out, "{text}")?;
+    } else {
+        write!(out, "{}", table::estimate(&estimate))?;
+    }
+    Ok(())
+}
+
+/// "original, r = 2, r = 8 and full; 1 seed"
+fn summary(recipe: &Recipe) -> String {
+    let arms: Vec<_> = recipe.all_arms().into_iter().map(|arm| arm.label()).collect();
+    let seeds = recipe.seeds.len();
+    format!("{}; {seeds} {}", arms.join(", "), if seeds == 1 { "seed" } else { "seeds" })
+}

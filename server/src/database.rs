@@ -1,0 +1,260 @@
+//! The server's index: which studies there are, the queue, and which start requests were answered.
+//! It holds nothing that the study directories don't, but for the queue: a lost file is rebuilt from them.
+
+use crate::study_id::StudyId;
+use rankscope_domain::view::StudyStatus;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite_migration::{M, Migrations};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+const STEPS: &[M<'static>] = &[M::up(
+    "CREATE TABLE studies (
+        id TEXT PRIMARY KEY,
+        status TEXT NOT NULL,
+        -- why it failed, or what to know about it
+        message TEXT NOT NULL DEFAULT '',
+        -- place in the queue: the smallest goes first; null when not queued
+        queue_place INTEGER UNIQUE,
+        -- how often it was queued again by itself since a user did so
+        restarts INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE TABLE start_requests (
+        request_id TEXT PRIMARY KEY,
+        study_id TEXT NOT NULL
+    ) STRICT;",
+)];
+const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
+
+/// The database, one connection for all: a write waits for the one before it.
+#[derive(Clone)]
+pub struct Database {
+    connection: Arc<Mutex<Connection>>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    #[error("database: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("database: {0}; it may be of a newer version of Rankscope: move it away, and it is rebuilt")]
+    Migration(#[from] rusqlite_migration::Error),
+    #[error("database: the task was lost")]
+    Lost,
+}
+
+/// What the index says of one study.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StudyRow {
+    pub id: StudyId,
+    pub status: StudyStatus,
+    pub message: String,
+    /// From 1, where queued.
+    pub queue_position: Option<u32>,
+    pub restarts: u32,
+}
+
+impl Database {
+    /// Opens the file, or makes it.
+    pub fn open(path: &Path) -> Result<Self, DatabaseError> {
+        let mut connection = Connection::open(path)?;
+        // before WAL: changing the mode takes a lock that another program may hold for a moment
+        connection.busy_timeout(Duration::from_secs(5))?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        MIGRATIONS.to_latest(&mut connection)?;
+        Ok(Self { connection: Arc::new(Mutex::new(connection)) })
+    }
+
+    /// Does `work` off the async threads.
+    async fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, DatabaseError> {
+        let connection = self.connection.clone();
+        let task = tokio::task::spawn_blocking(move || work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner)));
+        Ok(task.await.map_err(|_| DatabaseError::Lost)??)
+    }
+
+    /// Newest first.
+    pub async fn studies(&self) -> Result<Vec<StudyRow>, DatabaseError> {
+        self.call(|connection| {
+            let mut statement = connection.prepare_cached(&format!("{SELECT_ROW} ORDER BY id DESC"))?;
+            statement.query_map([], read_row)?.collect()
+        })
+        .await
+    }
+
+    pub async fn study(&self, id: &StudyId) -> Result<Option<StudyRow>, DatabaseError> {
+        let id = id.to_string();
+        self.call(move |connection| {
+            connection.prepare_cached(&format!("{SELECT_ROW} WHERE id = ?1"))?.query_row([id], read_row).optional()
+        })
+        .await
+    }
+
+    /// The study that a start request was answered with, even if it is deleted since.
+    pub async fn answered(&self, request_id: &str) -> Result<Option<StudyId>, DatabaseError> {
+        let request_id = request_id.to_string();
+        let found: Option<String> = self
+            .call(move |connection| {
+                let mut statement = connection.prepare_cached("SELECT study_id FROM start_requests WHERE request_id = ?1")?;
+                statement.query_row([request_id], |row| row.get(0)).optional()
+            })
+            .await?;
+        Ok(found.and_then(|id| id.parse().ok()))
+    }
+
+    /// Takes a new study up, at the end of the queue, as the answer to a start request.
+    pub async fn insert_queued(&self, id: &StudyId, request_id: &str) -> Result<(), DatabaseError> {
+        let (id, request_id) = (id.to_string(), request_id.to_string());
+        self.call(move |connection| {
+            let transaction = connection.transaction()?;
+            transaction.execute(&format!("INSERT INTO studies (id, status, queue_place) VALUES (?1, 'queued', {NEXT_PLACE})"), [&id])?;
+            transaction.execute("INSERT INTO start_requests (request_id, study_id) VALUES (?1, ?2)", [&request_id, &id])?;
+            transaction.commit()
+        })
+        .await
+    }
+
+    /// Takes up a study that was found on disk.
+    pub async fn insert_found(&self, id: &StudyId, status: StudyStatus, message: &str) -> Result<(), DatabaseError> {
+        let (id, message) = (id.to_string(), message.to_string());
+        self.call(move |connection| {
+            connection
+                .execute("INSERT OR IGNORE INTO studies (id, status, message) VALUES (?1, ?2, ?3)", params![id, status_name(status), message])
+                .map(drop)
+        })
+        .await
+    }
+
+    /// Puts a study at the end of the queue if it is not active; `by_user` forgets earlier restarts. False: it was active or is gone.
+    pub async fn enqueue(&self, id: &StudyId, by_user: bool) -> Result<bool, DatabaseError> {
+        let id = id.to_string();
+        let restarts = if by_user { "0" } else { "restarts + 1" };
+        self.call(move |connection| {
+            let sql = format!(
+                "UPDATE studies SET status = 'queued', message = '', queue_place = {NEXT_PLACE}, restarts = {restarts}
+                 WHERE id = ?1 AND status NOT IN ('queued', 'running', 'cancelling')"
+            );
+            Ok(connection.execute(&sql, [id])? == 1)
+        })
+        .await
+    }
+
+    /// The first of the queue, which is `running` from now on.
+    pub async fn take_next(&self) -> Result<Option<StudyId>, DatabaseError> {
+        let taken: Option<String> = self
+            .call(|connection| {
+                let sql = "UPDATE studies SET status = 'running', queue_place = NULL
+                    WHERE id = (SELECT id FROM studies WHERE status = 'queued' ORDER BY queue_place LIMIT 1) RETURNING id";
+                connection.query_row(sql, [], |row| row.get(0)).optional()
+            })
+            .await?;
+        Ok(taken.and_then(|id| id.parse().ok()))
+    }
+
+    /// Goes from one status to another, if it is in that one. False: it was not.
+    pub async fn change(&self, id: &StudyId, from: &'static [StudyStatus], to: StudyStatus, message: &str) -> Result<bool, DatabaseError> {
+        let (id, message) = (id.to_string(), message.to_string());
+        self.call(move |connection| {
+            let from: Vec<_> = from.iter().map(|status| format!("'{}'", status_name(*status))).collect();
+            let sql = format!(
+                "UPDATE studies SET status = ?2, message = ?3, queue_place = NULL WHERE id = ?1 AND status IN ({})",
+                from.join(", ")
+            );
+            Ok(connection.execute(&sql, params![id, status_name(to), message])? == 1)
+        })
+        .await
+    }
+
+    /// Forgets a study that is not active. False: it is active or gone.
+    pub async fn remove(&self, id: &StudyId) -> Result<bool, DatabaseError> {
+        let id = id.to_string();
+        self.call(move |connection| {
+            let sql = "DELETE FROM studies WHERE id = ?1 AND status NOT IN ('queued', 'running', 'cancelling')";
+            Ok(connection.execute(sql, [id])? == 1)
+        })
+        .await
+    }
+
+    /// Forgets a study whose directory is gone, whatever its status.
+    pub async fn drop_row(&self, id: &StudyId) -> Result<(), DatabaseError> {
+        let id = id.to_string();
+        self.call(move |connection| connection.execute("DELETE FROM studies WHERE id = ?1", [id]).map(drop)).await
+    }
+}
+
+const NEXT_PLACE: &str = "(SELECT 1 + COALESCE(MAX(queue_place), 0) FROM studies)";
+
+const SELECT_ROW: &str = "SELECT id, status, message, restarts,
+    CASE WHEN status = 'queued' THEN (SELECT COUNT(*) FROM studies AS other WHERE other.status = 'queued' AND other.queue_place <= studies.queue_place) END
+    FROM studies";
+
+fn read_row(row: &Row<'_>) -> rusqlite::Result<StudyRow> {
+    let id: String = row.get(0)?;
+    let status: String = row.get(1)?;
+    let wrong = |index: usize, text: &str| {
+        rusqlite::Error::FromSqlConversionFailure(index, rusqlite::types::Type::Text, format!("unexpected value {text:?}").into())
+    };
+    Ok(StudyRow {
+        id: id.parse().map_err(|_| wrong(0, &id))?,
+        status: read_status(&status).ok_or_else(|| wrong(1, &status))?,
+        message: row.get(2)?,
+        restarts: row.get(3)?,
+        queue_position: row.get(4)?,
+    })
+}
+
+fn status_name(status: StudyStatus) -> &'static str {
+    status.label()
+}
+
+fn read_status(name: &str) -> Option<StudyStatus> {
+    use StudyStatus::{Cancelled, Cancelling, Failed, Finished, Queued, Running};
+    [Queued, Running, Cancelling, Cancelled, Finished, Failed].into_iter().find(|status| status_name(*status) == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use StudyStatus::{Cancelled, Cancelling, Finished, Queued, Running};
+
+    #[tokio::test]
+    async fn the_queue_is_first_in_first_out() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::open(&directory.path().join("index.sqlite")).unwrap();
+        let ids = [StudyId::generate(), StudyId::generate(), StudyId::generate()];
+        for (id, request) in ids.iter().zip(["a", "b", "c"]) {
+            database.insert_queued(id, request).await.unwrap();
+        }
+        assert!(database.insert_queued(&StudyId::generate(), "a").await.is_err(), "a request has one answer");
+        assert_eq!(database.answered("b").await.unwrap().as_ref(), Some(&ids[1]));
+        assert_eq!(database.study(&ids[2]).await.unwrap().unwrap().queue_position, Some(3));
+
+        assert!(database.change(&ids[0], &[Queued], Cancelled, "").await.unwrap());
+        assert_eq!(database.take_next().await.unwrap().as_ref(), Some(&ids[1]));
+        assert!(!database.change(&ids[1], &[Queued], Cancelled, "").await.unwrap(), "it runs already");
+        assert!(!database.remove(&ids[1]).await.unwrap(), "an active study stays");
+        assert!(database.enqueue(&ids[0], true).await.unwrap());
+        assert!(!database.enqueue(&ids[0], true).await.unwrap(), "it is queued already");
+        assert_eq!(database.study(&ids[0]).await.unwrap().unwrap().queue_position, Some(2));
+        assert_eq!(database.take_next().await.unwrap().as_ref(), Some(&ids[2]));
+
+        assert!(database.change(&ids[1], &[Running, Cancelling], Finished, "").await.unwrap());
+        assert!(database.remove(&ids[1]).await.unwrap());
+        assert_eq!(database.study(&ids[1]).await.unwrap(), None);
+        assert_eq!(database.answered("b").await.unwrap().as_ref(), Some(&ids[1]), "a request stays answered");
+    }
+
+    #[tokio::test]
+    async fn a_file_of_another_version_is_refused_with_a_remedy() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("index.sqlite");
+        Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+        let error = Database::open(&path).err().unwrap().to_string();
+        assert!(error.contains("move it away"), "{error}");
+    }
+}

@@ -1,0 +1,72 @@
+//! Files of a study to take away: its recipe, its results, its figures.
+
+use crate::{
+    error::{EdgeError, from_study, internal, no_such_study},
+    state::AppState,
+};
+use axum::{
+    extract::{Path, State},
+    http::{
+        HeaderName, HeaderValue,
+        header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE},
+    },
+    response::IntoResponse,
+};
+use rankscope_app::{FIGURES, error::AppError, figure_svg};
+use rankscope_study::Study;
+
+/// `GET /studies/{id}/recipe.toml`, to the letter as it was frozen.
+pub async fn recipe(State(state): State<AppState>, Path(id): Path<String>) -> Result<impl IntoResponse, EdgeError> {
+    let text = read(&state, &id, |study| study.recipe_toml().map_err(|error| from_study("reading a recipe", error))).await?;
+    Ok((headers("application/toml; charset=utf-8", "recipe.toml"), text))
+}
+
+/// `GET /studies/{id}/results.json`, to the letter as the study wrote it.
+pub async fn results(State(state): State<AppState>, Path(id): Path<String>) -> Result<impl IntoResponse, EdgeError> {
+    let text = read(&state, &id, |study| match std::fs::read(study.directory().join("results.json")) {
+        Ok(text) => Ok(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(no_results()),
+        Err(error) => Err(internal("reading results", &error)),
+    })
+    .await?;
+    Ok((headers("application/json", "results.json"), text))
+}
+
+/// `GET /studies/{id}/figures/{NAME}.svg`
+pub async fn figure(State(state): State<AppState>, Path((id, file)): Path<(String, String)>) -> Result<impl IntoResponse, EdgeError> {
+    let name = file.strip_suffix(".svg").and_then(|name| FIGURES.iter().find(|known| **known == name)).copied();
+    let name = name.ok_or_else(|| AppError::NotFound(format!("There is no such figure. There are: {}.", FIGURES.join(", "))))?;
+    let svg = read(&state, &id, move |study| {
+        let results = study.results().map_err(|error| from_study("reading results", error))?.ok_or_else(no_results)?;
+        figure_svg(name, &results).ok_or_else(|| AppError::NotFound("This study has nothing to draw in that figure.".into()))
+    })
+    .await?;
+    Ok((headers("image/svg+xml", &format!("{name}.svg")), svg))
+}
+
+fn no_results() -> AppError {
+    AppError::NotFound("This study has no results yet. They are there when it is finished.".into())
+}
+
+async fn read<T: Send + 'static>(
+    state: &AppState,
+    id: &str,
+    read: impl FnOnce(&Study) -> Result<T, AppError> + Send + 'static,
+) -> Result<T, EdgeError> {
+    let row = state.backend.row(id).await?;
+    let library = state.library().clone();
+    let task = tokio::task::spawn_blocking(move || read(&library.study(&row.id).ok_or_else(no_such_study)?));
+    Ok(task.await.map_err(|error| internal("a download panicked", &error))??)
+}
+
+/// Shown by the browser where it can, saved under `name` where the user asks for it.
+fn headers(content_type: &'static str, name: &str) -> [(HeaderName, HeaderValue); 4] {
+    let disposition = format!("inline; filename=\"{name}\"");
+    [
+        (CONTENT_TYPE, HeaderValue::from_static(content_type)),
+        (CONTENT_DISPOSITION, HeaderValue::from_str(&disposition).unwrap_or(HeaderValue::from_static("inline"))),
+        (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+        // an SVG that is opened by itself may style itself and nothing else
+        (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")),
+    ]
+}

@@ -1,0 +1,62 @@
+//! Errors at the edge of the server: what went wrong inside is logged here, once; what goes out says what to do.
+
+use axum::{
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use rankscope_app::error::AppError;
+use rankscope_study::StudyError;
+
+/// All that a client is told when the server is at fault.
+const INTERNAL: &str = "Something went wrong on the server. Its log says what; try again, and if it stays, restart Rankscope.";
+
+/// An [`AppError`] as an HTTP response.
+#[derive(Debug)]
+pub struct EdgeError(pub AppError);
+
+impl From<AppError> for EdgeError {
+    fn from(error: AppError) -> Self {
+        Self(error)
+    }
+}
+
+impl EdgeError {
+    pub fn status(&self) -> StatusCode {
+        match self.0 {
+            AppError::NotFound(_) => StatusCode::NOT_FOUND,
+            AppError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            AppError::Conflict(_) => StatusCode::CONFLICT,
+            AppError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+impl IntoResponse for EdgeError {
+    fn into_response(self) -> Response {
+        (self.status(), format!("{}\n", self.0)).into_response()
+    }
+}
+
+/// Logs what went wrong, inside the request's span, and gives what may be told of it.
+pub fn internal(what: &str, error: &dyn std::fmt::Display) -> AppError {
+    tracing::error!(%error, "{what}");
+    AppError::Internal(INTERNAL.into())
+}
+
+/// The same answer for a name that can't be one and for a study that is not there.
+pub fn no_such_study() -> AppError {
+    AppError::NotFound("There is no such study. It may have been deleted; the list of studies shows all there are.".into())
+}
+
+/// What a page is told when the study crate refuses or fails.
+pub fn from_study(what: &str, error: StudyError) -> AppError {
+    match error {
+        StudyError::Invalid(fields) => AppError::Invalid(fields),
+        StudyError::OtherRecipe(text) => AppError::Conflict(text),
+        StudyError::Io { ref source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+            internal(what, &error);
+            AppError::Conflict("The disk that holds the studies is full. Free some space or delete studies, then try again.".into())
+        }
+        other => internal(what, &other),
+    }
+}

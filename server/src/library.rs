@@ -1,0 +1,125 @@
+//! The directories of all studies. A name is a [`StudyId`], so that no path leads out of them.
+
+use crate::study_id::StudyId;
+use rankscope_study::Study;
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// Where studies are.
+#[derive(Debug, Clone)]
+pub struct Library {
+    studies: PathBuf,
+    /// The study that comes with the program, where it does.
+    example: Option<PathBuf>,
+}
+
+impl Library {
+    /// Makes `studies` under the data directory if it is not there.
+    pub fn open(data_dir: &Path, example: Option<PathBuf>) -> io::Result<Self> {
+        let studies = data_dir.join("studies");
+        fs::create_dir_all(&studies)?;
+        let library = Self { studies, example };
+        library.clear_leftovers();
+        Ok(library)
+    }
+
+    /// What an interrupted deletion left behind.
+    fn clear_leftovers(&self) {
+        for entry in fs::read_dir(&self.studies).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with(DELETED) {
+                remove_whole(&entry.path()).unwrap_or_else(|error| tracing::warn!(path = %entry.path().display(), %error, "can't be deleted"));
+            }
+        }
+    }
+
+    /// Where a study is, or would be.
+    pub fn directory(&self, id: &StudyId) -> Option<PathBuf> {
+        if id.is_example() { self.example.clone() } else { Some(self.studies.join(id.as_str())) }
+    }
+
+    pub fn has_example(&self) -> bool {
+        self.example.is_some()
+    }
+
+    /// Opens a study; `None`: there is no such one.
+    pub fn study(&self, id: &StudyId) -> Option<Study> {
+        let directory = self.directory(id).filter(|directory| directory.is_dir())?;
+        Study::open(&directory).inspect_err(|error| tracing::warn!(%id, %error, "this directory is no study")).ok()
+    }
+
+    /// Every study on disk but the example.
+    pub fn ids(&self) -> io::Result<Vec<StudyId>> {
+        let mut ids = Vec::new();
+        for entry in fs::read_dir(&self.studies)? {
+            let entry = entry?;
+            if let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<StudyId>().ok())
+                && !id.is_example()
+                && entry.path().join("recipe.toml").is_file()
+            {
+                ids.push(id);
+            }
+        }
+        ids.sort();
+        Ok(ids)
+    }
+
+    /// Deletes a study's directory: gone at once by a rename, then emptied.
+    pub fn delete(&self, id: &StudyId) -> io::Result<()> {
+        if id.is_example() {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the example can't be deleted"));
+        }
+        let grave = self.studies.join(format!("{DELETED}{id}"));
+        match fs::rename(self.studies.join(id.as_str()), &grave) {
+            Ok(()) => remove_whole(&grave),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+const DELETED: &str = ".deleted-";
+
+/// Removes a directory with all that is in it. A link is removed, and never what it leads to.
+fn remove_whole(path: &Path) -> io::Result<()> {
+    if fs::symlink_metadata(path)?.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deleting_stays_inside() {
+        let directory = tempfile::tempdir().unwrap();
+        let outside = directory.path().join("outside");
+        fs::create_dir(&outside).unwrap();
+        fs::write(outside.join("precious"), "x").unwrap();
+        let library = Library::open(&directory.path().join("data"), None).unwrap();
+        let id = StudyId::generate();
+        std::os::unix::fs::symlink(&outside, library.directory(&id).unwrap()).unwrap();
+        library.delete(&id).unwrap();
+        assert!(outside.join("precious").exists());
+        assert!(!library.directory(&id).unwrap().exists());
+
+        fs::create_dir(library.directory(&id).unwrap()).unwrap();
+        std::os::unix::fs::symlink(&outside, library.directory(&id).unwrap().join("link")).unwrap();
+        library.delete(&id).unwrap();
+        assert!(outside.join("precious").exists());
+        library.delete(&id).unwrap();
+        assert!(library.delete(&StudyId::example()).is_err());
+    }
+
+    #[test]
+    fn a_directory_without_a_recipe_is_no_study() {
+        let directory = tempfile::tempdir().unwrap();
+        let library = Library::open(directory.path(), None).unwrap();
+        let id = StudyId::generate();
+        fs::create_dir(library.directory(&id).unwrap()).unwrap();
+        fs::create_dir(directory.path().join("studies/notes")).unwrap();
+        assert!(library.ids().unwrap().is_empty());
+        fs::write(library.directory(&id).unwrap().join("recipe.toml"), "").unwrap();
+        assert_eq!(library.ids().unwrap(), [id]);
+    }
+}

@@ -1,0 +1,102 @@
+//! Every address that the server answers, and what each request passes on its way.
+
+use crate::{downloads, event_stream, security, site, state::AppState, study_id::StudyId};
+use axum::{
+    Router,
+    body::Body,
+    extract::{DefaultBodyLimit, Request, State},
+    http::{HeaderName, StatusCode},
+    middleware,
+    response::{IntoResponse, Json, Response},
+    routing::get,
+};
+use leptos_axum::{LeptosRoutes, generate_route_list};
+use rankscope_app::backend::SharedBackend;
+use std::{any::Any, path::Path, time::Duration};
+use tower::ServiceBuilder;
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    compression::{
+        CompressionLayer, CompressionLevel,
+        predicate::{DefaultPredicate, NotForContentType, Predicate},
+    },
+    limit::RequestBodyLimitLayer,
+    request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer},
+    trace::TraceLayer,
+};
+
+/// A recipe is a few kilobytes; nothing larger is sent to us.
+const MAX_BODY_BYTES: usize = 1 << 20;
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The whole server. `site_dir`: the browser client's files.
+pub fn router(state: AppState, site_dir: Option<&Path>) -> Router {
+    let backend: SharedBackend = state.backend.clone();
+    let options = state.leptos_options.clone();
+    let pages = generate_route_list(rankscope_app::App);
+    let routes = Router::new()
+        .route("/healthz", get(health))
+        .route("/studies/{id}/events", get(event_stream::stream))
+        .route("/studies/{id}/recipe.toml", get(downloads::recipe))
+        .route("/studies/{id}/results.json", get(downloads::results))
+        .route("/studies/{id}/figures/{file}", get(downloads::figure))
+        .leptos_routes_with_context(
+            &state,
+            pages,
+            move || leptos::prelude::provide_context(backend.clone()),
+            move || rankscope_app::shell(options.clone()),
+        )
+        .fallback_service(site::files(&state, site_dir));
+    // the first of these sees a request first
+    let layers = ServiceBuilder::new()
+        .layer(SetRequestIdLayer::new(REQUEST_ID, NewRequestId))
+        .layer(
+            TraceLayer::new_for_http()
+                .make_span_with(request_span)
+                .on_request(())
+                .on_response(|response: &Response, took: Duration, _: &tracing::Span| {
+                    tracing::debug!(status = response.status().as_u16(), milliseconds = took.as_millis() as u64, "answered");
+                })
+                .on_failure(()),
+        )
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+        .layer(middleware::from_fn(security::set_headers))
+        .layer(CatchPanicLayer::custom(after_panic))
+        .layer(middleware::from_fn(security::check_host))
+        .layer(middleware::from_fn(security::check_origin))
+        .layer(
+            CompressionLayer::new()
+                .quality(CompressionLevel::Fastest)
+                .compress_when(DefaultPredicate::new().and(NotForContentType::const_new("text/event-stream"))),
+        )
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES));
+    routes.layer(layers).with_state(state)
+}
+
+/// For those who start and watch the server: is it there, and how many studies run.
+async fn health(State(state): State<AppState>) -> Json<serde_json::Value> {
+    let running = state.executor().running().await;
+    Json(serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION"), "running": running }))
+}
+
+fn request_span(request: &Request) -> tracing::Span {
+    let id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok()).unwrap_or_default();
+    tracing::info_span!("request", id, method = %request.method(), path = request.uri().path())
+}
+
+/// A name for each request, in its log lines and its answer.
+#[derive(Debug, Clone, Copy)]
+struct NewRequestId;
+
+impl MakeRequestId for NewRequestId {
+    fn make_request_id<B>(&mut self, _request: &axum::http::Request<B>) -> Option<RequestId> {
+        StudyId::generate().as_str().parse().ok().map(RequestId::new)
+    }
+}
+
+fn after_panic(panic: Box<dyn Any + Send>) -> Response<Body> {
+    let reason = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("unknown");
+    tracing::error!(reason, "a request panicked");
+    (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on the server. Its log says what; reload the page to try again.\n").into_response()
+}

@@ -1,0 +1,137 @@
+//! What every request must pass and every response must carry. Rankscope has no accounts: it trusts this machine's
+//! user, and so must make sure that no other web page in the user's browser speaks for them.
+
+use axum::{
+    extract::Request,
+    http::{
+        HeaderMap, HeaderValue, Method, StatusCode, Uri,
+        header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS},
+    },
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use std::net::IpAddr;
+
+/// Refuses requests that come by another name than this machine's own, as they do after DNS rebinding.
+pub async fn check_host(request: Request, next: Next) -> Response {
+    match requested_host(&request) {
+        Some(host) if is_loopback_name(host_name(&host)) => next.run(request).await,
+        _ => refuse("Rankscope answers only under this machine's own names: localhost, 127.0.0.1 or [::1]. From elsewhere, come by a tunnel: ssh -L 3000:127.0.0.1:3000 HOST."),
+    }
+}
+
+/// Refuses requests that change something and were sent by another site's page.
+pub async fn check_origin(request: Request, next: Next) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) || comes_from_here(&request) {
+        return next.run(request).await;
+    }
+    refuse("This request was sent by a page of another site. Open Rankscope's own page and do it there.")
+}
+
+/// Headers that every response carries; pages bring a content security policy of their own, with their scripts' nonce.
+pub async fn set_headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
+    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
+    headers.insert("permissions-policy", HeaderValue::from_static("camera=(), microphone=(), geolocation=()"));
+    set_default(headers, CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'");
+    set_default(headers, CACHE_CONTROL, "no-store");
+    response
+}
+
+fn set_default(headers: &mut HeaderMap, name: axum::http::HeaderName, value: &'static str) {
+    headers.entry(name).or_insert(HeaderValue::from_static(value));
+}
+
+fn refuse(text: &'static str) -> Response {
+    (StatusCode::FORBIDDEN, format!("{text}\n")).into_response()
+}
+
+/// The host that the client asked for; of two that differ, none.
+fn requested_host(request: &Request) -> Option<String> {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let header = hosts.next().map(|host| host.to_str().unwrap_or_default());
+    if hosts.next().is_some() {
+        return None;
+    }
+    let authority = request.uri().authority().map(|authority| authority.as_str());
+    match (header, authority) {
+        (Some(header), Some(authority)) if header != authority => None,
+        (header, authority) => header.or(authority).map(Into::into),
+    }
+}
+
+/// The name without the port, as in `[::1]:3000`.
+fn host_name(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && (!name.contains(':') || name.ends_with(']')) => name,
+        _ => host,
+    }
+}
+
+fn is_loopback_name(name: &str) -> bool {
+    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    name.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Browsers say where a request that changes something comes from; programs that are no browsers say nothing.
+fn comes_from_here(request: &Request) -> bool {
+    let headers = request.headers();
+    if let Some(origin) = headers.get(ORIGIN) {
+        let origin = origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok());
+        let host = requested_host(request);
+        return origin.as_ref().and_then(Uri::authority).map(|authority| authority.as_str()) == host.as_deref()
+            && origin.as_ref().and_then(Uri::scheme_str).is_some_and(|scheme| scheme == "http" || scheme == "https");
+    }
+    match headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
+        Some(site) => site == b"same-origin" || site == b"none",
+        None => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+
+    #[test]
+    fn only_names_of_this_machine() {
+        for good in ["localhost", "LOCALHOST:3000", "127.0.0.1", "127.0.0.1:3000", "127.1.2.3:80", "[::1]", "[::1]:3000"] {
+            assert!(is_loopback_name(host_name(good)), "{good}");
+        }
+        for bad in ["", "evil.example", "evil.example:3000", "127.0.0.1.evil.example", "localhost.evil.example:3000", "10.0.0.1", "[::2]:80", "0.0.0.0:3000", "localhost:3000:1", "localhost:x"] {
+            assert!(!is_loopback_name(host_name(bad)), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_change_comes_from_our_own_page() {
+        let comes = |headers: &[(&str, &str)]| {
+            let mut request = Request::builder().method("POST").uri("/api/x").header("host", "127.0.0.1:3000");
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            comes_from_here(&request.body(Body::empty()).unwrap())
+        };
+        assert!(comes(&[]));
+        assert!(comes(&[("origin", "http://127.0.0.1:3000")]));
+        assert!(comes(&[("sec-fetch-site", "same-origin")]));
+        for origin in ["null", "http://evil.example", "http://localhost:3000", "http://127.0.0.1:4000", "http://127.0.0.1", "ftp://127.0.0.1:3000", "127.0.0.1:3000"] {
+            assert!(!comes(&[("origin", origin)]), "{origin}");
+        }
+        assert!(!comes(&[("sec-fetch-site", "cross-site")]));
+        assert!(!comes(&[("sec-fetch-site", "same-site")]));
+    }
+
+    #[test]
+    fn two_hosts_are_none() {
+        let request = Request::builder().uri("http://localhost/x").header("host", "evil.example").body(Body::empty()).unwrap();
+        assert_eq!(requested_host(&request), None);
+        let request = Request::builder().uri("/x").header("host", "localhost").header("host", "evil.example").body(Body::empty()).unwrap();
+        assert_eq!(requested_host(&request), None);
+    }
+}
