@@ -1,5 +1,6 @@
 """What transformers and PEFT compute with the program's default model, SmolLM2-135M-Instruct Q4_1 as GGUF: see README.md."""
 
+import copy
 import hashlib
 import math
 import sysconfig
@@ -145,6 +146,34 @@ def top_logits(model, ids, count=20):
     return {"token_ids": best.indices.tolist(), "logits": best.values.tolist()}
 
 
+def lora_run(model, pairs, batches):
+    torch.manual_seed(0)
+    adapted = get_peft_model(model, LoraConfig(r=8, lora_alpha=16, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM"))
+    adapted.to(model.dtype)
+    with torch.no_grad():
+        for name, parameter in adapted.named_parameters():
+            if "lora_A" in name:
+                parts = name.split(".")
+                parameter.copy_(lora_a(parts[parts.index("lora_A") - 1], int(parts[parts.index("layers") + 1]), *parameter.shape))
+    trainable = [parameter for parameter in adapted.parameters() if parameter.requires_grad]
+    result = train(adapted, pairs, batches, [{"params": trainable, "weight_decay": 0.0}], 2e-4)
+    return adapted, result, {
+        "r": 8, "lora_alpha": 16, "use_rslora": False, "target_modules": "all-linear", "learning_rate": 2e-4, "weight_decay": 0.0,
+        "initial_a": "A[i][j] = 0.02 sin((i + 1) (0.37 + 0.11 j) + layer + 0.5 m), i < r, j < in, m = index in projections; f64, then f32; B = 0",
+        "projections": PROJECTIONS, "trainable_parameters": sum(parameter.numel() for parameter in trainable),
+        "some_of_initial_a": {"layer": 3, "projection": "up_proj", "row": 5, "first": lora_a("up_proj", 3, 8, 576)[5, :6].tolist()},
+    }
+
+
+def full_run(model, pairs, batches):
+    first = [pairs[index] for index in batches[0][0]]
+    (target_nll(model, first).sum() / sum(len(pair["target"]) for pair in first)).backward()
+    gradients = checksums({name: parameter.grad for name, parameter in model.named_parameters()})
+    model.zero_grad()
+    result = train(model, pairs, batches, [{"params": list(model.parameters()), "weight_decay": 0.0}], 2e-5)
+    return model, result, {"learning_rate": 2e-5, "weight_decay": 0.0, "first_gradient_checksums": gradients}
+
+
 def main():
     set_up()
     assert hashlib.sha256((MODELS / FILE).read_bytes()).hexdigest() == SHA256
@@ -195,36 +224,14 @@ def main():
         return sum(pair["nll_sum"] for pair in chosen) / sum(len(pair["target"]) for pair in chosen)
 
     shared = {"steps": batches, "untrained_losses": [untrained(batch) for batch in batches]}
-    torch.manual_seed(0)
-    adapted = get_peft_model(model, LoraConfig(r=8, lora_alpha=16, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM"))
-    with torch.no_grad():
-        for name, parameter in adapted.named_parameters():
-            if "lora_A" in name:
-                parts = name.split(".")
-                parameter.copy_(lora_a(parts[parts.index("lora_A") - 1], int(parts[parts.index("layers") + 1]), *parameter.shape))
-    trainable = [parameter for parameter in adapted.parameters() if parameter.requires_grad]
-    result = train(adapted, pairs, batches, [{"params": trainable, "weight_decay": 0.0}], 2e-4)
-    figures["lora"] = {
-        "r": 8, "lora_alpha": 16, "use_rslora": False, "target_modules": "all-linear", "learning_rate": 2e-4, "weight_decay": 0.0,
-        "initial_a": "A[i][j] = 0.02 sin((i + 1) (0.37 + 0.11 j) + layer + 0.5 m), i < r, j < in, m = index in projections; f64, then f32; B = 0",
-        "projections": PROJECTIONS, "trainable_parameters": sum(parameter.numel() for parameter in trainable), **shared, **result,
-        "trained_last_position": {"token_ids": encode(LOGIT_PROMPTS[1]), "top": top_logits(adapted, encode(LOGIT_PROMPTS[1]))},
-        "some_of_initial_a": {"layer": 3, "projection": "up_proj", "row": 5, "first": lora_a("up_proj", 3, 8, 576)[5, :6].tolist()},
-    }
-    model = adapted.unload()
-    for parameter in model.parameters():
-        parameter.requires_grad_(True)
-
-    first = [pairs[index] for index in batches[0][0]]
-    (target_nll(model, first).sum() / sum(len(pair["target"]) for pair in first)).backward()
-    gradients = checksums({name: parameter.grad for name, parameter in model.named_parameters()})
-    model.zero_grad()
-    result = train(model, pairs, batches, [{"params": list(model.parameters()), "weight_decay": 0.0}], 2e-5)
-    figures["full"] = {
-        "learning_rate": 2e-5, "weight_decay": 0.0, **shared, **result,
-        "trained_last_position": {"token_ids": encode(LOGIT_PROMPTS[1]), "top": top_logits(model, encode(LOGIT_PROMPTS[1]))},
-        "first_gradient_checksums": gradients,
-    }
+    for name, run in (("lora", lora_run), ("full", full_run)):
+        trained, result, extra = run(copy.deepcopy(model), pairs, batches)
+        extra["trained_last_position"] = {"token_ids": encode(LOGIT_PROMPTS[1]), "top": top_logits(trained, encode(LOGIT_PROMPTS[1]))}
+        # the same in f64: how much of a difference is rounding
+        precise, precise_result, _ = run(copy.deepcopy(model).double(), pairs, batches)
+        extra["trained_last_position"]["top_f64"] = top_logits(precise, encode(LOGIT_PROMPTS[1]))
+        figures[name] = shared | result | {"losses_f64": precise_result["losses"]} | extra
+        del trained, precise
     figures["versions"] = versions("torch", "transformers", "peft", "tokenizers", "gguf")
     write_json(HERE / "smollm2" / "figures.json", figures)
 
