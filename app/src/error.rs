@@ -1,5 +1,9 @@
 //! What a page is told when something can't be done: a category, and a sentence that says what to do.
 
+use leptos::server_fn::{
+    codec::JsonEncoding,
+    error::{FromServerFnError, ServerFnErrorErr},
+};
 use rankscope_domain::FieldErrors;
 use serde::{Deserialize, Serialize};
 
@@ -18,4 +22,41 @@ pub enum AppError {
     /// The server's fault; logged there.
     #[error("{0}")]
     Internal(String),
+}
+
+impl AppError {
+    /// The HTTP status that says the same.
+    pub fn status(&self) -> u16 {
+        match self {
+            AppError::NotFound(_) => 404,
+            AppError::Invalid(_) => 422,
+            AppError::Conflict(_) => 409,
+            AppError::Internal(_) => 500,
+        }
+    }
+
+    /// The field errors, where the input was wrong.
+    pub fn field_errors(&self) -> FieldErrors {
+        match self {
+            AppError::Invalid(errors) => errors.clone(),
+            other => FieldErrors::one("", "", other.to_string()),
+        }
+    }
+}
+
+/// What went wrong on the way between browser and server, said for people.
+impl FromServerFnError for AppError {
+    type Encoder = JsonEncoding;
+
+    fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
+        match error {
+            ServerFnErrorErr::Request(_) => {
+                AppError::Internal("The server can't be reached. Check that it still runs, then try again.".into())
+            }
+            ServerFnErrorErr::Args(reason) | ServerFnErrorErr::MissingArg(reason) => {
+                AppError::Invalid(FieldErrors::one("", "", format!("The request could not be read ({reason}). Reload the page and try again.")))
+            }
+            other => AppError::Internal(format!("The server's answer could not be read ({other}). Reload the page; it may be of an older version.")),
+        }
+    }
 }

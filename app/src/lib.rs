@@ -1,5 +1,34 @@
 //! The pages of Rankscope. Built twice: with `ssr` into the server, with `hydrate` into the browser.
 
+// the types of nested views are deep
+#![recursion_limit = "512"]
+
+pub mod api;
 #[cfg(feature = "ssr")]
 pub mod backend;
+mod browser;
+pub mod charts;
+mod components;
 pub mod error;
+pub mod figures;
+pub mod form;
+mod pages;
+mod quantity;
+mod routes;
+mod shell;
+
+pub use figures::{FIGURES, figure_svg};
+pub use routes::App;
+pub use shell::shell;
+
+/// Called by the page's script once the client is loaded.
+#[cfg(feature = "hydrate")]
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn hydrate() {
+    console_error_panic_hook::set_once();
+    leptos::mount::hydrate_body(App);
+    // tells the browser tests that the page answers now
+    if let Some(root) = web_sys::window().and_then(|window| window.document()?.document_element()) {
+        drop(root.set_attribute("data-hydrated", ""));
+    }
+}

@@ -1,0 +1,63 @@
+//! Server functions: parse, call the backend, map the error; nothing else.
+
+pub mod completions;
+pub mod recipes;
+pub mod studies;
+
+#[cfg(feature = "ssr")]
+pub(crate) use on_server::{backend, refuse, new_request_id, redirect, wants_html};
+
+#[cfg(feature = "ssr")]
+mod on_server {
+    use crate::{backend::SharedBackend, error::AppError};
+    use axum::http::{Method, StatusCode, header::ACCEPT, request::Parts};
+    use leptos::prelude::use_context;
+    use leptos_axum::ResponseOptions;
+
+    /// The server's own part; to be fetched before the first await.
+    pub(crate) fn backend() -> Result<SharedBackend, AppError> {
+        use_context::<SharedBackend>().ok_or_else(|| AppError::Internal("The server was started without its backend.".into()))
+    }
+
+    /// Gives the response the status that belongs to the error, and hands the error on. A form that was sent without
+    /// JavaScript is redirected instead, with the error in the address: its status stays.
+    pub(crate) fn refuse<T>(response: Option<&ResponseOptions>, plain_form: bool, result: Result<T, AppError>) -> Result<T, AppError> {
+        if let (Err(error), Some(response), false) = (&result, response, plain_form)
+            && let Ok(status) = StatusCode::from_u16(error.status())
+        {
+            response.set_status(status);
+        }
+        result
+    }
+
+    /// Whether this is a form that a browser sent by itself: the answer must be a page.
+    pub(crate) fn wants_html() -> bool {
+        use_context::<Parts>().is_some_and(|parts| {
+            parts.method == Method::POST
+                && parts.headers.get(ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
+        })
+    }
+
+    pub(crate) fn redirect(path: &str) {
+        leptos_axum::redirect(path);
+    }
+
+    /// A fresh id for a form, so that sending it twice starts one study.
+    pub(crate) fn new_request_id() -> String {
+        ulid::Ulid::new().to_string()
+    }
+}
+
+/// Runs a backend call with the response's status set after its result.
+#[cfg(feature = "ssr")]
+macro_rules! ask {
+    (|$backend:ident| $call:expr) => {{
+        let $backend = $crate::api::backend()?;
+        let response = leptos::prelude::use_context::<leptos_axum::ResponseOptions>();
+        let plain_form = $crate::api::wants_html();
+        let result = $call.await;
+        $crate::api::refuse(response.as_ref(), plain_form, result)
+    }};
+}
+#[cfg(feature = "ssr")]
+pub(crate) use ask;

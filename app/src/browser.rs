@@ -1,0 +1,108 @@
+//! The few things that only a browser can do. On the server they do nothing.
+
+use leptos::prelude::*;
+
+/// False while the page is as the server sent it, true once the client runs: for controls that need it.
+pub(crate) fn client_runs() -> ReadSignal<bool> {
+    let (runs, set_runs) = signal(false);
+    Effect::new(move |_| set_runs.set(true));
+    runs
+}
+
+#[cfg(feature = "hydrate")]
+pub(crate) use in_browser::*;
+#[cfg(not(feature = "hydrate"))]
+pub(crate) use on_server::*;
+
+#[cfg(feature = "hydrate")]
+mod in_browser {
+    use leptos::prelude::*;
+    use wasm_bindgen::{JsCast, closure::Closure};
+    use web_sys::{EventSource, FileReader, HtmlFormElement, HtmlInputElement, MessageEvent};
+
+    pub(crate) fn copy(text: &str) {
+        drop(window().navigator().clipboard().write_text(text));
+    }
+
+    fn storage() -> Option<web_sys::Storage> {
+        window().local_storage().ok().flatten()
+    }
+
+    /// What this browser remembers under a key.
+    pub(crate) fn remembered(key: &str) -> Option<String> {
+        storage()?.get_item(key).ok().flatten()
+    }
+
+    pub(crate) fn remember(key: &str, value: &str) {
+        if let Some(storage) = storage() {
+            // a browser that keeps nothing is no fault
+            let _ = storage.set_item(key, value);
+        }
+    }
+
+    pub(crate) fn focus(id: &str) {
+        if let Some(element) = document().get_element_by_id(id).and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok()) {
+            let _ = element.focus();
+        }
+    }
+
+    /// What a form holds now, also what was typed before the client ran.
+    pub(crate) fn form_pairs(form: &HtmlFormElement) -> Vec<(String, String)> {
+        let Ok(data) = web_sys::FormData::new_with_form(form) else { return Vec::new() };
+        let Ok(Some(entries)) = js_sys::try_iter(&data) else { return Vec::new() };
+        entries
+            .flatten()
+            .map(|pair| js_sys::Array::from(&pair))
+            .filter_map(|pair| Some((pair.get(0).as_string()?, pair.get(1).as_string()?)))
+            .collect()
+    }
+
+    /// Reads the file that was chosen in an input, then calls `then` with its text.
+    pub(crate) fn read_chosen_file(input_id: &str, then: impl FnOnce(String) + 'static) {
+        let Some(input) = document().get_element_by_id(input_id).and_then(|element| element.dyn_into::<HtmlInputElement>().ok()) else { return };
+        let Some(file) = input.files().and_then(|files| files.get(0)) else { return };
+        let Ok(reader) = FileReader::new() else { return };
+        let loaded = reader.clone();
+        let on_load = Closure::once_into_js(move || {
+            if let Some(text) = loaded.result().ok().and_then(|value| value.as_string()) {
+                then(text);
+            }
+        });
+        reader.set_onload(Some(on_load.unchecked_ref()));
+        let _ = reader.read_as_text(&file);
+    }
+
+    /// Listens to a study's events until the page's part that asked for it is gone. `on_end` is called once the
+    /// server says that no worker has the study any more.
+    pub(crate) fn follow_events(address: &str, on_event: impl Fn(String) + 'static, on_end: impl Fn() + 'static) {
+        let Ok(source) = EventSource::new(address) else { return };
+        let message = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
+            if let Some(text) = event.data().as_string() {
+                on_event(text);
+            }
+        });
+        source.set_onmessage(Some(message.as_ref().unchecked_ref()));
+        let ending = source.clone();
+        let end = Closure::<dyn Fn()>::new(move || {
+            ending.close();
+            on_end();
+        });
+        let _ = source.add_event_listener_with_callback("end", end.as_ref().unchecked_ref());
+        let kept = StoredValue::new_local((source, message, end));
+        on_cleanup(move || {
+            kept.try_with_value(|(source, _, _)| source.close());
+        });
+    }
+}
+
+#[cfg(not(feature = "hydrate"))]
+mod on_server {
+    pub(crate) fn copy(_text: &str) {}
+    pub(crate) fn remembered(_key: &str) -> Option<String> {
+        None
+    }
+    pub(crate) fn remember(_key: &str, _value: &str) {}
+    pub(crate) fn focus(_id: &str) {}
+    pub(crate) fn read_chosen_file(_input_id: &str, _then: impl FnOnce(String) + 'static) {}
+    pub(crate) fn follow_events(_address: &str, _on_event: impl Fn(String) + 'static, _on_end: impl Fn() + 'static) {}
+}

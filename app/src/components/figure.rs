@@ -1,0 +1,42 @@
+//! A figure, its download and the table beside it.
+
+use crate::charts::Width;
+use leptos::prelude::*;
+
+/// `draw` gives the SVG for a width; both are in the page, and the style sheet shows the one that fits.
+#[component]
+pub(crate) fn Figure(
+    /// In the address of the download, and the element's id.
+    name: &'static str,
+    title: &'static str,
+    /// What it shows, how it was reckoned, and over how many.
+    caption: String,
+    draw: impl Fn(Width) -> Option<String>,
+    /// The study, for the download; empty: none.
+    #[prop(into)]
+    study_id: String,
+    /// The numbers of the figure as a table.
+    children: Children,
+) -> impl IntoView {
+    let wide = draw(Width::Wide);
+    let narrow = draw(Width::Narrow);
+    let download = (!study_id.is_empty()).then(|| format!("/studies/{study_id}/figures/{name}.svg"));
+    let heading_id = format!("{name}-title");
+    let id_of_heading = heading_id.clone();
+    view! {
+        <section class="figure" id=name aria-labelledby=heading_id>
+            <h3 id=id_of_heading>{title}</h3>
+            <p class="caption">{caption}</p>
+            {wide.zip(narrow).map(|(wide, narrow)| {
+                view! {
+                    <div class="chart chart-wide" inner_html=wide></div>
+                    <div class="chart chart-narrow" inner_html=narrow></div>
+                }
+            })}
+            {children()}
+            {download.map(|address| view! {
+                <p class="download"><a href=address download="" rel="external">"Download this figure (SVG)"</a></p>
+            })}
+        </section>
+    }
+}

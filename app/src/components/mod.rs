@@ -1,0 +1,8 @@
+//! Widgets that more than one page uses.
+
+pub(crate) mod copy_button;
+pub(crate) mod error_view;
+pub(crate) mod figure;
+pub(crate) mod pending;
+pub(crate) mod share_strip;
+pub(crate) mod status_mark;

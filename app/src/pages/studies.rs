@@ -1,0 +1,134 @@
+//! `/`: every study, and how to start one.
+
+use crate::{
+    api::studies::{StudiesList, list_studies},
+    api::recipes::StartPreset,
+    components::{
+        error_view::{ErrorNotice, ErrorView},
+        pending::Pending,
+        share_strip::ShareStrip,
+        status_mark::StatusMark,
+    },
+    quantity,
+};
+use leptos::prelude::*;
+use leptos_meta::Title;
+use rankscope_domain::{preset, view::{StudyCard, StudyStatus}};
+
+#[component]
+pub(crate) fn StudiesPage() -> impl IntoView {
+    let list = Resource::new(|| (), |()| list_studies());
+    view! {
+        <Title text="" />
+        <Suspense fallback=|| view! { <Pending what="the studies" /> }>
+            {move || Suspend::new(async move {
+                match list.await {
+                    Ok(list) => view! { <Studies list /> }.into_any(),
+                    Err(error) => view! { <ErrorView error /> }.into_any(),
+                }
+            })}
+        </Suspense>
+    }
+}
+
+#[component]
+fn Studies(list: StudiesList) -> impl IntoView {
+    let StudiesList { studies, request_id } = list;
+    let is_empty = studies.is_empty();
+    view! {
+        <div class="title-row">
+            <div>
+                <h1>"Studies"</h1>
+                <p class="lead">
+                    "A study fine-tunes one language model with LoRA at several ranks and in full, and shows what each keeps of the original model’s toxicity."
+                </p>
+            </div>
+            <div class="actions">
+                <QuickLook request_id />
+                <a class="button" href="/studies/new">"New study"</a>
+            </div>
+        </div>
+        {if is_empty {
+            view! {
+                <p class="empty">"No study yet. Run a quick look to see one from beginning to end, or set one up yourself with “New study”."</p>
+            }
+                .into_any()
+        } else {
+            view! { <StudiesTable studies /> }.into_any()
+        }}
+    }
+}
+
+/// Starts the first preset as it is.
+#[component]
+fn QuickLook(request_id: String) -> impl IntoView {
+    let start = ServerAction::<StartPreset>::new();
+    let preset = preset::presets().into_iter().next();
+    preset.map(|preset| {
+        let label = format!("Run a {}", preset.title.to_lowercase());
+        view! {
+            <ActionForm action=start>
+                <input type="hidden" name="preset" value=preset.id />
+                <input type="hidden" name="request_id" value=request_id />
+                <button class="button button-main" type="submit" disabled=move || start.pending().get() aria-describedby="quick-look-note">{label}</button>
+                <p class="note" id="quick-look-note">{preset.description}</p>
+            </ActionForm>
+            {move || start.value().get().and_then(Result::err).map(|error| view! { <ErrorNotice error /> })}
+        }
+    })
+}
+
+#[component]
+fn StudiesTable(studies: Vec<StudyCard>) -> impl IntoView {
+    view! {
+        <div class="scroll" role="region" aria-labelledby="studies-caption" tabindex="0">
+            <table class="studies">
+                <caption id="studies-caption">"Newest first. The share is that of toxic completions among those that the judge could read."</caption>
+                <thead>
+                    <tr>
+                        <th scope="col">"Study"</th>
+                        <th scope="col">"Status"</th>
+                        <th scope="col">"Toxic share by arm"</th>
+                        <th scope="col">"Model"</th>
+                        <th scope="col" class="number">"Arms"</th>
+                        <th scope="col" class="number">"Seeds"</th>
+                        <th scope="col">"Created"</th>
+                    </tr>
+                </thead>
+                <tbody>{studies.into_iter().map(|card| view! { <StudyRow card /> }).collect_view()}</tbody>
+            </table>
+        </div>
+    }
+}
+
+#[component]
+fn StudyRow(card: StudyCard) -> impl IntoView {
+    let arms = card.arms.iter().map(|arm| arm.label()).collect::<Vec<_>>().join(", ");
+    let detail = match (card.status, card.queue_position) {
+        (StudyStatus::Queued, Some(position)) => format!("place {position} in the queue"),
+        (StudyStatus::Running | StudyStatus::Cancelling | StudyStatus::Cancelled | StudyStatus::Failed, _) => {
+            format!("{:.0}\u{202f}% done", card.progress * 100.0)
+        }
+        _ => String::new(),
+    };
+    view! {
+        <tr>
+            <th scope="row">
+                <a href=format!("/studies/{}", card.id)>{card.name}</a>
+                {card.is_example.then(|| view! { <span class="tag">"example"</span> })}
+            </th>
+            <td>
+                <StatusMark status=card.status />
+                {(!detail.is_empty()).then(|| view! { <span class="detail">{detail}</span> })}
+            </td>
+            <td><ShareStrip shares=card.shares /></td>
+            <td>{card.model}</td>
+            <td class="number">
+                {card.arms.len().to_string()}
+                <span class="detail">{arms}</span>
+            </td>
+            <td class="number">{card.seeds.to_string()}</td>
+            <td class="nowrap">{quantity::time(&card.created_at)}</td>
+        </tr>
+    }
+}

@@ -1,0 +1,347 @@
+//! The completions, filtered and paged by the server. What a judge called toxic, or could not read, is behind a
+//! cover until the reader asks for it; the address or this browser remembers.
+
+use crate::{
+    api::completions::get_completions,
+    browser,
+    components::{error_view::ErrorNotice, pending::Pending},
+    form::percent_encode,
+    quantity,
+};
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+use leptos_router::params::ParamsMap;
+use rankscope_domain::{
+    Arm,
+    completion::{Judgement, Verdict},
+    view::{CompletionPage, CompletionQuery, JudgedCompletion, PromptRow},
+};
+
+/// Where this browser keeps the reader's choice.
+const SHOW_KEY: &str = "rankscope.show-harmful-text";
+
+fn read_query(params: &ParamsMap) -> CompletionQuery {
+    let text = |name: &str| params.get(name).filter(|value| !value.is_empty());
+    CompletionQuery {
+        arm: text("arm").and_then(|arm| arm.parse().ok()),
+        seed: text("seed").and_then(|seed| seed.parse().ok()),
+        group: text("group"),
+        verdict: text("verdict").and_then(|name| Verdict::ALL.into_iter().find(|verdict| verdict.name() == name)),
+        prompt_id: text("prompt").and_then(|id| id.parse().ok()),
+        // people count from 1
+        page: text("page").and_then(|page| page.parse::<u32>().ok()).unwrap_or(1).saturating_sub(1),
+    }
+}
+
+/// The address of a view of the completions.
+fn address(id: &str, query: &CompletionQuery, show: Option<bool>) -> String {
+    let mut address = format!("/studies/{id}?tab=completions");
+    let mut add = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            address.push_str(&format!("&{name}={}", percent_encode(&value)));
+        }
+    };
+    add("arm", query.arm.map(|arm| arm.to_string()));
+    add("seed", query.seed.map(|seed| seed.to_string()));
+    add("group", query.group.clone());
+    add("verdict", query.verdict.map(|verdict| verdict.name().into()));
+    add("prompt", query.prompt_id.map(|id| id.to_string()));
+    add("page", (query.page > 0).then(|| (query.page + 1).to_string()));
+    add("show", show.map(|show| if show { "1".into() } else { "0".into() }));
+    address
+}
+
+#[component]
+pub(crate) fn Completions(id: String) -> impl IntoView {
+    let params = use_query_map();
+    let query = Memo::new(move |_| read_query(&params.read()));
+    let asked = Memo::new(move |_| params.read().get("show").map(|value| value == "1"));
+    let kept = RwSignal::new(false);
+    Effect::new(move |_| match asked.get() {
+        Some(show) => {
+            browser::remember(SHOW_KEY, if show { "1" } else { "0" });
+            kept.set(show);
+        }
+        None => kept.set(browser::remembered(SHOW_KEY).as_deref() == Some("1")),
+    });
+    let show = Memo::new(move |_| asked.get().unwrap_or_else(|| kept.get()));
+
+    let study_id = id.clone();
+    let page = Resource::new(move || (study_id.clone(), query.get()), |(id, query)| get_completions(id, query));
+    let toggle_id = id.clone();
+    view! {
+        <section aria-labelledby="completions-title">
+            <h2 id="completions-title">"Completions"</h2>
+            <div class="notice row">
+                <p>
+                    <strong>"Content warning. "</strong>
+                    "Models wrote this text. Some of it is hateful, sexual or violent. What the judge called toxic or could not read is covered until you open it."
+                </p>
+                <a class="button" href=move || address(&toggle_id, &query.get(), Some(!show.get()))>
+                    {move || if show.get() { "Cover harmful text" } else { "Show harmful text" }}
+                </a>
+            </div>
+            <Transition fallback=|| view! { <Pending what="the completions" /> }>
+                {move || {
+                    let id = id.clone();
+                    Suspend::new(async move {
+                        match page.await {
+                            Ok(page) => view! { <CompletionsView id page query=query.get_untracked() show asked=asked.get_untracked() /> }.into_any(),
+                            Err(error) => view! { <ErrorNotice error /> }.into_any(),
+                        }
+                    })
+                }}
+            </Transition>
+        </section>
+    }
+}
+
+#[component]
+fn CompletionsView(id: String, page: CompletionPage, query: CompletionQuery, show: Memo<bool>, asked: Option<bool>) -> impl IntoView {
+    let count = format!(
+        "{} {} of {} {} meet this choice.",
+        quantity::count(page.total_completions.into()),
+        if page.total_completions == 1 { "completion" } else { "completions" },
+        quantity::count(page.total_prompts.into()),
+        if page.total_prompts == 1 { "prompt" } else { "prompts" },
+    );
+    let filters = filters(&id, &page, &query, asked);
+    let pager = pager(&id, &page, &query, asked);
+    let one_prompt = query.prompt_id.is_some();
+    let rows = page
+        .rows
+        .into_iter()
+        .map(|row| {
+            let all_arms = CompletionQuery { prompt_id: Some(row.prompt.id), ..Default::default() };
+            let link = (!one_prompt).then(|| address(&id, &all_arms, asked));
+            view! { <PromptBlock row show link /> }
+        })
+        .collect_view();
+    view! {
+        {filters}
+        <p role="status">{count}</p>
+        {one_prompt.then(|| view! { <p><a href=address(&id, &CompletionQuery::default(), asked)>"All prompts"</a></p> })}
+        {rows}
+        {pager}
+    }
+}
+
+fn filters(id: &str, page: &CompletionPage, query: &CompletionQuery, asked: Option<bool>) -> impl IntoView + use<> {
+    let option = |value: String, label: String, selected: bool| view! { <option value=value selected=selected>{label}</option> };
+    let arms = page.arms.iter().map(|arm| option(arm.to_string(), arm.label(), query.arm == Some(*arm))).collect_view();
+    let seeds = page.seeds.iter().map(|seed| option(seed.to_string(), seed.to_string(), query.seed == Some(*seed))).collect_view();
+    let groups = page.groups.iter().map(|group| option(group.clone(), group.clone(), query.group.as_ref() == Some(group))).collect_view();
+    let verdicts = Verdict::ALL
+        .iter()
+        .map(|verdict| option(verdict.name().into(), verdict.label().into(), query.verdict == Some(*verdict)))
+        .collect_view();
+    let select = |name: &'static str, label: &'static str, any: &'static str, options: AnyView| {
+        let control = format!("filter-{name}");
+        view! {
+            <div class="field">
+                <label for=control.clone()>{label}</label>
+                <select name=name id=control.clone()>
+                    <option value="">{any}</option>
+                    {options}
+                </select>
+            </div>
+        }
+    };
+    view! {
+        <form class="filters" method="get" action=format!("/studies/{id}") aria-label="Choose completions">
+            <input type="hidden" name="tab" value="completions" />
+            {asked.map(|show| view! { <input type="hidden" name="show" value=if show { "1" } else { "0" } /> })}
+            {select("arm", "Arm", "every arm", arms.into_any())}
+            {select("seed", "Seed", "every seed", seeds.into_any())}
+            {select("group", "Group", "every group", groups.into_any())}
+            {select("verdict", "Verdict", "every verdict", verdicts.into_any())}
+            <button type="submit">"Show"</button>
+        </form>
+    }
+}
+
+fn pager(id: &str, page: &CompletionPage, query: &CompletionQuery, asked: Option<bool>) -> impl IntoView + use<> {
+    let pages = page.total_prompts.div_ceil(page.page_size.max(1)).max(1);
+    let to = |number: u32| address(id, &CompletionQuery { page: number, ..query.clone() }, asked);
+    let previous = (page.page > 0).then(|| to(page.page - 1));
+    let next = (page.page + 1 < pages).then(|| to(page.page + 1));
+    let place = format!("Page {} of {pages}", page.page + 1);
+    (pages > 1).then(|| {
+        view! {
+            <nav class="pager" aria-label="Pages of completions">
+                {previous.map(|address| view! { <a class="button" rel="prev" href=address>"Previous"</a> })}
+                <span>{place}</span>
+                {next.map(|address| view! { <a class="button" rel="next" href=address>"Next"</a> })}
+            </nav>
+        }
+    })
+}
+
+/// One prompt with what each arm made of it, side by side.
+#[component]
+fn PromptBlock(row: PromptRow, show: Memo<bool>, link: Option<String>) -> impl IntoView {
+    let prompt = row.prompt;
+    let labels = [prompt.group, prompt.category].into_iter().filter(|label| !label.is_empty()).collect::<Vec<_>>().join(" · ");
+    let heading = format!("prompt-{}", prompt.id);
+    let mut arms: Vec<(Arm, Vec<JudgedCompletion>)> = Vec::new();
+    for completion in row.completions {
+        match arms.last_mut() {
+            Some((arm, list)) if *arm == completion.cell.arm => list.push(completion),
+            _ => arms.push((completion.cell.arm, vec![completion])),
+        }
+    }
+    let columns = arms
+        .into_iter()
+        .map(|(arm, completions)| {
+            let several_seeds = completions.iter().any(|one| one.cell.seed != completions[0].cell.seed);
+            let items = completions.into_iter().map(|completion| view! { <CompletionItem completion several_seeds show /> }).collect_view();
+            view! { <div class="arm-column"><h4>{arm.label()}</h4><ul>{items}</ul></div> }
+        })
+        .collect_view();
+    view! {
+        <article class="prompt" aria-labelledby=heading.clone()>
+            <h3 id=heading.clone()>{prompt.prompt} " …"</h3>
+            <p class="note">
+                {labels}
+                {link.map(|address| view! { " " <a href=address>"all arms of this prompt"</a> })}
+            </p>
+            <div class="arm-columns">{columns}</div>
+        </article>
+    }
+}
+
+#[component]
+fn CompletionItem(completion: JudgedCompletion, several_seeds: bool, show: Memo<bool>) -> impl IntoView {
+    let verdict = completion.judgement.as_ref().map(|judgement| judgement.verdict);
+    let (sign, label, class) = match verdict {
+        Some(Verdict::Toxic) => ("▲", "toxic", "verdict verdict-toxic"),
+        Some(Verdict::NonToxic) => ("○", "non-toxic", "verdict verdict-non-toxic"),
+        Some(Verdict::Unparsable) => ("?", "unparsable", "verdict"),
+        None => ("…", "not judged yet", "verdict"),
+    };
+    let seed = several_seeds.then(|| format!(" seed {}", completion.cell.seed));
+    let covered = verdict != Some(Verdict::NonToxic);
+    let judgement = completion.judgement.clone();
+    let text = completion.completion.text.clone();
+    let is_cut = !completion.completion.finished;
+    let content = move || full_text(&text, is_cut, judgement.as_ref());
+    view! {
+        <li>
+            <span class=class><span aria-hidden="true">{sign}</span> " " {label} {seed}</span>
+            {move || {
+                if !covered || show.get() {
+                    content().into_any()
+                } else {
+                    view! {
+                        <details class="cover">
+                            <summary>{format!("covered ({label})")}</summary>
+                            {content()}
+                        </details>
+                    }
+                        .into_any()
+                }
+            }}
+        </li>
+    }
+}
+
+fn full_text(text: &str, is_cut: bool, judgement: Option<&Judgement>) -> impl IntoView + use<> {
+    let matched = judgement.map(|judgement| judgement.matched.clone()).unwrap_or_default();
+    let explanation = judgement.map(|judgement| judgement.explanation.clone()).unwrap_or_default();
+    let pieces = marked(text, &matched)
+        .into_iter()
+        .map(|(piece, is_match)| if is_match { view! { <mark>{piece}</mark> }.into_any() } else { view! { <span>{piece}</span> }.into_any() })
+        .collect_view();
+    let words = (!matched.is_empty()).then(|| format!("matched: {}", matched.join(", ")));
+    view! {
+        <p class="completion">
+            {pieces}
+            {is_cut.then(|| view! { <span class="muted" title="ended at max_new_tokens">" […]"</span> })}
+        </p>
+        {words.map(|words| view! { <p class="note">{words}</p> })}
+        {(!explanation.is_empty()).then(|| view! { <p class="note">"judge: " {explanation}</p> })}
+    }
+}
+
+/// The text in pieces, those that a lexicon matched told apart. Whole words, whatever their case.
+fn marked(text: &str, matched: &[String]) -> Vec<(String, bool)> {
+    let wanted: Vec<String> = matched.iter().map(|word| word.to_lowercase()).filter(|word| !word.is_empty()).collect();
+    let is_inside = |letter: char| letter.is_alphanumeric() || letter == '\'';
+    let starts: Vec<usize> = text
+        .char_indices()
+        .scan(false, |was_inside, (index, letter)| {
+            let is_start = is_inside(letter) && !*was_inside;
+            *was_inside = is_inside(letter);
+            Some(is_start.then_some(index))
+        })
+        .flatten()
+        .collect();
+    let mut pieces = Vec::new();
+    let mut done = 0;
+    for start in starts.into_iter().filter(|start| *start < text.len()) {
+        if start < done {
+            continue;
+        }
+        let rest = &text[start..];
+        let length = wanted
+            .iter()
+            .filter_map(|word| {
+                let taken: usize = rest.chars().take(word.chars().count()).map(char::len_utf8).sum();
+                let ends_there = !rest[taken..].starts_with(is_inside);
+                (rest[..taken].to_lowercase() == *word && ends_there).then_some(taken)
+            })
+            .max();
+        if let Some(length) = length {
+            if done < start {
+                pieces.push((text[done..start].to_string(), false));
+            }
+            pieces.push((rest[..length].to_string(), true));
+            done = start + length;
+        }
+    }
+    if done < text.len() {
+        pieces.push((text[done..].to_string(), false));
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn matched_words_are_marked_whole() {
+        for (text, matched, expected) in [
+            ("a fool, he said", vec!["fool"], vec![("a ", false), ("fool", true), (", he said", false)]),
+            ("Foolish FOOL", vec!["fool"], vec![("Foolish ", false), ("FOOL", true)]),
+            ("a cry baby", vec!["cry", "cry baby"], vec![("a ", false), ("cry baby", true)]),
+            ("ünüm fool", vec!["fool"], vec![("ünüm ", false), ("fool", true)]),
+            ("nothing", vec!["fool", ""], vec![("nothing", false)]),
+            ("", vec!["fool"], vec![]),
+        ] {
+            let matched: Vec<String> = matched.into_iter().map(String::from).collect();
+            let found = marked(text, &matched);
+            let found: Vec<(&str, bool)> = found.iter().map(|(piece, is_match)| (piece.as_str(), *is_match)).collect();
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_view_has_an_address_that_reads_back() {
+        let query = CompletionQuery {
+            arm: Some(Arm::Lora(8)),
+            seed: Some(3),
+            group: Some("a & b".into()),
+            verdict: Some(Verdict::Toxic),
+            prompt_id: None,
+            page: 2,
+        };
+        let address = address("x", &query, Some(true));
+        assert_eq!(address, "/studies/x?tab=completions&arm=lora-r8&seed=3&group=a%20%26%20b&verdict=toxic&page=3&show=1");
+        let mut params = ParamsMap::new();
+        for (name, value) in [("arm", "lora-r8"), ("seed", "3"), ("group", "a & b"), ("verdict", "toxic"), ("page", "3")] {
+            params.insert(name, value.to_string());
+        }
+        assert_eq!(read_query(&params), query);
+    }
+}

@@ -1,0 +1,39 @@
+//! Which address shows which page, and what every page has around it.
+
+use crate::pages::{new_study::NewStudyPage, not_found::NotFoundPage, studies::StudiesPage, study::StudyPage};
+use leptos::prelude::*;
+use leptos_meta::{Title, provide_meta_context};
+use leptos_router::{
+    SsrMode,
+    components::{Route, Router, Routes},
+    path,
+};
+
+/// All pages. Each is rendered whole before it is sent, so that it reads the same without JavaScript.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    view! {
+        <Title formatter=|text: String| if text.is_empty() { "Rankscope".into() } else { format!("{text} · Rankscope") } />
+        <Router>
+            <a class="skip" href="#main">"Skip to the content"</a>
+            <header class="site">
+                <nav aria-label="Site">
+                    <a class="brand" href="/">"Rankscope"</a>
+                    <a href="/">"Studies"</a>
+                    <a href="/studies/new">"New study"</a>
+                </nav>
+            </header>
+            <main id="main" tabindex="-1">
+                <Routes fallback=NotFoundPage>
+                    <Route path=path!("/") view=StudiesPage ssr=SsrMode::Async />
+                    <Route path=path!("/studies/new") view=NewStudyPage ssr=SsrMode::Async />
+                    <Route path=path!("/studies/:id") view=StudyPage ssr=SsrMode::Async />
+                </Routes>
+            </main>
+            <footer class="site">
+                <p>"Rankscope shows what each LoRA rank keeps of a model’s harms. Nothing on these pages leaves this machine."</p>
+            </footer>
+        </Router>
+    }
+}
