@@ -1,0 +1,197 @@
+//! What can be said against a recipe with its files and its model at hand, weights unread.
+
+use crate::{Environment, counterfactual, judge::Judge, model_shelf::ModelShelf, prompt_set, worker::lora_config};
+use rankscope_domain::{
+    FieldErrors, Recipe,
+    completion::Prompt,
+    recipe::{ArmKind, CounterfactualSource, DEFAULT_MODEL, JudgeKind},
+};
+use rankscope_engine::{EngineError, ModelInfo};
+
+/// What a check has read on its way.
+pub(crate) struct Checked {
+    pub(crate) prompts: Vec<Prompt>,
+    /// Pairs of the user's own.
+    pub(crate) own_pairs: Option<usize>,
+    pub(crate) model: ModelInfo,
+    /// The writer's and the judge's, where they are not the base model.
+    pub(crate) writer: Option<ModelInfo>,
+    pub(crate) judge_model: Option<ModelInfo>,
+}
+
+/// Checks the recipe with its files and its model (headers only): everything that is wrong with it.
+pub fn check(recipe: &Recipe, environment: &Environment) -> Result<(), FieldErrors> {
+    check_all(recipe, environment).map(|_| ())
+}
+
+pub(crate) fn check_all(recipe: &Recipe, environment: &Environment) -> Result<Checked, FieldErrors> {
+    let shelf = ModelShelf::new(environment);
+    let mut errors = recipe.validate().err().unwrap_or_default();
+    // a field that is wrong by itself is not told again because its file can't be found
+    let sound = |errors: &FieldErrors, table: &str| !errors.0.iter().any(|error| error.field.starts_with(table));
+
+    let model = sound(&errors, "model.").then(|| inspect(&mut errors, &shelf, "model.source", &recipe.model.source)).flatten();
+    let mut prompts = Vec::new();
+    if sound(&errors, "prompts.") {
+        match prompt_set::load(&recipe.prompts) {
+            Ok(list) => prompts = list.prompts,
+            Err(wrong) => errors.0.extend(wrong.0),
+        }
+    }
+    let mut judge_model = None;
+    if sound(&errors, "judge.") {
+        if let Err(wrong) = Judge::open(&recipe.judge, &shelf) {
+            errors.0.extend(wrong.0);
+        }
+        if let (JudgeKind::Model, Some(source)) = (recipe.judge.kind, &recipe.judge.model)
+            && *source != recipe.model.source
+        {
+            judge_model = inspect(&mut errors, &shelf, "judge.model", source);
+        }
+    }
+    let mut own_pairs = None;
+    let mut writer = None;
+    if sound(&errors, "counterfactuals.") {
+        match (recipe.counterfactuals.source, &recipe.counterfactuals.path, &recipe.counterfactuals.model) {
+            (CounterfactualSource::File, Some(path), _) => {
+                let path = std::path::Path::new(path);
+                match prompt_set::read_input("counterfactuals.path", path).and_then(|text| counterfactual::own_pairs(&text, path)) {
+                    Ok((pairs, _)) => own_pairs = Some(pairs.len()),
+                    Err(wrong) => errors.0.extend(wrong.0),
+                }
+            }
+            (CounterfactualSource::Model, _, Some(source)) if *source != recipe.model.source => {
+                writer = inspect(&mut errors, &shelf, "counterfactuals.model", source);
+            }
+            _ => {}
+        }
+    }
+    if let Some(model) = &model {
+        check_against_model(&mut errors, recipe, model);
+    }
+    match model {
+        Some(model) if errors.0.is_empty() => Ok(Checked { prompts, own_pairs, model, writer, judge_model }),
+        _ => Err(errors),
+    }
+}
+
+fn inspect(errors: &mut FieldErrors, shelf: &ModelShelf, field: &str, source: &str) -> Option<ModelInfo> {
+    let path = shelf.path(source);
+    if !path.exists() {
+        let remedy = if source == DEFAULT_MODEL {
+            format!("The default model is not at {}; `make model` fetches it.", path.display())
+        } else {
+            "There is no such file or directory; check the path, or write \"default\".".into()
+        };
+        errors.push(field, source, remedy);
+        return None;
+    }
+    rankscope_engine::inspect(&path).map_err(|error| errors.push(field, source, sentence(&error))).ok()
+}
+
+fn check_against_model(errors: &mut FieldErrors, recipe: &Recipe, model: &ModelInfo) {
+    for (index, spec) in recipe.arms.iter().enumerate() {
+        let (ArmKind::Lora, Some(rank)) = (spec.kind, spec.lora_r.filter(|rank| *rank > 0)) else { continue };
+        match lora_config(&recipe.lora, rank).check(model) {
+            Ok(()) => {}
+            Err(error @ EngineError::UnknownTarget { .. }) => {
+                // every LoRA arm has the same targets
+                if errors.of("lora.target_modules").next().is_none() {
+                    errors.push("lora.target_modules", format!("{:?}", recipe.lora.target_modules), sentence(&error));
+                }
+            }
+            Err(error) => errors.push(format!("arms[{index}].lora_r"), rank, sentence(&error)),
+        }
+    }
+    let longest = model.max_position_embeddings;
+    if recipe.training.max_length as usize > longest {
+        errors.push(
+            "training.max_length",
+            recipe.training.max_length,
+            format!("The model reads at most {longest} tokens; write at most that."),
+        );
+    }
+    if recipe.generation.max_new_tokens as usize >= longest {
+        errors.push(
+            "generation.max_new_tokens",
+            recipe.generation.max_new_tokens,
+            format!("The model reads at most {longest} tokens, prompt included; write less than that."),
+        );
+    }
+}
+
+fn sentence(error: &EngineError) -> String {
+    let text = error.to_string();
+    let mut characters = text.chars();
+    let capital: String = characters.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
+    let whole = format!("{capital}{}", characters.as_str());
+    if whole.ends_with('.') { whole } else { format!("{whole}.") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rankscope_domain::recipe::{ArmSpec, PromptSet};
+
+    /// A tiny model in the repository: width 32, FFN 48, 3 layers.
+    fn tiny() -> String {
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/llama_tiny").into()
+    }
+
+    fn check_fields(change: impl FnOnce(&mut Recipe), expected: &[(&str, &str)]) {
+        let mut recipe = Recipe::from_toml("name = \"x\"").unwrap();
+        recipe.model.source = tiny();
+        recipe.arms = vec![ArmSpec::lora(4, 1e-3), ArmSpec::full(1e-4)];
+        recipe.training.max_length = 64;
+        change(&mut recipe);
+        let environment = Environment { default_model: "/none/model.gguf".into(), memory_limit_bytes: None };
+        let errors = check(&recipe, &environment).err().unwrap_or_default();
+        assert_eq!(errors.0.len(), expected.len(), "{errors}");
+        for (error, (field, part)) in errors.0.iter().zip(expected) {
+            assert!(error.field == *field && error.remedy.contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_sound_recipe_passes() {
+        check_fields(|_| {}, &[]);
+    }
+
+    #[test]
+    fn ranks_are_held_to_the_layers_width() {
+        check_fields(|r| r.arms[0].lora_r = Some(32), &[("arms[0].lora_r", "width")]);
+        check_fields(|r| r.arms[0].lora_r = Some(1000), &[("arms[0].lora_r", "_proj")]);
+        check_fields(|r| r.lora.target_modules = vec!["query".into()], &[("lora.target_modules", "q_proj")]);
+    }
+
+    #[test]
+    fn files_and_models_that_are_not_there_are_named_all_at_once() {
+        check_fields(
+            |r| {
+                r.model.source = "/none/model".into();
+                r.prompts.set = PromptSet::Csv;
+                r.prompts.path = Some("/none/prompts.csv".into());
+                r.judge.kind = JudgeKind::Hurtlex;
+                r.judge.path = Some("/none/hurtlex.tsv".into());
+                r.counterfactuals.source = CounterfactualSource::File;
+                r.counterfactuals.path = Some("/none/pairs.jsonl".into());
+            },
+            &[
+                ("model.source", "no such file"),
+                ("prompts.path", "can't be read"),
+                ("judge.path", "can't be read"),
+                ("counterfactuals.path", "can't be read"),
+            ],
+        );
+        check_fields(|r| r.model.source = DEFAULT_MODEL.into(), &[("model.source", "make model")]);
+    }
+
+    #[test]
+    fn what_is_wrong_by_itself_is_told_once() {
+        check_fields(|r| r.prompts.set = PromptSet::HonestBinary, &[("prompts.path", "en_template.tsv")]);
+        check_fields(
+            |r| (r.training.max_length, r.arms[1].learning_rate) = (8000, 0.0),
+            &[("arms[1].learning_rate", "above 0"), ("training.max_length", "at most")],
+        );
+    }
+}

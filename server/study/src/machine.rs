@@ -1,0 +1,47 @@
+//! What this machine is: for provenance and estimates.
+
+use rankscope_domain::provenance::Host;
+use std::fs;
+
+pub(crate) fn host() -> Host {
+    Host {
+        os: std::env::consts::OS.into(),
+        arch: std::env::consts::ARCH.into(),
+        cpu: cpu_name().unwrap_or_else(|| "unknown".into()),
+        threads: std::thread::available_parallelism().map_or(1, |count| count.get() as u32),
+        memory_bytes: memory_bytes(),
+        device: "cpu".into(),
+    }
+}
+
+/// Of the machine, or of the container where that is less.
+pub(crate) fn memory_bytes() -> Option<u64> {
+    let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| total_of_meminfo(&text));
+    let container = fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
+    match (machine, container) {
+        (Some(machine), Some(container)) => Some(u64::min(machine, container)),
+        (one, other) => one.or(other),
+    }
+}
+
+fn total_of_meminfo(text: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+fn cpu_name() -> Option<String> {
+    let text = fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = text.lines().find(|line| line.starts_with("model name"))?;
+    Some(line.split_once(':')?.1.trim().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_read_in_bytes() {
+        assert_eq!(total_of_meminfo("MemTotal:       24596708 kB\nMemFree: 1 kB\n"), Some(24_596_708 * 1024));
+        assert_eq!(total_of_meminfo(""), None);
+    }
+}

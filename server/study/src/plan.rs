@@ -1,0 +1,172 @@
+//! The plan: which stages a recipe has, in which order. A pure function of the recipe, so that a start knows what is left.
+
+use rankscope_domain::{Arm, CellId, Recipe, event::StageKind};
+use serde::{Deserialize, Serialize};
+
+/// What a stage does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Task {
+    Load,
+    Prompts,
+    /// The original model completes the prompts, with every seed.
+    Baseline(Vec<CellId>),
+    Counterfactuals,
+    /// All LoRA cells at once over one frozen base.
+    TrainLoras(Vec<CellId>),
+    TrainFull(CellId),
+    Complete(Vec<CellId>),
+    Judge(Vec<CellId>),
+    Results,
+}
+
+/// A stage at its place in the plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stage {
+    pub(crate) task: Task,
+    /// From 1.
+    number: usize,
+}
+
+/// A finished stage: `stages/NN-name.json`, written after all that the stage makes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct StageRecord {
+    pub(crate) stage: StageKind,
+    pub(crate) label: String,
+    pub(crate) seconds: f64,
+    pub(crate) cells: Vec<CellWork>,
+    /// Of all cells, or of the stage where it has none.
+    pub(crate) tokens: u64,
+}
+
+/// One cell's part of a stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct CellWork {
+    pub(crate) cell: CellId,
+    pub(crate) tokens: u64,
+}
+
+/// Every stage of a recipe, in order.
+pub(crate) fn stages(recipe: &Recipe) -> Vec<Stage> {
+    let cells = recipe.cells();
+    let of = |wanted: fn(Arm) -> bool| cells.iter().copied().filter(|cell| wanted(cell.arm)).collect::<Vec<_>>();
+    let original = of(|arm| arm == Arm::Original);
+    let loras = of(|arm| arm.rank().is_some());
+    let mut tasks = vec![Task::Load, Task::Prompts, Task::Baseline(original.clone()), Task::Judge(original), Task::Counterfactuals];
+    if !loras.is_empty() {
+        tasks.extend([Task::TrainLoras(loras.clone()), Task::Complete(loras.clone()), Task::Judge(loras)]);
+    }
+    for cell in of(|arm| arm == Arm::Full) {
+        tasks.extend([Task::TrainFull(cell), Task::Complete(vec![cell]), Task::Judge(vec![cell])]);
+    }
+    tasks.push(Task::Results);
+    tasks.into_iter().enumerate().map(|(index, task)| Stage { task, number: index + 1 }).collect()
+}
+
+impl Stage {
+    pub(crate) fn kind(&self) -> StageKind {
+        match self.task {
+            Task::Load => StageKind::Load,
+            Task::Prompts => StageKind::Prompts,
+            Task::Baseline(_) => StageKind::Baseline,
+            Task::Counterfactuals => StageKind::Counterfactuals,
+            Task::TrainLoras(_) | Task::TrainFull(_) => StageKind::Train,
+            Task::Complete(_) => StageKind::Complete,
+            Task::Judge(_) => StageKind::Judge,
+            Task::Results => StageKind::Results,
+        }
+    }
+
+    pub(crate) fn cells(&self) -> Vec<CellId> {
+        match &self.task {
+            Task::Baseline(cells) | Task::TrainLoras(cells) | Task::Complete(cells) | Task::Judge(cells) => cells.clone(),
+            Task::TrainFull(cell) => vec![*cell],
+            Task::Load | Task::Prompts | Task::Counterfactuals | Task::Results => Vec::new(),
+        }
+    }
+
+    /// For people: "Fine-tune: lora-r2, lora-r8 (seeds 0, 1)".
+    pub(crate) fn label(&self) -> String {
+        let what = match self.task {
+            Task::Baseline(_) => StageKind::Complete.label(),
+            _ => self.kind().label(),
+        };
+        let cells = self.cells();
+        if cells.is_empty() {
+            return what.into();
+        }
+        let mut arms: Vec<String> = Vec::new();
+        let mut seeds: Vec<String> = Vec::new();
+        for cell in cells {
+            for (list, name) in [(&mut arms, cell.arm.to_string()), (&mut seeds, cell.seed.to_string())] {
+                if !list.contains(&name) {
+                    list.push(name);
+                }
+            }
+        }
+        let word = if seeds.len() == 1 { "seed" } else { "seeds" };
+        format!("{what}: {} ({word} {})", arms.join(", "), seeds.join(", "))
+    }
+
+    /// Of its files under `stages/`.
+    pub(crate) fn file_stem(&self) -> String {
+        let name = match &self.task {
+            Task::Load => "load".into(),
+            Task::Prompts => "prompts".into(),
+            Task::Baseline(_) => "baseline".into(),
+            Task::Counterfactuals => "counterfactuals".into(),
+            Task::TrainLoras(_) => "train-lora".into(),
+            Task::TrainFull(cell) => format!("train-{cell}"),
+            Task::Complete(cells) => format!("complete-{}", group_name(cells)),
+            Task::Judge(cells) => format!("judge-{}", group_name(cells)),
+            Task::Results => "results".into(),
+        };
+        format!("{:02}-{name}", self.number)
+    }
+}
+
+fn group_name(cells: &[CellId]) -> String {
+    match cells.first().map(|cell| cell.arm) {
+        Some(Arm::Full) => cells[0].to_string(),
+        Some(Arm::Lora(_)) => "lora".into(),
+        _ => "original".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rankscope_domain::recipe::ArmSpec;
+
+    #[test]
+    fn loras_go_together_and_full_cells_alone() {
+        let mut recipe = Recipe::from_toml("name = \"x\"\nseeds = [0, 1]").unwrap();
+        recipe.arms = vec![ArmSpec::full(1e-4), ArmSpec::lora(8, 1e-3), ArmSpec::lora(2, 1e-3)];
+        let names: Vec<_> = stages(&recipe).iter().map(Stage::file_stem).collect();
+        assert_eq!(
+            names,
+            [
+                "01-load",
+                "02-prompts",
+                "03-baseline",
+                "04-judge-original",
+                "05-counterfactuals",
+                "06-train-lora",
+                "07-complete-lora",
+                "08-judge-lora",
+                "09-train-full-s0",
+                "10-complete-full-s0",
+                "11-judge-full-s0",
+                "12-train-full-s1",
+                "13-complete-full-s1",
+                "14-judge-full-s1",
+                "15-results"
+            ]
+        );
+        let labels: Vec<_> = stages(&recipe).iter().map(Stage::label).collect();
+        assert_eq!(labels[5], "Fine-tune: lora-r2, lora-r8 (seeds 0, 1)");
+        assert_eq!(labels[2], "Complete the prompts: original (seeds 0, 1)");
+        assert_eq!(labels[8], "Fine-tune: full (seed 0)");
+        let unique: std::collections::HashSet<_> = labels.iter().collect();
+        assert_eq!(unique.len(), labels.len(), "pages tell stages apart by their labels");
+    }
+}

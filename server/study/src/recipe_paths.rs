@@ -1,0 +1,69 @@
+//! Paths in a recipe file are taken from the folder that the file lies in.
+
+use rankscope_domain::{
+    Recipe,
+    recipe::{DEFAULT_MODEL, JudgeKind},
+};
+use std::path::Path;
+
+/// Makes the recipe's relative paths absolute, from `base`.
+pub fn resolve_paths(recipe: &mut Recipe, base: &Path) {
+    let base = std::path::absolute(base).unwrap_or_else(|_| base.into());
+    let resolve = |text: &mut String| {
+        if !text.trim().is_empty() && Path::new(text.as_str()).is_relative() {
+            *text = normal(&base.join(text.as_str()));
+        }
+    };
+    let resolve_model = |text: &mut String| {
+        if text != DEFAULT_MODEL {
+            resolve(text);
+        }
+    };
+    resolve_model(&mut recipe.model.source);
+    recipe.prompts.path.iter_mut().for_each(resolve);
+    recipe.judge.path.iter_mut().for_each(resolve);
+    if recipe.judge.kind == JudgeKind::Model {
+        recipe.judge.model.iter_mut().for_each(resolve_model);
+    }
+    recipe.counterfactuals.path.iter_mut().for_each(resolve);
+    recipe.counterfactuals.model.iter_mut().for_each(resolve_model);
+}
+
+/// Without `.` and `..`, as far as that needs no look at the disk.
+fn normal(path: &Path) -> String {
+    use std::path::{Component, PathBuf};
+    let mut parts = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(parts.components().next_back(), Some(Component::Normal(_))) => {
+                parts.pop();
+            }
+            other => parts.push(other),
+        }
+    }
+    parts.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relative_paths_are_taken_from_the_recipes_folder() {
+        let mut recipe = Recipe::from_toml(
+            "name = \"x\"\n[prompts]\nset = \"csv\"\npath = \"../data/p.csv\"\n[judge]\nkind = \"endpoint\"\nmodel = \"org/name\"\n\
+             [counterfactuals]\npath = \"/abs/pairs.jsonl\"\nmodel = \"./writer.gguf\"\n",
+        )
+        .unwrap();
+        resolve_paths(&mut recipe, Path::new("/home/me/recipes"));
+        assert_eq!(recipe.model.source, "default");
+        assert_eq!(recipe.prompts.path.as_deref(), Some("/home/me/data/p.csv"));
+        assert_eq!(recipe.judge.model.as_deref(), Some("org/name"), "an endpoint's model is no path");
+        assert_eq!(recipe.counterfactuals.path.as_deref(), Some("/abs/pairs.jsonl"));
+        assert_eq!(recipe.counterfactuals.model.as_deref(), Some("/home/me/recipes/writer.gguf"));
+        recipe.judge.kind = JudgeKind::Model;
+        resolve_paths(&mut recipe, Path::new("/home/me"));
+        assert_eq!(recipe.judge.model.as_deref(), Some("/home/me/org/name"));
+    }
+}

@@ -1,0 +1,156 @@
+//! The paper's claims about toxicity, each held to a test. None is assumed to be right.
+
+use super::ArmObservations;
+use crate::{
+    seeds,
+    statistics::{self, Cluster},
+};
+use rankscope_domain::{
+    Arm, Recipe,
+    results::{ArmResult, Claim, Contrast, Finding},
+};
+use std::collections::BTreeMap;
+
+const LEVEL: f64 = 0.05;
+
+pub(super) fn compute(
+    recipe: &Recipe,
+    observations: &BTreeMap<Arm, ArmObservations>,
+    arms: &[ArmResult],
+    contrasts: &[Contrast],
+    cluster_count: usize,
+) -> Vec<Claim> {
+    let finished: Vec<Arm> = arms.iter().filter(|arm| arm.pooled.judged > 0).map(|arm| arm.arm).collect();
+    let ranks: Vec<Arm> = finished.iter().copied().filter(|arm| arm.rank().is_some()).collect();
+    let find = |arm: Arm, against: Arm| contrasts.iter().find(|contrast| contrast.arm == arm && contrast.against == against);
+    let mut claims = Vec::new();
+    if let Some(contrast) = find(Arm::Full, Arm::Original) {
+        claims.push(from_contrast("Full fine-tuning lowers the original model's toxicity.", contrast, -1.0, recipe, arms));
+    }
+    if let Some(contrast) = ranks.first().and_then(|lowest| find(*lowest, Arm::Full)) {
+        claims.push(from_contrast(
+            "Low ranks keep more of the original model's toxicity than full fine-tuning does.",
+            contrast,
+            1.0,
+            recipe,
+            arms,
+        ));
+    }
+    if ranks.len() >= 2 {
+        claims.push(trend(&ranks, observations, arms, recipe, cluster_count));
+    }
+    claims
+}
+
+/// The claim says that the difference has the sign of `expected`.
+fn from_contrast(claim: &str, contrast: &Contrast, expected: f64, recipe: &Recipe, arms: &[ArmResult]) -> Claim {
+    let finding = decide(contrast.difference * expected, contrast.p_holm);
+    let mut because = format!(
+        "{} against {}: {} points (95 % interval {} to {}), p = {} after Holm's correction, {} templates, {}.",
+        described(contrast.arm, recipe, arms),
+        described(contrast.against, recipe, arms),
+        points(contrast.difference),
+        points(contrast.low),
+        points(contrast.high),
+        p_text(contrast.p_holm),
+        contrast.clusters,
+        seeds_text(contrast.arm, arms),
+    );
+    if finding == Finding::Inconclusive {
+        because.push_str(&more_data(contrast.difference, contrast.detectable, contrast.clusters));
+    }
+    Claim { claim: claim.into(), finding, because }
+}
+
+fn decide(in_claimed_direction: f64, p: f64) -> Finding {
+    if p >= LEVEL || in_claimed_direction == 0.0 {
+        Finding::Inconclusive
+    } else if in_claimed_direction > 0.0 {
+        Finding::Reproduced
+    } else {
+        Finding::Contradicted
+    }
+}
+
+/// The slope of toxicity over log2 of the rank, from completions that every rank has; tested by flipping the signs of the
+/// templates' slopes.
+fn trend(ranks: &[Arm], observations: &BTreeMap<Arm, ArmObservations>, arms: &[ArmResult], recipe: &Recipe, cluster_count: usize) -> Claim {
+    let logs: Vec<f64> = ranks.iter().map(|arm| f64::from(arm.rank().unwrap_or(1)).log2()).collect();
+    let mean = logs.iter().sum::<f64>() / logs.len() as f64;
+    let spread: f64 = logs.iter().map(|log| (log - mean).powi(2)).sum();
+    let mut clusters = vec![Cluster::default(); cluster_count];
+    let tables: Vec<&ArmObservations> = ranks.iter().filter_map(|arm| observations.get(arm)).collect();
+    for (key, first) in tables.first().into_iter().flat_map(|table| table.iter()) {
+        let seen: Option<Vec<bool>> = tables.iter().map(|table| table.get(key).map(|seen| seen.toxic)).collect();
+        if let Some(seen) = seen {
+            let slope: f64 = seen.iter().zip(&logs).map(|(&toxic, log)| (log - mean) / spread * f64::from(u8::from(toxic))).sum();
+            clusters[first.cluster].sum += slope;
+            clusters[first.cluster].count += 1.0;
+        }
+    }
+    clusters.retain(|cluster| cluster.count > 0.0);
+    let claim = "Toxicity falls as the rank grows.".to_owned();
+    if clusters.is_empty() {
+        return Claim { claim, finding: Finding::Inconclusive, because: "No completion was judged at every rank.".into() };
+    }
+    let seed = seeds::derive("trend", &[]);
+    let slope = statistics::ratio(&clusters);
+    let p = statistics::sign_flip(&clusters.iter().map(|cluster| cluster.sum).collect::<Vec<_>>(), seed);
+    let (low, high) = statistics::bootstrap(&clusters, seed).unwrap_or((-1.0, 1.0));
+    let shares: Vec<_> = ranks.iter().map(|arm| described(*arm, recipe, arms)).collect();
+    let finding = decide(-slope, p);
+    let mut because = format!(
+        "{}. Each doubling of the rank changes the share by {} points (95 % interval {} to {}), p = {}, {} templates, {}.",
+        shares.join("; "),
+        points(slope),
+        points(low),
+        points(high),
+        p_text(p),
+        clusters.len(),
+        seeds_text(ranks[0], arms),
+    );
+    if finding == Finding::Inconclusive {
+        let error = statistics::standard_error(&clusters).min(1.0);
+        because.push_str(&more_data(slope, statistics::detectable(error, 0.8), clusters.len() as u32));
+    }
+    Claim { claim, finding, because }
+}
+
+/// "lora-r2 (rate 0.0005) 12.5 %"
+fn described(arm: Arm, recipe: &Recipe, arms: &[ArmResult]) -> String {
+    let rate = recipe.arm_spec(arm).map_or_else(String::new, |spec| format!(" (learning rate {})", spec.learning_rate));
+    let counts = arms.iter().find(|result| result.arm == arm).map(|result| &result.pooled);
+    let share = counts.map_or_else(String::new, |counts| format!(" {}/{}", counts.toxic, counts.judged));
+    format!("{arm}{rate}{share}")
+}
+
+fn seeds_text(arm: Arm, arms: &[ArmResult]) -> String {
+    match arms.iter().find(|result| result.arm == arm).map_or(0, |result| result.seeds) {
+        1 => "1 seed".into(),
+        count => format!("{count} seeds"),
+    }
+}
+
+fn points(share: f64) -> String {
+    let rounded = (share * 1000.0).round() / 10.0;
+    // no "-0.0"
+    format!("{:+.1}", if rounded == 0.0 { 0.0 } else { rounded })
+}
+
+fn p_text(p: f64) -> String {
+    if p < 0.001 { "0.001 or less".into() } else { format!("{p:.3}") }
+}
+
+/// What a study would need to settle it.
+fn more_data(difference: f64, detectable: f64, clusters: u32) -> String {
+    let mut text = format!(" A study of this size shows differences of {:.1} points or more four times in five.", detectable * 100.0);
+    if clusters < 6 {
+        // with n clusters, no sign-flip test gives less than 2 / 2^n
+        text.push_str(" With fewer than 6 templates no difference, however large, can reach 5 %: use more templates.");
+    } else if difference != 0.0 && detectable > difference.abs() {
+        let needed = f64::from(clusters) * (detectable / difference).powi(2);
+        let rounded = if needed < 1000.0 { needed.ceil() } else { (needed / 100.0).ceil() * 100.0 };
+        text.push_str(&format!(" To show the difference seen here, if it is real, about {rounded:.0} such templates would be needed."));
+    }
+    text
+}

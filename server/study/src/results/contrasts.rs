@@ -1,0 +1,72 @@
+//! Paired differences between arms: same seed, same prompt, same sample; clustered by template.
+
+use super::{ArmObservations, arm_number};
+use crate::{
+    seeds,
+    statistics::{self, Cluster},
+};
+use rankscope_domain::{Arm, Recipe, results::Contrast};
+use std::collections::BTreeMap;
+
+const POWER: f64 = 0.8;
+
+/// Each trained arm against `original`, then each LoRA arm against `full`; arms without a result are left out.
+pub(super) fn compute(recipe: &Recipe, observations: &BTreeMap<Arm, ArmObservations>, cluster_count: usize) -> Vec<Contrast> {
+    let trained: Vec<Arm> = recipe.all_arms().into_iter().filter(|arm| arm.is_trained()).collect();
+    let mut contrasts = Vec::new();
+    for (against, arms) in [(Arm::Original, trained.clone()), (Arm::Full, trained.into_iter().filter(|arm| arm.rank().is_some()).collect())]
+    {
+        let Some(reference) = observations.get(&against) else { continue };
+        let mut family: Vec<Contrast> =
+            arms.into_iter().filter_map(|arm| contrast(arm, observations.get(&arm)?, against, reference, cluster_count)).collect();
+        let corrected = statistics::holm(&family.iter().map(|contrast| contrast.p).collect::<Vec<_>>());
+        for (contrast, p_holm) in family.iter_mut().zip(corrected) {
+            contrast.p_holm = p_holm;
+        }
+        contrasts.extend(family);
+    }
+    contrasts
+}
+
+fn contrast(arm: Arm, observations: &ArmObservations, against: Arm, reference: &ArmObservations, cluster_count: usize) -> Option<Contrast> {
+    let clusters = paired(observations, reference, cluster_count);
+    if clusters.is_empty() {
+        return None;
+    }
+    let seed = seeds::derive("contrast", &[arm_number(arm), arm_number(against)]);
+    let difference = statistics::ratio(&clusters);
+    let (low, high) = statistics::bootstrap(&clusters, seed).unwrap_or((-1.0, 1.0));
+    let p = statistics::sign_flip(&clusters.iter().map(|cluster| cluster.sum).collect::<Vec<_>>(), seed);
+    Some(Contrast {
+        arm,
+        against,
+        difference,
+        low,
+        high,
+        p,
+        p_holm: p,
+        clusters: clusters.len() as u32,
+        detectable: statistics::detectable(statistics::standard_error(&clusters), POWER),
+    })
+}
+
+/// Differences summed by cluster, of the completions that both arms have. The original model, greedy, has one seed: it
+/// stands against every seed of the other.
+pub(super) fn paired(observations: &ArmObservations, reference: &ArmObservations, cluster_count: usize) -> Vec<Cluster> {
+    let only_seed = single_seed(reference);
+    let mut clusters = vec![Cluster::default(); cluster_count];
+    for (&(seed, prompt, sample), seen) in observations {
+        if let Some(other) = reference.get(&(only_seed.unwrap_or(seed), prompt, sample)) {
+            let cluster = &mut clusters[seen.cluster];
+            cluster.sum += f64::from(i8::from(seen.toxic) - i8::from(other.toxic));
+            cluster.count += 1.0;
+        }
+    }
+    clusters.retain(|cluster| cluster.count > 0.0);
+    clusters
+}
+
+fn single_seed(observations: &ArmObservations) -> Option<u64> {
+    let first = observations.keys().next()?.0;
+    observations.keys().all(|key| key.0 == first).then_some(first)
+}

@@ -1,0 +1,175 @@
+use super::*;
+use rankscope_domain::{event::StageKind, recipe::ArmSpec, results::Finding};
+
+/// 12 templates x 2 groups.
+fn prompts() -> Vec<Prompt> {
+    (0..24)
+        .map(|id| Prompt {
+            id,
+            prompt: format!("prompt {id}"),
+            group: if id % 2 == 0 { "a".into() } else { "b".into() },
+            category: String::new(),
+            template: format!("template {}", id / 2),
+            identity: String::new(),
+        })
+        .collect()
+}
+
+fn recipe(arms: &[ArmSpec], seeds: &[u64]) -> Recipe {
+    let mut recipe = Recipe::from_toml("name = \"Test\"").unwrap();
+    recipe.arms = arms.to_vec();
+    recipe.seeds = seeds.to_vec();
+    recipe.generation.num_return_sequences = 1;
+    recipe
+}
+
+/// Toxic where `toxic` says so, by prompt.
+fn outcome(arm: Arm, seed: u64, toxic: impl Fn(u32) -> bool) -> CellOutcome {
+    let judgements = (0..24)
+        .map(|prompt_id| Judgement {
+            prompt_id,
+            sample: 0,
+            verdict: if toxic(prompt_id) { Verdict::Toxic } else { Verdict::NonToxic },
+            matched: Vec::new(),
+            explanation: String::new(),
+        })
+        .collect();
+    let phases = vec![PhaseResult { phase: StageKind::Complete, seconds: 1.0, tokens: 10, shared_by: 1 }];
+    CellOutcome { cell: CellId { arm, seed }, metrics: CellMetrics::default(), judgements, phases }
+}
+
+fn computed(recipe: &Recipe, cells: Vec<CellOutcome>) -> StudyResults {
+    compute(Findings {
+        recipe,
+        recipe_sha256: String::new(),
+        model: ModelSummary::default(),
+        judge: JudgeSummary { kind: "lexicon".into(), description: String::new(), sha256: String::new() },
+        prompts: &prompts(),
+        counterfactuals: CounterfactualCounts::default(),
+        cells,
+        work_seconds: 0.0,
+    })
+}
+
+fn arms() -> Vec<ArmSpec> {
+    vec![ArmSpec::lora(2, 1e-3), ArmSpec::lora(8, 1e-3), ArmSpec::full(1e-4)]
+}
+
+#[test]
+fn a_strong_effect_is_reproduced_with_its_numbers() {
+    let recipe = recipe(&arms(), &[0]);
+    let results = computed(
+        &recipe,
+        vec![
+            outcome(Arm::Original, 0, |_| true),
+            outcome(Arm::Lora(2), 0, |id| id < 20),
+            outcome(Arm::Lora(8), 0, |id| id % 2 == 0 && id < 20),
+            outcome(Arm::Full, 0, |_| false),
+        ],
+    );
+    assert_eq!(results.clusters, 12);
+    assert_eq!(results.groups, ["a", "b"]);
+    let findings: Vec<_> = results.claims.iter().map(|claim| claim.finding).collect();
+    assert_eq!(findings, [Finding::Reproduced; 3], "{:#?}", results.claims);
+    assert!(results.claims[1].because.contains("lora-r2 (learning rate 0.001) 20/24"), "{}", results.claims[1].because);
+    let contrast = results.contrasts.iter().find(|contrast| contrast.arm == Arm::Full).unwrap();
+    assert_eq!((contrast.against, contrast.difference, contrast.clusters), (Arm::Original, -1.0, 12));
+    // 12 clusters all of one sign: 2 of 4096 flips are as far
+    assert!((contrast.p - 2.0 / 4096.0).abs() < 1e-12);
+    assert_eq!(results.contrasts.len(), 5);
+    let lora = results.arm(Arm::Lora(8)).unwrap();
+    assert_eq!((lora.pooled.toxic, lora.pooled.judged), (10, 24));
+    assert_eq!((lora.groups[0].counts.toxic, lora.groups[1].counts.toxic), (10, 0));
+    // nothing toxic: a bootstrap would say 0 to 0
+    assert!(lora.groups[1].counts.high.unwrap() > 0.2);
+}
+
+#[test]
+fn the_other_way_round_is_contradicted_and_nothing_is_inconclusive() {
+    let recipe = recipe(&arms(), &[0]);
+    let reversed = computed(
+        &recipe,
+        vec![
+            outcome(Arm::Original, 0, |_| false),
+            outcome(Arm::Lora(2), 0, |_| false),
+            outcome(Arm::Lora(8), 0, |id| id % 2 == 0),
+            outcome(Arm::Full, 0, |_| true),
+        ],
+    );
+    assert!(reversed.claims.iter().all(|claim| claim.finding == Finding::Contradicted), "{:#?}", reversed.claims);
+    let same = |arm| outcome(arm, 0, |id| id == 3);
+    let level = computed(&recipe, vec![same(Arm::Original), same(Arm::Lora(2)), same(Arm::Lora(8)), same(Arm::Full)]);
+    for claim in &level.claims {
+        assert_eq!(claim.finding, Finding::Inconclusive);
+        assert!(claim.because.contains("+0.0 points") && claim.because.contains("four times in five"), "{}", claim.because);
+    }
+}
+
+#[test]
+fn a_failed_cell_is_named_and_the_others_count() {
+    let recipe = recipe(&arms(), &[0, 1]);
+    let mut failed = outcome(Arm::Lora(2), 0, |_| true);
+    failed.judgements.clear();
+    failed.metrics.failed = Some("the loss became NaN at step 3".into());
+    let results = computed(
+        &recipe,
+        vec![
+            outcome(Arm::Original, 0, |id| id < 12),
+            outcome(Arm::Original, 1, |id| id < 12),
+            failed,
+            outcome(Arm::Lora(2), 1, |id| id < 6),
+            outcome(Arm::Lora(8), 0, |id| id < 6),
+            outcome(Arm::Lora(8), 1, |id| id < 4),
+            outcome(Arm::Full, 0, |_| false),
+            outcome(Arm::Full, 1, |_| false),
+        ],
+    );
+    let cell = results.cell(CellId { arm: Arm::Lora(2), seed: 0 }).unwrap();
+    assert!(cell.failed.as_ref().unwrap().contains("NaN"));
+    assert_eq!((cell.total.judged, cell.total.share), (0, None));
+    let arm = results.arm(Arm::Lora(2)).unwrap();
+    assert_eq!((arm.seeds, arm.pooled.judged), (1, 24));
+    let eight = results.arm(Arm::Lora(8)).unwrap();
+    assert_eq!((eight.seed_low, eight.seed_high), (Some(4.0 / 24.0), Some(6.0 / 24.0)));
+    // paired with the seed that is left
+    let contrast = results.contrasts.iter().find(|contrast| contrast.arm == Arm::Lora(2) && contrast.against == Arm::Original).unwrap();
+    assert_eq!(contrast.difference, -6.0 / 24.0);
+}
+
+#[test]
+fn greedy_original_stands_against_every_seed() {
+    let recipe = recipe(&[ArmSpec::full(1e-4)], &[0, 1]);
+    let results =
+        computed(&recipe, vec![outcome(Arm::Original, 0, |_| true), outcome(Arm::Full, 0, |_| false), outcome(Arm::Full, 1, |_| true)]);
+    assert_eq!(results.contrasts[0].difference, -0.5);
+}
+
+#[test]
+fn unreadable_verdicts_are_counted_and_left_out_of_shares() {
+    let recipe = recipe(&[ArmSpec::full(1e-4)], &[0]);
+    let mut full = outcome(Arm::Full, 0, |id| id == 0);
+    for judgement in full.judgements.iter_mut().skip(4) {
+        judgement.verdict = Verdict::Unparsable;
+    }
+    let results = computed(&recipe, vec![outcome(Arm::Original, 0, |_| true), full]);
+    let counts = &results.arm(Arm::Full).unwrap().pooled;
+    assert_eq!((counts.toxic, counts.judged, counts.unparsable, counts.share), (1, 4, 20, Some(0.25)));
+    // paired over the four that both have, in two templates
+    assert_eq!((results.contrasts[0].difference, results.contrasts[0].clusters), (-0.75, 2));
+    assert!(results.claims[0].because.contains("use more templates"));
+}
+
+#[test]
+fn the_same_judgements_give_the_same_bytes() {
+    let recipe = recipe(&arms(), &[0]);
+    let cells = || {
+        vec![
+            outcome(Arm::Original, 0, |id| id % 3 == 0),
+            outcome(Arm::Lora(2), 0, |id| id % 4 == 0),
+            outcome(Arm::Lora(8), 0, |id| id % 5 == 0),
+            outcome(Arm::Full, 0, |id| id % 7 == 0),
+        ]
+    };
+    let text = |results: &StudyResults| serde_json::to_string(results).unwrap();
+    assert_eq!(text(&computed(&recipe, cells())), text(&computed(&recipe, cells())));
+}

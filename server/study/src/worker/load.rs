@@ -1,0 +1,79 @@
+//! The first stage: everything checked, the model in memory, and what the study is made of written down.
+
+use super::{Work, Worker};
+use crate::{StudyError, check, judge::BUILTIN_LEXICON, machine, prompt_set::BUILTIN_PROMPTS, whole_file};
+use rankscope_domain::{
+    provenance::{FileHash, Provenance},
+    recipe::{CounterfactualSource, JudgeKind, PromptSet},
+};
+use std::path::Path;
+
+impl Worker<'_> {
+    pub(super) fn load(&mut self) -> Result<Work, StudyError> {
+        check(self.recipe, self.environment)?;
+        let path = self.shelf.path(&self.recipe.model.source);
+        let provenance = self.current_provenance()?;
+        self.shelf.model(&path)?;
+        whole_file::write_json(&self.study.provenance_path(), &provenance)?;
+        Ok(Work::default())
+    }
+
+    fn current_provenance(&mut self) -> Result<Provenance, StudyError> {
+        let recipe = self.recipe;
+        let mut files = Vec::new();
+        for path in [&recipe.prompts.path, &recipe.judge.path, &recipe.counterfactuals.path].into_iter().flatten() {
+            files.push(FileHash { name: path.clone(), sha256: whole_file::hash_file(Path::new(path))? });
+        }
+        let mut builtin = Vec::new();
+        if recipe.prompts.set == PromptSet::Builtin {
+            builtin.push(FileHash { name: "prompts.toml".into(), sha256: whole_file::hash_text(BUILTIN_PROMPTS) });
+        }
+        if recipe.judge.kind == JudgeKind::Lexicon {
+            builtin.push(FileHash { name: "lexicon.toml".into(), sha256: whole_file::hash_text(BUILTIN_LEXICON) });
+        }
+        let writer = recipe.counterfactuals.model.as_ref().filter(|_| recipe.counterfactuals.source == CounterfactualSource::Model);
+        let judge = recipe.judge.model.as_ref().filter(|_| recipe.judge.kind == JudgeKind::Model);
+        Ok(Provenance {
+            rankscope_version: env!("CARGO_PKG_VERSION").into(),
+            recipe_sha256: whole_file::hash_text(&self.study.recipe_toml()?),
+            model: self.shelf.summary(&recipe.model.source)?,
+            counterfactual_model: writer.map(|source| self.shelf.summary(source)).transpose()?,
+            judge_model: judge.map(|source| self.shelf.summary(source)).transpose()?,
+            files,
+            builtin,
+            started_at: jiff::Timestamp::now().round(jiff::Unit::Second).unwrap_or_default().to_string(),
+            host: machine::host(),
+        })
+    }
+
+    /// A study that goes on must go on with what it began with.
+    pub(super) fn check_inputs_unchanged(&mut self) -> Result<(), StudyError> {
+        let Some(known) = self.study.provenance()? else { return Ok(()) };
+        let current = self.current_provenance()?;
+        let mut changed: Vec<String> = Vec::new();
+        if known.recipe_sha256 != current.recipe_sha256 {
+            changed.push("recipe.toml".into());
+        }
+        for (what, before, now) in [
+            ("model.source", Some(&known.model), Some(&current.model)),
+            ("counterfactuals.model", known.counterfactual_model.as_ref(), current.counterfactual_model.as_ref()),
+            ("judge.model", known.judge_model.as_ref(), current.judge_model.as_ref()),
+        ] {
+            if before.map(|model| &model.sha256) != now.map(|model| &model.sha256) {
+                changed.push(what.into());
+            }
+        }
+        for (before, now) in known.files.iter().zip(&current.files).chain(known.builtin.iter().zip(&current.builtin)) {
+            if before != now {
+                changed.push(before.name.clone());
+            }
+        }
+        if changed.is_empty() {
+            return Ok(());
+        }
+        Err(StudyError::Other(format!(
+            "since this study began, {} changed; put back what it began with, or start a new study",
+            changed.join(", ")
+        )))
+    }
+}
