@@ -149,6 +149,11 @@ impl Lora {
         self.factors.iter().flatten().map(|factors| (factors.a.elem_count() + factors.b.elem_count()) as u64).sum()
     }
 
+    /// PEFT's names of a module's `A` and `B`.
+    pub(crate) fn tensor_names(module: &str) -> (String, String) {
+        (format!("{PEFT_PREFIX}{module}.lora_A.weight"), format!("{PEFT_PREFIX}{module}.lora_B.weight"))
+    }
+
     /// Every factor by the name that PEFT's files give it.
     pub fn tensors(&self) -> HashMap<String, Tensor> {
         self.factors
@@ -156,10 +161,8 @@ impl Lora {
             .zip(&self.names)
             .filter_map(|(factors, name)| factors.as_ref().map(|factors| (factors, name)))
             .flat_map(|(factors, name)| {
-                [
-                    (format!("{PEFT_PREFIX}{name}.lora_A.weight"), factors.a.clone()),
-                    (format!("{PEFT_PREFIX}{name}.lora_B.weight"), factors.b.clone()),
-                ]
+                let (a, b) = Self::tensor_names(name);
+                [(a, factors.a.clone()), (b, factors.b.clone())]
             })
             .collect()
     }
@@ -218,8 +221,7 @@ impl Lora {
         let mut factors = vec![None; layout.modules.len()];
         for id in config.modules_of(layout)? {
             let module = &layout.modules[id];
-            let mut take = |letter: &str, shape: [usize; 2]| {
-                let name = format!("{PEFT_PREFIX}{}.lora_{letter}.weight", module.name);
+            let mut take = |name: String, shape: [usize; 2]| {
                 let tensor = tensors.remove(&name).ok_or_else(|| bad(format!("tensor {name} is missing")))?;
                 if tensor.dims() != shape {
                     return Err(bad(format!(
@@ -230,7 +232,9 @@ impl Lora {
                 }
                 Ok(tensor.to_dtype(DType::F32)?)
             };
-            let (a, b) = (take("A", [config.r, module.inputs])?, take("B", [module.outputs, config.r])?);
+            let (name_a, name_b) = Self::tensor_names(&module.name);
+            let (a, b) = (take(name_a, [config.r, module.inputs])?, take(name_b, [module.outputs, config.r])?);
+
             factors[id] = Some(Factors { a, b, r: config.r });
         }
         if let Some(name) = tensors.keys().min() {

@@ -7,8 +7,10 @@ use crate::{
     network::{Network, Target},
     optimizer::{AdamW, Update, rate_factor},
 };
+use candle_core::{Device, Tensor};
 use rand::{SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
+use std::collections::HashMap;
 
 /// Rows that go through the base at a time when arms train together: beyond this a larger product is no faster, and what
 /// the backward pass keeps grows with it.
@@ -402,4 +404,34 @@ fn check(examples: &[Example], options: &TrainOptions) -> Result<(), EngineError
         )));
     }
     Ok(())
+}
+
+/// Mean loss over all target tokens of the examples (nats), and its gradient by tensor: of the whole model, or of an
+/// adapter's factors under PEFT's names. What one optimiser step would see.
+pub fn gradients(model: &Model, lora: Option<&Lora>, examples: &[Example]) -> Result<(f64, HashMap<String, Tensor>), EngineError> {
+    check(examples, &TrainOptions::default())?;
+    let layout = &model.layout;
+    let loras: Vec<&Lora> = lora.into_iter().collect();
+    let mut gradients =
+        if lora.is_some() { Gradients::adapters(1, layout.modules.len()) } else { Gradients::full(layout.parameters.len()) };
+    let chosen: Vec<usize> = (0..examples.len()).collect();
+    let part = Part { arm: lora.map(|_| 0), chosen: &chosen, target_tokens: target_tokens(&chosen, examples) };
+    let mut sums = [StepLoss::default()];
+    pass(model, &model.network(&loras), &[part], examples, &mut gradients, &mut sums)?;
+    let mut named = HashMap::new();
+    for (parameter, gradient) in layout.parameters.iter().zip(gradients.weights.map(|weights| weights.0).unwrap_or_default()) {
+        if let Some(gradient) = gradient {
+            named.insert(parameter.name.clone(), Tensor::from_vec(gradient, parameter.shape.as_slice(), &Device::Cpu)?);
+        }
+    }
+    for (module, gradient) in gradients.adapters.into_iter().flatten().enumerate() {
+        if let (Some(gradient), Some(lora)) = (gradient, lora) {
+            let part = &layout.modules[module];
+            let (a, b) = Lora::tensor_names(&part.name);
+            let r = lora.config().r;
+            named.insert(a, Tensor::from_vec(gradient.a, (r, part.inputs), &Device::Cpu)?);
+            named.insert(b, Tensor::from_vec(gradient.b, (part.outputs, r), &Device::Cpu)?);
+        }
+    }
+    Ok((sums[0].mean(), named))
 }
