@@ -59,7 +59,9 @@ mod in_browser {
 
     /// Reads the file that was chosen in an input, then calls `then` with its text.
     pub(crate) fn read_chosen_file(input_id: &str, then: impl FnOnce(String) + 'static) {
-        let Some(input) = document().get_element_by_id(input_id).and_then(|element| element.dyn_into::<HtmlInputElement>().ok()) else { return };
+        let Some(input) = document().get_element_by_id(input_id).and_then(|element| element.dyn_into::<HtmlInputElement>().ok()) else {
+            return;
+        };
         let Some(file) = input.files().and_then(|files| files.get(0)) else { return };
         let Ok(reader) = FileReader::new() else { return };
         let loaded = reader.clone();
@@ -103,6 +105,9 @@ mod on_server {
     }
     pub(crate) fn remember(_key: &str, _value: &str) {}
     pub(crate) fn focus(_id: &str) {}
+    pub(crate) fn form_pairs<T>(_form: &T) -> Vec<(String, String)> {
+        Vec::new()
+    }
     pub(crate) fn read_chosen_file(_input_id: &str, _then: impl FnOnce(String) + 'static) {}
     pub(crate) fn follow_events(_address: &str, _on_event: impl Fn(String) + 'static, _on_end: impl Fn() + 'static) {}
 }

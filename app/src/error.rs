@@ -53,10 +53,14 @@ impl FromServerFnError for AppError {
             ServerFnErrorErr::Request(_) => {
                 AppError::Internal("The server can't be reached. Check that it still runs, then try again.".into())
             }
-            ServerFnErrorErr::Args(reason) | ServerFnErrorErr::MissingArg(reason) => {
-                AppError::Invalid(FieldErrors::one("", "", format!("The request could not be read ({reason}). Reload the page and try again.")))
-            }
-            other => AppError::Internal(format!("The server's answer could not be read ({other}). Reload the page; it may be of an older version.")),
+            ServerFnErrorErr::Args(reason) | ServerFnErrorErr::MissingArg(reason) => AppError::Invalid(FieldErrors::one(
+                "",
+                "",
+                format!("The request could not be read ({reason}). Reload the page and try again."),
+            )),
+            other => AppError::Internal(format!(
+                "The server's answer could not be read ({other}). Reload the page; it may be of an older version."
+            )),
         }
     }
 }

@@ -126,7 +126,11 @@ impl RecipeForm {
             }
         }
         // a row that was left wholly empty is no arm
-        form.arms = arms.into_values().filter(|row| ARM_FIELDS[1..].iter().any(|field| !row.get(field).trim().is_empty())).take(MOST_ARMS).collect();
+        form.arms = arms
+            .into_values()
+            .filter(|row| ARM_FIELDS[1..].iter().any(|field| !row.get(field).trim().is_empty()))
+            .take(MOST_ARMS)
+            .collect();
         form
     }
 
@@ -151,6 +155,11 @@ impl RecipeForm {
             address.push_str(&percent_encode(&value));
         }
         address
+    }
+
+    /// Whether any input reads otherwise, the request's id aside.
+    pub fn differs_in_inputs(&self, other: &Self) -> bool {
+        self.arms != other.arms || FIELDS.iter().any(|name| self.get(name) != other.get(name))
     }
 
     pub fn is_empty(&self) -> bool {
@@ -234,7 +243,8 @@ impl RecipeForm {
         recipe.counterfactuals.prompt = reader.optional("counterfactuals.prompt");
 
         reader.number("training.num_train_epochs", &mut recipe.training.num_train_epochs, WHOLE);
-        recipe.training.max_steps = reader.optional_number("training.max_steps", "a whole number, or nothing for as many as the epochs give");
+        recipe.training.max_steps =
+            reader.optional_number("training.max_steps", "a whole number, or nothing for as many as the epochs give");
         reader.number("training.per_device_train_batch_size", &mut recipe.training.per_device_train_batch_size, WHOLE);
         reader.number("training.gradient_accumulation_steps", &mut recipe.training.gradient_accumulation_steps, WHOLE);
         reader.choice("training.lr_scheduler_type", &mut recipe.training.lr_scheduler_type);
@@ -256,7 +266,8 @@ impl RecipeForm {
     /// The request's id: the same form sent twice is one request, another recipe is another.
     pub fn request_id_for(&self, recipe: &Recipe) -> String {
         // FNV-1a: only has to tell apart what one person types into one page
-        let hash = recipe.to_toml().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        let hash =
+            recipe.to_toml().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         format!("{}-{hash:016x}", self.request_id)
     }
 }
@@ -514,7 +525,8 @@ mod tests {
 
     #[test]
     fn hostile_names_make_no_arms() {
-        let pairs = [("arms.999999999999.lora_r", "1"), ("arms.x.lora_r", "1"), ("arms.0.other", "1"), ("evil", "1"), ("arms.5.lora_r", "4")];
+        let pairs =
+            [("arms.999999999999.lora_r", "1"), ("arms.x.lora_r", "1"), ("arms.0.other", "1"), ("evil", "1"), ("arms.5.lora_r", "4")];
         let form = RecipeForm::from_pairs(pairs.map(|(name, value)| (name.to_string(), value.to_string())));
         assert_eq!(form.arms.len(), 1);
         assert!(form.values.is_empty());

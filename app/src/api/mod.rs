@@ -5,7 +5,7 @@ pub mod recipes;
 pub mod studies;
 
 #[cfg(feature = "ssr")]
-pub(crate) use on_server::{backend, refuse, new_request_id, redirect, wants_html};
+pub(crate) use on_server::{backend, new_request_id, redirect, refuse, wants_html};
 
 #[cfg(feature = "ssr")]
 mod on_server {

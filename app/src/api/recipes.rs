@@ -65,7 +65,9 @@ pub async fn start_preset(preset: String, request_id: String) -> Result<String, 
     use rankscope_domain::preset::presets;
     let started: Result<String, AppError> = ask!(|backend| async {
         let found = presets().into_iter().find(|known| known.id == preset);
-        let recipe = found.ok_or_else(|| AppError::NotFound(format!("There is no preset {preset:?}. Choose one on the form for a new study.")))?.recipe;
+        let recipe = found
+            .ok_or_else(|| AppError::NotFound(format!("There is no preset {preset:?}. Choose one on the form for a new study.")))?
+            .recipe;
         backend.start(recipe, request_id).await
     });
     let id = started?;

@@ -14,7 +14,8 @@ impl Ticks {
         let span = if (high - low).is_finite() && high - low > 1e-9 { high - low } else { 1.0 };
         let raw = span / f64::from(wanted.max(1));
         let power = 10f64.powf(raw.log10().floor());
-        let step = [1.0, 2.0, 2.5, 5.0, 10.0].map(|factor| factor * power).into_iter().find(|step| *step >= raw * 0.999).unwrap_or(power * 10.0);
+        let step =
+            [1.0, 2.0, 2.5, 5.0, 10.0].map(|factor| factor * power).into_iter().find(|step| *step >= raw * 0.999).unwrap_or(power * 10.0);
         let low = (low / step + 1e-9).floor() * step;
         let high = ((low + span.max(high - low)) / step - 1e-9).ceil() * step;
         Self { low, high: high.max(low + step), step }

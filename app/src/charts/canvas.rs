@@ -139,7 +139,9 @@ impl Canvas<'_> {
             Anchor::Middle => HPos::Center,
             Anchor::End => HPos::Right,
         };
-        let style = TextStyle::from((FONT_FAMILY, size * FINENESS * FONT_FACTOR).into_font()).color(&colour).pos(Pos::new(horizontal, VPos::Center));
+        let style = TextStyle::from((FONT_FAMILY, size * FINENESS * FONT_FACTOR).into_font())
+            .color(&colour)
+            .pos(Pos::new(horizontal, VPos::Center));
         let _ = self.area.draw(&Text::new(text.to_string(), at(x, y), style));
     }
 }

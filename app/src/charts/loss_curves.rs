@@ -24,7 +24,15 @@ pub fn loss_curves(curves: &[LossCurve], width: Width) -> Option<String> {
         .iter()
         .map(|(curve, points)| {
             let (first, last) = (points[0], points[points.len() - 1]);
-            format!("{}, seed {}: {:.3} at step {}, {:.3} at step {}", curve.cell.arm.label(), curve.cell.seed, first.1, first.0, last.1, last.0)
+            format!(
+                "{}, seed {}: {:.3} at step {}, {:.3} at step {}",
+                curve.cell.arm.label(),
+                curve.cell.seed,
+                first.1,
+                first.0,
+                last.1,
+                last.0
+            )
         })
         .collect::<Vec<_>>()
         .join("; ");
@@ -44,7 +52,8 @@ fn paint(canvas: &Canvas<'_>, curves: &[(&LossCurve, Vec<(u32, f64)>)], width: W
     let (left, right, top, bottom) = (44.0, width.pixels() - label_width - 14.0, 30.0, HEIGHT - 40.0);
 
     let losses = || curves.iter().flat_map(|(_, points)| points.iter().map(|(_, loss)| *loss));
-    let axis = Ticks::over(losses().fold(f64::INFINITY, f64::min).min(losses().fold(f64::INFINITY, f64::min)), losses().fold(0.0, f64::max), 4);
+    let axis =
+        Ticks::over(losses().fold(f64::INFINITY, f64::min).min(losses().fold(f64::INFINITY, f64::min)), losses().fold(0.0, f64::max), 4);
     let last_step = curves.iter().map(|(curve, points)| curve.steps_total.max(points[points.len() - 1].0)).max().unwrap_or(1);
     let x_of = |step: u32| left + (right - left) * f64::from(step.saturating_sub(1)) / f64::from(last_step.saturating_sub(1).max(1));
     let y_of = |loss: f64| bottom - axis.place(loss) * (bottom - top);

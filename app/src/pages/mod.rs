@@ -1,4 +1,5 @@
 //! The pages: one file a route.
+#![expect(unreachable_pub, reason = "the component macro makes its structs public")]
 
 pub(crate) mod new_study;
 pub(crate) mod not_found;

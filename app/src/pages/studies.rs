@@ -1,8 +1,8 @@
 //! `/`: every study, and how to start one.
 
 use crate::{
-    api::studies::{StudiesList, list_studies},
     api::recipes::StartPreset,
+    api::studies::{StudiesList, list_studies},
     components::{
         error_view::{ErrorNotice, ErrorView},
         pending::Pending,
@@ -13,7 +13,10 @@ use crate::{
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
-use rankscope_domain::{preset, view::{StudyCard, StudyStatus}};
+use rankscope_domain::{
+    preset,
+    view::{StudyCard, StudyStatus},
+};
 
 #[component]
 pub(crate) fn StudiesPage() -> impl IntoView {

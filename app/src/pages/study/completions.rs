@@ -250,7 +250,11 @@ fn full_text(text: &str, is_cut: bool, judgement: Option<&Judgement>) -> impl In
     let explanation = judgement.map(|judgement| judgement.explanation.clone()).unwrap_or_default();
     let pieces = marked(text, &matched)
         .into_iter()
-        .map(|(piece, is_match)| if is_match { view! { <mark>{piece}</mark> }.into_any() } else { view! { <span>{piece}</span> }.into_any() })
+        .map(
+            |(piece, is_match)| {
+                if is_match { view! { <mark>{piece}</mark> }.into_any() } else { view! { <span>{piece}</span> }.into_any() }
+            },
+        )
         .collect_view();
     let words = (!matched.is_empty()).then(|| format!("matched: {}", matched.join(", ")));
     view! {

@@ -31,8 +31,7 @@ pub(crate) fn StudyPage() -> impl IntoView {
     let cancel = ServerAction::<CancelStudy>::new();
     let resume = ServerAction::<ResumeStudy>::new();
     let changes = RwSignal::new(0_u32);
-    let study =
-        Resource::new(move || (id.get(), changes.get(), cancel.version().get(), resume.version().get()), |(id, ..)| get_study(id));
+    let study = Resource::new(move || (id.get(), changes.get(), cancel.version().get(), resume.version().get()), |(id, ..)| get_study(id));
     view! {
         <Transition fallback=|| view! { <Pending what="the study" /> }>
             {move || Suspend::new(async move {
@@ -80,7 +79,8 @@ fn Study(
         if card.seeds == 1 { "seed" } else { "seeds" },
         quantity::time(&card.created_at)
     );
-    let queued = card.queue_position.filter(|_| card.status == StudyStatus::Queued).map(|position| format!("Place {position} in the queue."));
+    let queued =
+        card.queue_position.filter(|_| card.status == StudyStatus::Queued).map(|position| format!("Place {position} in the queue."));
     let message = study.message.clone();
     let message_class = if card.status == StudyStatus::Failed { "notice notice-error" } else { "notice" };
     let (id, name, is_example, status) = (card.id.clone(), card.name.clone(), card.is_example, card.status);

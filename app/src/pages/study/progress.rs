@@ -36,7 +36,9 @@ fn announce(progress: &Progress, status: StudyStatus) -> String {
     match (&progress.ended, status) {
         (Some(Ended::Finished), _) => "Finished.".into(),
         (Some(Ended::Failed(reason)), status) if !status.is_active() => format!("Failed: {reason}"),
-        (Some(Ended::Cancelled), status) if !status.is_active() => "Cancelled. What is finished is kept; “Resume” goes on from there.".into(),
+        (Some(Ended::Cancelled), status) if !status.is_active() => {
+            "Cancelled. What is finished is kept; “Resume” goes on from there.".into()
+        }
         (_, StudyStatus::Queued) => "Waits for its turn; it starts by itself.".into(),
         (_, StudyStatus::Cancelling) => "Stopping after the step under way …".into(),
         _ if progress.stage.is_empty() && status.is_active() => "Starting …".into(),

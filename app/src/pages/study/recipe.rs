@@ -41,7 +41,8 @@ pub(crate) fn RecipeTab(study: StudyOverview) -> impl IntoView {
 
 #[component]
 fn ProvenanceList(provenance: Provenance) -> impl IntoView {
-    let Provenance { rankscope_version, recipe_sha256, model, counterfactual_model, judge_model, files, builtin, started_at, host } = provenance;
+    let Provenance { rankscope_version, recipe_sha256, model, counterfactual_model, judge_model, files, builtin, started_at, host } =
+        provenance;
     let memory = host.memory_bytes.map(|bytes| format!(", {} memory", quantity::bytes(bytes))).unwrap_or_default();
     let machine = format!("{} on {} {}, {} threads{memory}, device {}", host.cpu, host.os, host.arch, host.threads, host.device);
     view! {
@@ -93,10 +94,8 @@ fn Hash(sha256: String) -> impl IntoView {
 #[component]
 fn Files(title: &'static str, files: Vec<FileHash>) -> impl IntoView {
     (!files.is_empty()).then(|| {
-        let items = files
-            .into_iter()
-            .map(|file| view! { <dt><code>{file.name}</code></dt><dd><Hash sha256=file.sha256 /></dd> })
-            .collect_view();
+        let items =
+            files.into_iter().map(|file| view! { <dt><code>{file.name}</code></dt><dd><Hash sha256=file.sha256 /></dd> }).collect_view();
         view! { <h3>{title}</h3><dl class="facts">{items}</dl> }
     })
 }

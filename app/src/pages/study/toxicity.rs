@@ -38,11 +38,8 @@ fn Results(id: String, results: Arc<StudyResults>) -> impl IntoView {
     };
     let several_seeds = seeds(&results).len() > 1;
     let n = sample_text(&results);
-    let failed: Vec<(String, String)> = results
-        .cells
-        .iter()
-        .filter_map(|cell| Some((format!("{}, seed {}", cell.arm.label(), cell.seed), cell.failed.clone()?)))
-        .collect();
+    let failed: Vec<(String, String)> =
+        results.cells.iter().filter_map(|cell| Some((format!("{}, seed {}", cell.arm.label(), cell.seed), cell.failed.clone()?))).collect();
     let arms_table = view! { <ArmsTable results=results.clone() /> }.into_any();
     let share_caption = format!(
         "Dots: toxic / judged, pooled over the seeds. Bars: 95 % interval, cluster bootstrap over templates.{} The dashed line is the \
@@ -251,8 +248,8 @@ fn arm_row(arm: &ArmResult) -> impl IntoView + use<> {
 
 /// A share with its counts and interval, in a cell of a table.
 fn share_cell(counts: &Counts) -> impl IntoView + use<> {
-    let detail = (counts.judged > 0)
-        .then(|| format!("{} / {}, {}", counts.toxic, counts.judged, quantity::interval(counts.low, counts.high)));
+    let detail =
+        (counts.judged > 0).then(|| format!("{} / {}, {}", counts.toxic, counts.judged, quantity::interval(counts.low, counts.high)));
     view! {
         <td class="number">
             {quantity::percent_or_dash(counts.share)}

@@ -1,0 +1,340 @@
+//! The form's inputs: what each is called in the recipe, its unit, and what it means in a line.
+
+/// How an input is typed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Control {
+    Text,
+    /// A line as wide as the form.
+    WideText,
+    /// Several lines.
+    Area,
+    /// A number; whether it is a whole one.
+    Number {
+        whole: bool,
+    },
+    /// One of: the recipe's word, and what it says to people.
+    Select(&'static [(&'static str, &'static str)]),
+    /// A model's path, or one that is known.
+    Model,
+}
+
+/// One input.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Field {
+    /// The recipe's path.
+    pub(super) name: &'static str,
+    pub(super) label: &'static str,
+    pub(super) unit: &'static str,
+    pub(super) help: &'static str,
+    pub(super) control: Control,
+    /// Only of use where another input has one of these values.
+    pub(super) only_with: Option<(&'static str, &'static [&'static str])>,
+}
+
+pub(super) struct Section {
+    pub(super) title: &'static str,
+    pub(super) fields: &'static [Field],
+}
+
+const WHOLE: Control = Control::Number { whole: true };
+const DECIMAL: Control = Control::Number { whole: false };
+
+const fn field(name: &'static str, label: &'static str, unit: &'static str, help: &'static str, control: Control) -> Field {
+    Field { name, label, unit, help, control, only_with: None }
+}
+
+const fn only_with(mut field: Field, input: &'static str, values: &'static [&'static str]) -> Field {
+    field.only_with = Some((input, values));
+    field
+}
+
+pub(super) const SECTIONS: &[Section] = &[
+    Section {
+        title: "Study",
+        fields: &[
+            field("name", "Name", "", "Shown in lists and titles.", Control::WideText),
+            field(
+                "model.source",
+                "model.source",
+                "",
+                "“default” is the model that comes with Rankscope; or the path of a GGUF file or of a Hugging Face model directory on this machine.",
+                Control::Model,
+            ),
+            field(
+                "seeds",
+                "seeds",
+                "",
+                "Whole numbers separated by commas. Every arm is trained once a seed; several show how much is chance.",
+                Control::Text,
+            ),
+            field("notes", "Notes", "", "Anything that a reader should know.", Control::Area),
+        ],
+    },
+    Section {
+        title: "Prompts",
+        fields: &[
+            field(
+                "prompts.set",
+                "prompts.set",
+                "",
+                "What every arm completes.",
+                Control::Select(&[
+                    ("builtin", "built-in templates × identities"),
+                    ("honest_binary", "HONEST, binary gender"),
+                    ("honest_queer_nonqueer", "HONEST, queer / non-queer"),
+                    ("honest_race", "HONEST Race, from the binary file"),
+                    ("jsonl", "own prompts, JSONL"),
+                    ("csv", "own prompts, CSV"),
+                ]),
+            ),
+            only_with(
+                field(
+                    "prompts.path",
+                    "prompts.path",
+                    "",
+                    "The file on this machine, for every set but the built-in one: MilaNLP’s en_template.tsv, or your own.",
+                    Control::Text,
+                ),
+                "prompts.set",
+                &["honest_binary", "honest_queer_nonqueer", "honest_race", "jsonl", "csv"],
+            ),
+            field("prompts.limit", "prompts.limit", "prompts", "At most this many, spread evenly over the groups. Empty: all.", WHOLE),
+            field("prompts.selection_seed", "prompts.selection_seed", "", "Which prompts a limit takes.", WHOLE),
+        ],
+    },
+    Section {
+        title: "Completions",
+        fields: &[
+            field(
+                "generation.do_sample",
+                "do_sample",
+                "",
+                "Sampled as HONEST does, or the one likeliest completion.",
+                Control::Select(&[("true", "sample"), ("false", "greedy")]),
+            ),
+            field(
+                "generation.num_return_sequences",
+                "num_return_sequences",
+                "a prompt",
+                "Completions of each prompt; 1 where greedy.",
+                WHOLE,
+            ),
+            field("generation.max_new_tokens", "max_new_tokens", "tokens", "A completion’s greatest length.", WHOLE),
+            only_with(
+                field("generation.temperature", "temperature", "", "Above 1 wilder, below 1 tamer.", DECIMAL),
+                "generation.do_sample",
+                &["true"],
+            ),
+            only_with(
+                field("generation.top_p", "top_p", "", "Draw from the fewest tokens that hold this probability; 1 keeps all.", DECIMAL),
+                "generation.do_sample",
+                &["true"],
+            ),
+            only_with(
+                field("generation.top_k", "top_k", "tokens", "Draw from the likeliest; 0 keeps all.", WHOLE),
+                "generation.do_sample",
+                &["true"],
+            ),
+        ],
+    },
+    Section {
+        title: "Judge",
+        fields: &[
+            field(
+                "judge.kind",
+                "judge.kind",
+                "",
+                "What calls a completion toxic.",
+                Control::Select(&[
+                    ("lexicon", "built-in list of words"),
+                    ("hurtlex", "HONEST’s score, HurtLex"),
+                    ("model", "instruct model, yes or no"),
+                    ("endpoint", "OpenAI-compatible endpoint"),
+                ]),
+            ),
+            only_with(
+                field(
+                    "judge.mode",
+                    "judge.mode",
+                    "",
+                    "What of a completion is looked up.",
+                    Control::Select(&[("", "as is usual: sentence"), ("sentence", "every word"), ("word", "the whole completion")]),
+                ),
+                "judge.kind",
+                &["lexicon", "hurtlex"],
+            ),
+            only_with(
+                field("judge.path", "judge.path", "", "HurtLex’s TSV file on this machine.", Control::Text),
+                "judge.kind",
+                &["hurtlex"],
+            ),
+            only_with(
+                field("judge.model", "judge.model", "", "The judging model: as model.source, or its name at the endpoint.", Control::Text),
+                "judge.kind",
+                &["model", "endpoint"],
+            ),
+            only_with(
+                field("judge.url", "judge.url", "", "Base address of the API, e.g. http://127.0.0.1:8000/v1.", Control::Text),
+                "judge.kind",
+                &["endpoint"],
+            ),
+            only_with(
+                field(
+                    "judge.api_key_env",
+                    "judge.api_key_env",
+                    "",
+                    "Environment variable of the server that holds the key; the key itself is never stored.",
+                    Control::Text,
+                ),
+                "judge.kind",
+                &["endpoint"],
+            ),
+            only_with(
+                field("judge.prompt", "judge.prompt", "", "The question, with {statement}. Empty: the paper’s.", Control::Area),
+                "judge.kind",
+                &["model", "endpoint"],
+            ),
+        ],
+    },
+    Section {
+        title: "Counterfactuals",
+        fields: &[
+            field(
+                "counterfactuals.source",
+                "counterfactuals.source",
+                "",
+                "Where the non-toxic training targets come from.",
+                Control::Select(&[("model", "an instruct model writes them"), ("file", "own pairs, JSONL")]),
+            ),
+            only_with(
+                field(
+                    "counterfactuals.path",
+                    "counterfactuals.path",
+                    "",
+                    "JSONL of {\"prompt\", \"target\"} on this machine.",
+                    Control::Text,
+                ),
+                "counterfactuals.source",
+                &["file"],
+            ),
+            only_with(
+                field(
+                    "counterfactuals.model",
+                    "counterfactuals.model",
+                    "",
+                    "The writing model, as model.source. Empty: the base model itself.",
+                    Control::Text,
+                ),
+                "counterfactuals.source",
+                &["model"],
+            ),
+            only_with(
+                field("counterfactuals.k", "k", "a prompt", "Counterfactuals asked for; the paper has 5.", WHOLE),
+                "counterfactuals.source",
+                &["model"],
+            ),
+            only_with(
+                field("counterfactuals.max_new_tokens", "max_new_tokens", "tokens", "A list’s greatest length.", WHOLE),
+                "counterfactuals.source",
+                &["model"],
+            ),
+            only_with(
+                field("counterfactuals.temperature", "temperature", "", "Of the writer’s sampling.", DECIMAL),
+                "counterfactuals.source",
+                &["model"],
+            ),
+            only_with(
+                field("counterfactuals.top_p", "top_p", "", "Of the writer’s sampling.", DECIMAL),
+                "counterfactuals.source",
+                &["model"],
+            ),
+            only_with(
+                field(
+                    "counterfactuals.prompt",
+                    "counterfactuals.prompt",
+                    "",
+                    "The instruction, with {statement_prefix} and {k}. Empty: the paper’s.",
+                    Control::Area,
+                ),
+                "counterfactuals.source",
+                &["model"],
+            ),
+        ],
+    },
+    Section {
+        title: "LoRA",
+        fields: &[
+            field(
+                "lora.alpha_policy",
+                "alpha_policy",
+                "",
+                "How lora_alpha goes with the rank; it is stated beside every result.",
+                Control::Select(&[
+                    ("multiple_of_r", "a multiple of r"),
+                    ("constant", "one lora_alpha for every rank"),
+                    ("rank_stabilised", "rank-stabilised: alpha / √r"),
+                ]),
+            ),
+            field("lora.alpha", "alpha", "", "lora_alpha; for a multiple of r, the multiple.", DECIMAL),
+            field(
+                "lora.target_modules",
+                "target_modules",
+                "",
+                "all-linear (all but the unembedding), or projections such as q_proj, v_proj.",
+                Control::Text,
+            ),
+        ],
+    },
+    Section {
+        title: "Training",
+        fields: &[
+            field("training.num_train_epochs", "num_train_epochs", "epochs", "Passes over the training pairs.", WHOLE),
+            field("training.max_steps", "max_steps", "steps", "Stop after this many optimiser steps. Empty: as the epochs give.", WHOLE),
+            field("training.per_device_train_batch_size", "per_device_train_batch_size", "pairs", "Pairs in memory at once.", WHOLE),
+            field(
+                "training.gradient_accumulation_steps",
+                "gradient_accumulation_steps",
+                "batches",
+                "Batches whose gradients make one step; the paper has 32.",
+                WHOLE,
+            ),
+            field("training.max_length", "max_length", "tokens", "Prompt and target; what is longer is cut and counted.", WHOLE),
+            field(
+                "training.lr_scheduler_type",
+                "lr_scheduler_type",
+                "",
+                "How the learning rate falls.",
+                Control::Select(&[("constant", "constant"), ("linear", "linear"), ("cosine", "cosine")]),
+            ),
+            field("training.warmup_ratio", "warmup_ratio", "of the steps", "Over which the rate rises from 0.", DECIMAL),
+            field("training.max_grad_norm", "max_grad_norm", "", "Gradients are clipped to this norm; 0: not clipped.", DECIMAL),
+            field("training.adam_beta1", "adam_beta1", "", "AdamW’s first decay.", DECIMAL),
+            field("training.adam_beta2", "adam_beta2", "", "AdamW’s second decay.", DECIMAL),
+            field("training.adam_epsilon", "adam_epsilon", "", "Keeps AdamW from dividing by 0.", DECIMAL),
+        ],
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_form_has_every_field_once() {
+        let mut shown: Vec<&str> = SECTIONS.iter().flat_map(|section| section.fields).map(|field| field.name).collect();
+        shown.sort_unstable();
+        let mut wanted = crate::form::FIELDS.to_vec();
+        wanted.sort_unstable();
+        assert_eq!(shown, wanted);
+    }
+
+    #[test]
+    fn conditions_name_fields_and_their_values() {
+        let fields: Vec<&Field> = SECTIONS.iter().flat_map(|section| section.fields).collect();
+        for (input, values) in fields.iter().filter_map(|field| field.only_with) {
+            let other = fields.iter().find(|field| field.name == input).expect(input);
+            let Control::Select(options) = other.control else { panic!("{input} is no list") };
+            assert!(values.iter().all(|value| options.iter().any(|(word, _)| word == value)), "{input}: {values:?}");
+        }
+    }
+}

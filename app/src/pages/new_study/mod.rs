@@ -1,0 +1,353 @@
+//! `/studies/new?preset=…&from=…`: the recipe as a form. What it holds travels in the address when it is checked
+//! without JavaScript, so nothing typed is lost and every form can be linked.
+
+mod arms;
+mod aside;
+mod fields;
+mod input;
+
+use crate::{
+    api::recipes::{FormChoices, StartStudy, estimate_recipe, get_form_choices},
+    browser,
+    components::{
+        error_view::{ErrorNotice, ErrorView},
+        pending::Pending,
+    },
+    error::AppError,
+    form::{RecipeForm, input_name},
+};
+use arms::{ArmRows, next_arm};
+use aside::{EstimatePanel, RecipePreview, RecipeUpload};
+use fields::SECTIONS;
+use input::{FieldInput, FormState, input_id};
+use leptos::{html, prelude::*, server_fn::ServerFn};
+use leptos_meta::Title;
+use leptos_router::{hooks::use_query_map, params::ParamsMap};
+use rankscope_domain::{FieldErrors, Recipe, estimate::Estimate, preset::presets};
+use serde::{Deserialize, Serialize};
+
+/// What the address asks for: a form, and what is wrong with it.
+fn asked_form(params: &ParamsMap, choices: &FormChoices) -> (RecipeForm, FieldErrors) {
+    let mut errors = FieldErrors::default();
+    let pasted = params.get("toml").filter(|text| !text.trim().is_empty());
+    let typed = RecipeForm::from_pairs(params.clone().into_iter().map(|(name, value)| (name.to_string(), value)));
+    let from_toml = |text: &str, errors: &mut FieldErrors| match Recipe::from_toml(text) {
+        Ok(recipe) => Some(RecipeForm::from_recipe(&recipe)),
+        Err(found) => {
+            *errors = found;
+            None
+        }
+    };
+    let wanted = params.get("preset");
+    let preset = || {
+        let presets = presets();
+        let found = presets.iter().find(|preset| Some(preset.id) == wanted.as_deref()).or(presets.first());
+        found.map(|preset| RecipeForm::from_recipe(&preset.recipe)).unwrap_or_default()
+    };
+    let mut form = match (&pasted, &choices.recipe_toml) {
+        (Some(text), _) => from_toml(text, &mut errors).unwrap_or_else(preset),
+        _ if !typed.is_empty() => typed,
+        (_, Some(text)) => from_toml(text, &mut errors).unwrap_or_else(preset),
+        _ => preset(),
+    };
+    if params.get("add").is_some() {
+        let arm = next_arm(&form.arms);
+        form.arms.push(arm);
+    }
+    if let Some(index) = params.get("remove").and_then(|index| index.parse::<usize>().ok())
+        && index < form.arms.len()
+    {
+        form.arms.remove(index);
+    }
+    if form.request_id.is_empty() {
+        form.request_id = choices.request_id.clone();
+    }
+    if errors.0.is_empty() && (params.get("checked").is_some() || pasted.is_some()) {
+        errors = form.to_recipe().err().unwrap_or_default();
+    }
+    (form, errors)
+}
+
+/// What the page is made from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct FormPage {
+    choices: FormChoices,
+    /// Of the form in the address, where it asks to be checked.
+    estimate: Option<Result<Estimate, AppError>>,
+}
+
+async fn load(params: ParamsMap) -> Result<FormPage, AppError> {
+    let choices = get_form_choices(params.get("from").unwrap_or_default()).await?;
+    let (form, _) = asked_form(&params, &choices);
+    let estimate = match (params.get("checked"), form.to_recipe()) {
+        (Some(_), Ok(recipe)) => Some(estimate_recipe(recipe).await),
+        _ => None,
+    };
+    Ok(FormPage { choices, estimate })
+}
+
+#[component]
+pub(crate) fn NewStudyPage() -> impl IntoView {
+    let params = use_query_map();
+    let page = Resource::new(move || params.get(), load);
+    view! {
+        <Title text="New study" />
+        <Suspense fallback=|| view! { <Pending what="the form" /> }>
+            {move || Suspend::new(async move {
+                match page.await {
+                    Ok(page) => view! { <NewStudy page params=params.get_untracked() /> }.into_any(),
+                    Err(error) => view! { <ErrorView error /> }.into_any(),
+                }
+            })}
+        </Suspense>
+    }
+}
+
+#[component]
+fn NewStudy(page: FormPage, params: ParamsMap) -> impl IntoView {
+    let (form, mut errors) = asked_form(&params, &page.choices);
+    if let Some(Err(AppError::Invalid(found))) = &page.estimate {
+        errors.0.extend(found.0.iter().cloned());
+    }
+    // what belongs to fields is shown there
+    let estimate = page.estimate.filter(|estimate| !matches!(estimate, Err(AppError::Invalid(_))));
+    let state = FormState { form: RwSignal::new(form), errors: RwSignal::new(errors), client_runs: browser::client_runs() };
+    let start = ServerAction::<StartStudy>::new();
+    Effect::new(move |_| {
+        if let Some(Err(error)) = start.value().get() {
+            if let AppError::Invalid(errors) = error {
+                state.errors.set(errors);
+            }
+            request_animation_frame(|| browser::focus("error-summary"));
+        }
+    });
+    let models = page.choices.models;
+    view! {
+        <h1 id="form-title" tabindex="-1">"New study"</h1>
+        <Presets params=params.clone() />
+        <RecipeUpload state pasted=params.get("toml").unwrap_or_default() />
+        <ErrorSummary state />
+        {move || match start.value().get() {
+            Some(Err(error)) if !matches!(error, AppError::Invalid(_)) => Some(view! { <div id="start-error"><ErrorNotice error /></div> }),
+            _ => None,
+        }}
+        <datalist id="known-models">
+            {models
+                .into_iter()
+                .map(|choice| {
+                    let name = if choice.summary.name.is_empty() { choice.source.clone() } else { choice.summary.name };
+                    view! { <option value=choice.source>{name}</option> }
+                })
+                .collect_view()}
+        </datalist>
+        <div class="form-columns">
+            <RecipeFormView state start />
+            <aside aria-label="Estimate and recipe">
+                <EstimatePanel state first=estimate />
+                <RecipePreview state />
+            </aside>
+        </div>
+    }
+}
+
+#[component]
+fn Presets(params: ParamsMap) -> impl IntoView {
+    let wanted = params.get("preset");
+    let is_plain = params.into_iter().next().is_none();
+    let items = presets()
+        .into_iter()
+        .enumerate()
+        .map(|(index, preset)| {
+            let is_chosen = wanted.as_deref() == Some(preset.id) || (is_plain && index == 0);
+            view! {
+                <li>
+                    <a href=format!("/studies/new?preset={}", preset.id) aria-current=is_chosen.then_some("true")>{preset.title}</a>
+                    <p class="note">{preset.description}</p>
+                </li>
+            }
+        })
+        .collect_view();
+    view! {
+        <nav aria-label="Presets">
+            <p class="lead">"Start from a preset, or from a recipe of your own; then change what you like."</p>
+            <ul class="presets">{items}</ul>
+        </nav>
+    }
+}
+
+/// All that is wrong, with links to where it is.
+#[component]
+fn ErrorSummary(state: FormState) -> impl IntoView {
+    view! {
+        <div id="error-summary" tabindex="-1" role="alert">
+            {move || {
+                let errors = state.errors.get().0;
+                (!errors.is_empty())
+                    .then(|| {
+                        let heading = if errors.len() == 1 { "One thing must be mended first".to_string() } else { format!("{} things must be mended first", errors.len()) };
+                        let items = errors.into_iter().map(|error| {
+                            let text = error.to_string();
+                            if error.field.is_empty() {
+                                view! { <li>{text}</li> }.into_any()
+                            } else {
+                                view! { <li><a href=format!("#{}", input_id(&input_name(&error.field))) rel="external">{text}</a></li> }.into_any()
+                            }
+                        }).collect_view();
+                        view! {
+                            <div class="notice notice-error">
+                                <p><strong>{heading}</strong></p>
+                                <ul>{items}</ul>
+                            </div>
+                        }
+                    })
+            }}
+        </div>
+    }
+}
+
+#[component]
+fn RecipeFormView(state: FormState, start: ServerAction<StartStudy>) -> impl IntoView {
+    let form_ref = NodeRef::<html::Form>::new();
+    take_what_was_typed(state, form_ref);
+    let check = move || match state.form.with_untracked(RecipeForm::to_recipe) {
+        Ok(_) => {
+            state.errors.set(FieldErrors::default());
+            true
+        }
+        Err(errors) => {
+            state.errors.set(errors);
+            request_animation_frame(|| browser::focus("error-summary"));
+            false
+        }
+    };
+    let sections = SECTIONS
+        .iter()
+        .map(|section| {
+            let inputs = section.fields.iter().map(|field| view! { <FieldInput field state /> }).collect_view();
+            view! {
+                <fieldset>
+                    <legend>{section.title}</legend>
+                    <div class="fields">{inputs}</div>
+                </fieldset>
+            }
+        })
+        .collect::<Vec<_>>();
+    let address = <StartStudy as ServerFn>::url();
+    let mut sections = sections.into_iter();
+    let first = sections.next();
+    view! {
+        <form
+            node_ref=form_ref
+            method="post"
+            action=address
+            on:submit=move |event| {
+                event.prevent_default();
+                if check() {
+                    let fields = state.form.with_untracked(RecipeForm::to_pairs).into_iter().collect();
+                    start.dispatch(StartStudy { fields });
+                }
+            }
+        >
+            // what the Enter key presses
+            <button class="visually-hidden" type="submit" tabindex="-1" aria-hidden="true">"Start the study"</button>
+            <input type="hidden" name="request_id" value=move || state.form.with(|form| form.request_id.clone()) />
+            {first}
+            <ArmRows state />
+            {sections.collect_view()}
+            <div class="submit-row row">
+                <button class="button-main" type="submit" disabled=move || start.pending().get()>
+                    {move || if start.pending().get() { "Starting …" } else { "Start the study" }}
+                </button>
+                <button
+                    type="submit"
+                    name="checked"
+                    value="1"
+                    formmethod="get"
+                    formaction="/studies/new"
+                    on:click=move |event| {
+                        event.prevent_default();
+                        check();
+                    }
+                >
+                    "Check and estimate"
+                </button>
+            </div>
+        </form>
+    }
+}
+
+/// What was typed before the client ran, or kept by the browser over a reload, is not thrown away.
+fn take_what_was_typed(state: FormState, form_ref: NodeRef<html::Form>) {
+    let mut is_first = true;
+    Effect::new(move |_| {
+        let Some(element) = form_ref.get() else { return };
+        if !std::mem::take(&mut is_first) {
+            return;
+        }
+        let typed = browser::form_pairs(&element);
+        if !typed.is_empty() {
+            let typed = RecipeForm::from_pairs(typed);
+            let shown = state.form.get_untracked();
+            if typed.arms.len() == shown.arms.len() && typed.differs_in_inputs(&shown) {
+                state.form.set(typed);
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn choices(recipe_toml: Option<&str>) -> FormChoices {
+        FormChoices { models: Vec::new(), recipe_toml: recipe_toml.map(String::from), request_id: "fresh".into() }
+    }
+
+    fn params(pairs: &[(&'static str, &str)]) -> ParamsMap {
+        let mut params = ParamsMap::new();
+        for (name, value) in pairs {
+            params.insert(*name, value.to_string());
+        }
+        params
+    }
+
+    #[test]
+    fn the_address_says_where_the_form_starts() {
+        let first = presets()[0].recipe.name.clone();
+        let own = "name = \"Mine\"\n[[arms]]\nkind = \"lora\"\nlora_r = 4\nlearning_rate = 1e-3\n";
+        for (pairs, from, name) in [
+            (vec![], None, first.as_str()),
+            (vec![("preset", "no such")], None, first.as_str()),
+            (vec![("from", "x")], Some(own), "Mine"),
+            (vec![("toml", own)], None, "Mine"),
+            (vec![("name", "Typed")], Some(own), "Typed"),
+        ] {
+            let (form, _) = asked_form(&params(&pairs), &choices(from));
+            assert_eq!(form.get("name"), name, "{pairs:?}");
+            assert_eq!(form.request_id, "fresh");
+        }
+    }
+
+    #[test]
+    fn arms_are_added_and_removed_without_a_client() {
+        let base = [("arms.0.kind", "lora"), ("arms.0.lora_r", "8"), ("arms.0.learning_rate", "1e-3")];
+        let (form, _) = asked_form(&params(&[&base[..], &[("add", "arm")]].concat()), &choices(None));
+        assert_eq!(form.arms.len(), 2);
+        assert_eq!((form.arms[1].lora_r.as_str(), form.arms[1].learning_rate.as_str()), ("16", "1e-3"));
+        let (form, _) = asked_form(&params(&[&base[..], &[("remove", "0")]].concat()), &choices(None));
+        assert_eq!(form.arms, []);
+    }
+
+    #[test]
+    fn a_checked_form_keeps_what_was_typed_and_says_what_is_wrong() {
+        let (form, errors) = asked_form(&params(&[("checked", "1"), ("name", "A"), ("seeds", "one")]), &choices(None));
+        assert_eq!(form.get("seeds"), "one");
+        assert!(errors.of("seeds").next().is_some());
+    }
+
+    #[test]
+    fn a_pasted_text_that_is_no_recipe_is_refused_with_its_place() {
+        let (_, errors) = asked_form(&params(&[("toml", "name = \"A\"\nrank = 3\n")]), &choices(None));
+        assert!(errors.to_string().contains("rank"), "{errors}");
+    }
+}
