@@ -14,7 +14,7 @@ pub mod figures;
 pub mod form;
 mod pages;
 mod quantity;
-mod routes;
+pub mod routes;
 mod shell;
 
 pub use figures::{FIGURES, figure_svg};

@@ -16,7 +16,7 @@ pub fn App() -> impl IntoView {
     view! {
         <Title formatter=|text: String| if text.is_empty() { "Rankscope".into() } else { format!("{text} · Rankscope") } />
         <Router>
-            <a class="skip" href="#main">"Skip to the content"</a>
+            <a class="skip" href="#main" rel="external">"Skip to the content"</a>
             <header class="site">
                 <nav aria-label="Site">
                     <a class="brand" href="/">"Rankscope"</a>

@@ -1,7 +1,7 @@
 //! The document around the pages, and the policy of what it may load.
 
 use crate::App;
-use leptos::{nonce::use_nonce, prelude::*};
+use leptos::prelude::*;
 use leptos_meta::MetaTags;
 
 /// The HTML document. Its scripts carry the response's nonce, and the response a policy that allows nothing else.
@@ -32,6 +32,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
 #[cfg(feature = "ssr")]
 fn set_content_security_policy() {
     use axum::http::{HeaderValue, header::CONTENT_SECURITY_POLICY};
+    use leptos::nonce::use_nonce;
     let (Some(nonce), Some(response)) = (use_nonce(), use_context::<leptos_axum::ResponseOptions>()) else { return };
     let policy = format!(
         "default-src 'self'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; \

@@ -49,7 +49,7 @@ fn paint(canvas: &Canvas<'_>, curves: &[(&LossCurve, Vec<(u32, f64)>)], width: W
     arms.sort();
     arms.dedup();
     let label_width = arms.iter().map(|arm| text_width(&arm.label(), size)).fold(0.0, f64::max);
-    let (left, right, top, bottom) = (44.0, width.pixels() - label_width - 14.0, 30.0, HEIGHT - 40.0);
+    let (left, right, top, bottom) = (44.0, width.pixels() - label_width - 20.0, 30.0, HEIGHT - 40.0);
 
     let losses = || curves.iter().flat_map(|(_, points)| points.iter().map(|(_, loss)| *loss));
     let axis =

@@ -6,6 +6,8 @@ mod canvas;
 mod loss_curves;
 pub mod palette;
 mod share_panel;
+#[cfg(test)]
+mod tests;
 mod toxicity_bars;
 
 pub use loss_curves::loss_curves;

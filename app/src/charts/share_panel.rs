@@ -156,7 +156,8 @@ fn paint(canvas: &Canvas<'_>, panel: &SharePanel, frame: Frame, axis: &Ticks, wi
     }
     if arms.iter().any(|arm| arm.rank().is_some()) {
         let middle = (frame.left + frame.right) / 2.0;
-        canvas.text(middle, frame.bottom + 30.0, "LoRA rank (log scale), original and full beside", size.min(11.0), MUTED, Anchor::Middle);
+        let name = if large { "LoRA rank (log scale), original and full beside" } else { "LoRA rank" };
+        canvas.text(middle, frame.bottom + 30.0, name, 11.0, MUTED, Anchor::Middle);
     }
 }
 
