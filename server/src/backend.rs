@@ -16,6 +16,7 @@ use rankscope_domain::{
     view::{CompletionPage, CompletionQuery, ModelChoice, StudyCard, StudyOverview, StudyStatus},
 };
 use rankscope_study::{Environment, Study};
+use std::path::Path;
 use tokio::sync::{Mutex, Semaphore};
 
 /// More studies than this do not wait for their turn.
@@ -84,14 +85,16 @@ impl Backend for StudyBackend {
         .await
     }
 
-    async fn estimate(&self, recipe: Recipe) -> Result<Estimate, AppError> {
+    async fn estimate(&self, mut recipe: Recipe) -> Result<Estimate, AppError> {
+        resolve(&mut recipe);
         let _permit = self.checking.acquire().await.map_err(|error| internal("waiting for an estimate", &error))?;
         let environment = self.environment.clone();
         blocking(move || rankscope_study::estimate(&recipe, &environment).map_err(AppError::Invalid)).await
     }
 
-    async fn start(&self, recipe: Recipe, request_id: String) -> Result<String, AppError> {
+    async fn start(&self, mut recipe: Recipe, request_id: String) -> Result<String, AppError> {
         check_request_id(&request_id)?;
+        resolve(&mut recipe);
         let _one_at_a_time = self.starting.lock().await;
         if let Some(id) = self.database.answered(&request_id).await.map_err(broken)? {
             return match self.database.study(&id).await.map_err(broken)? {
@@ -172,6 +175,11 @@ fn check_request_id(request_id: &str) -> Result<(), AppError> {
     let shown: String = request_id.chars().take(80).collect();
     let remedy = "Give every start a name of its own, of 1 to 64 letters, digits, - or _; the same name again is answered with the same study.";
     Err(AppError::Invalid(FieldErrors::one("request_id", shown, remedy)))
+}
+
+/// A path that was typed without its folder is taken from where the server was started.
+fn resolve(recipe: &mut Recipe) {
+    rankscope_study::resolve_paths(recipe, Path::new(""));
 }
 
 fn broken(error: DatabaseError) -> AppError {

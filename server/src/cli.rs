@@ -155,7 +155,7 @@ fn complain(message: &str) {
     drop(writeln!(std::io::stderr(), "error: {message}"));
 }
 
-/// Reads a recipe file; whatever is wrong with it is an input error.
+/// Reads a recipe file, its relative paths taken from its folder; whatever is wrong with it is an input error.
 fn read_recipe(path: &Path) -> Result<Recipe, FieldErrors> {
     let text = if path == Path::new("-") {
         let mut text = String::new();
@@ -164,5 +164,7 @@ fn read_recipe(path: &Path) -> Result<Recipe, FieldErrors> {
         std::fs::read_to_string(path)
     };
     let text = text.map_err(|error| FieldErrors::one("RECIPE", path.display(), format!("The recipe can't be read: {error}.")))?;
-    Recipe::from_toml(&text)
+    let mut recipe = Recipe::from_toml(&text)?;
+    rankscope_study::resolve_paths(&mut recipe, path.parent().unwrap_or(Path::new("")));
+    Ok(recipe)
 }

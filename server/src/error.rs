@@ -53,7 +53,8 @@ pub fn from_study(what: &str, error: StudyError) -> AppError {
     match error {
         StudyError::Invalid(fields) => AppError::Invalid(fields),
         StudyError::OtherRecipe(text) => AppError::Conflict(text),
-        StudyError::Io { ref source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+        StudyError::Busy { .. } => AppError::Conflict("Another process works on this study. Wait until it ends, then try again.".into()),
+        StudyError::DiskFull { .. } => {
             internal(what, &error);
             AppError::Conflict("The disk that holds the studies is full. Free some space or delete studies, then try again.".into())
         }

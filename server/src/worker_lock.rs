@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-const FILE_NAME: &str = "worker.lock";
+const FILE_NAME: &str = ".worker.lock";
 
 /// Held by the process that works in a study directory. The kernel lets go of it when the process ends, however it ends.
 #[derive(Debug)]

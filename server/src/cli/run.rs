@@ -56,16 +56,16 @@ fn show_results(study: &Study, json: bool) -> Result<(), Failure> {
 
 pub(super) fn worker(common: &CommonFlags, directory: &Path) -> Result<(), Failure> {
     telemetry::start("info");
+    let environment = environment(common)?;
+    let study = Study::open(directory).map_err(|error| FieldErrors::one("DIR", directory.display(), error.to_string()))?;
     let lock = match WorkerLock::acquire(directory) {
         Ok(lock) => lock,
         Err(error @ LockError::Busy { .. }) => {
             complain(&error.to_string());
             return Err(Failure::Code(EXIT_BUSY));
         }
-        Err(error) => return Err(Failure::Input(FieldErrors::one("DIR", directory.display(), error.to_string()))),
+        Err(error) => return Err(Failure::Failed(error.to_string())),
     };
-    let environment = environment(common)?;
-    let study = Study::open(directory).map_err(|error| refusal(error, "DIR", directory))?;
     let cancel = stop_flag();
     let outcome = rankscope_study::run(&study, &environment, &cancel, &mut log_event);
     drop(lock);
@@ -73,6 +73,10 @@ pub(super) fn worker(common: &CommonFlags, directory: &Path) -> Result<(), Failu
         Ok(outcome) => {
             tracing::info!(?outcome, "ended");
             Ok(())
+        }
+        Err(error @ StudyError::Busy { .. }) => {
+            complain(&error.to_string());
+            Err(Failure::Code(EXIT_BUSY))
         }
         Err(error) => Err(refusal(error, "DIR", directory)),
     }
