@@ -1,0 +1,12 @@
+//! Tests of the whole: a real server on a free port over a data directory of its own, and the command line.
+
+mod bad_input;
+mod configuration;
+mod events;
+mod interruption;
+mod layering;
+mod lifecycle;
+mod pages;
+mod restart;
+mod security;
+mod support;

@@ -1,0 +1,201 @@
+//! Talks to a server as the pages do: by the same server functions, with the same types.
+
+use super::eventually;
+use leptos::server_fn::ServerFn;
+use rankscope_app::{
+    api::{recipes, studies},
+    error::AppError,
+    form::RecipeForm,
+};
+use rankscope_domain::{
+    Recipe,
+    event::Event,
+    view::{StudyOverview, StudyStatus},
+};
+use reqwest::{
+    blocking::{RequestBuilder, Response},
+    redirect,
+};
+use serde::de::DeserializeOwned;
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+};
+
+/// A client of one server.
+#[derive(Clone)]
+pub(crate) struct Client {
+    /// `127.0.0.1:PORT`
+    pub address: String,
+    http: reqwest::blocking::Client,
+}
+
+/// One server-sent event.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Frame {
+    pub id: Option<u64>,
+    pub event: String,
+    pub data: String,
+    pub retry: Option<u64>,
+}
+
+/// An answer as it came over the wire.
+#[derive(Debug)]
+pub(crate) struct Raw {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Client {
+    pub(crate) fn new(address: &str) -> Self {
+        let http = reqwest::blocking::Client::builder().redirect(redirect::Policy::none()).timeout(std::time::Duration::from_secs(60)).build();
+        Self { address: address.into(), http: http.expect("a client") }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Response {
+        self.http.get(self.url(path)).send().expect("an answer")
+    }
+
+    pub(crate) fn post(&self, path: &str) -> RequestBuilder {
+        self.http.post(self.url(path))
+    }
+
+    /// A page that must be there.
+    pub(crate) fn page(&self, path: &str) -> String {
+        let answer = self.get(path);
+        assert_eq!(answer.status(), 200, "{path}");
+        answer.text().expect("text")
+    }
+
+    /// Calls a server function with a form's fields.
+    fn call<F: ServerFn, T: DeserializeOwned>(&self, fields: &[(String, String)]) -> Result<T, AppError> {
+        let answer = self.post(F::PATH).form(fields).send().expect("an answer");
+        let status = answer.status();
+        let text = answer.text().expect("text");
+        if status.is_success() || status.is_redirection() {
+            return Ok(serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}: {text}", F::PATH)));
+        }
+        let error: AppError = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{} {status}: {error}: {text}", F::PATH));
+        assert_eq!(error.status(), status.as_u16(), "{error:?}");
+        Err(error)
+    }
+
+    fn call_with_id<F: ServerFn, T: DeserializeOwned>(&self, id: &str) -> Result<T, AppError> {
+        self.call::<F, T>(&[("id".into(), id.into())])
+    }
+
+    /// Starts a study as the form does; equal calls with the same `request_id` are one request.
+    pub(crate) fn start(&self, recipe: &Recipe, request_id: &str) -> Result<String, AppError> {
+        let mut form = RecipeForm::from_recipe(recipe);
+        form.request_id = request_id.into();
+        self.call::<recipes::StartStudy, String>(&form.to_pairs())
+    }
+
+    pub(crate) fn study(&self, id: &str) -> Result<StudyOverview, AppError> {
+        self.call_with_id::<studies::GetStudy, _>(id)
+    }
+
+    pub(crate) fn status(&self, id: &str) -> StudyStatus {
+        self.study(id).expect("the study").card.status
+    }
+
+    pub(crate) fn cancel(&self, id: &str) -> Result<(), AppError> {
+        self.call_with_id::<studies::CancelStudy, _>(id)
+    }
+
+    pub(crate) fn resume(&self, id: &str) -> Result<(), AppError> {
+        self.call_with_id::<studies::ResumeStudy, _>(id)
+    }
+
+    pub(crate) fn delete(&self, id: &str) -> Result<(), AppError> {
+        self.call_with_id::<studies::DeleteStudy, _>(id)
+    }
+
+    /// Waits until the study is in this state.
+    pub(crate) fn wait_for(&self, id: &str, status: StudyStatus) -> StudyOverview {
+        let mut last = None;
+        let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            eventually(&format!("{id} to be {}", status.label()), || {
+                let study = self.study(id).expect("the study");
+                let there = study.card.status == status;
+                last = Some(study.clone());
+                there.then_some(study)
+            })
+        }));
+        found.unwrap_or_else(|_| panic!("{id} never became {}; it is {:?}", status.label(), last.map(|study| (study.card.status, study.message))))
+    }
+
+    /// Waits until the study's worker trains.
+    pub(crate) fn wait_for_training(&self, id: &str) {
+        eventually("a training step", || (!self.study(id).expect("the study").progress.losses.is_empty()).then_some(()));
+    }
+
+    /// The study's events as a stream, from after `last_event_id`.
+    pub(crate) fn events(&self, id: &str, last_event_id: Option<u64>) -> impl Iterator<Item = Frame> + use<> {
+        let mut request = self.http.get(self.url(&format!("/studies/{id}/events")));
+        if let Some(last) = last_event_id {
+            request = request.header("last-event-id", last.to_string());
+        }
+        let answer = request.send().expect("a stream");
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.headers()["content-type"], "text/event-stream");
+        frames(BufReader::new(answer))
+    }
+
+    /// Sends the path as it is, which a client library would tidy up.
+    pub(crate) fn raw(&self, method: &str, path: &str, headers: &str) -> Raw {
+        let mut stream = TcpStream::connect(&self.address).expect("a connection");
+        write!(stream, "{method} {path} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n").expect("a request");
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).expect("an answer");
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or_else(|| panic!("no answer to {path}: {text:?}"));
+        Raw { status, head: head.into(), body: body.into() }
+    }
+
+    pub(crate) fn raw_get(&self, path: &str) -> Raw {
+        self.raw("GET", path, &format!("Host: {}\r\n", self.address))
+    }
+}
+
+impl Raw {
+    /// A header's value; the name in lower case.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.head.lines().skip(1).filter_map(|line| line.split_once(": "));
+        lines.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+}
+
+impl Frame {
+    pub(crate) fn parse(&self) -> Event {
+        serde_json::from_str(&self.data).unwrap_or_else(|error| panic!("{error}: {}", self.data))
+    }
+}
+
+/// Splits a stream into frames; comments that keep it alive are none.
+fn frames(mut stream: impl BufRead) -> impl Iterator<Item = Frame> {
+    std::iter::from_fn(move || {
+        let mut frame = Frame::default();
+        let mut line = String::new();
+        loop {
+            line.clear();
+            if stream.read_line(&mut line).ok()? == 0 {
+                return None;
+            }
+            match line.trim_end_matches('\n').split_once(':') {
+                Some(("id", value)) => frame.id = value.trim().parse().ok(),
+                Some(("event", value)) => frame.event = value.trim().into(),
+                Some(("data", value)) => frame.data = value.trim().into(),
+                Some(("retry", value)) => frame.retry = value.trim().parse().ok(),
+                _ if line == "\n" && frame != Frame::default() => return Some(frame),
+                _ => {}
+            }
+        }
+    })
+}
