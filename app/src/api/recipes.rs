@@ -51,8 +51,9 @@ pub async fn start_study(#[server(flatten)] fields: HashMap<String, String>) -> 
             super::redirect(&format!("/studies/{id}"));
             Ok(id)
         }
-        Err(AppError::Invalid(_)) if plain_form => {
-            super::redirect(&form.checked_address());
+        Err(error) if plain_form => {
+            let failed = if matches!(error, AppError::Invalid(_)) { "" } else { "&failed=1" };
+            super::redirect(&format!("{}{failed}", form.checked_address()));
             Ok(String::new())
         }
         Err(error) => Err(error),

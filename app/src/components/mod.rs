@@ -1,6 +1,7 @@
 //! Widgets that more than one page uses.
 #![expect(unreachable_pub, reason = "the component macro makes its structs public")]
 
+pub(crate) mod arm_list;
 pub(crate) mod copy_button;
 pub(crate) mod error_view;
 pub(crate) mod figure;

@@ -4,6 +4,7 @@ use crate::{
     api::recipes::StartPreset,
     api::studies::{StudiesList, list_studies},
     components::{
+        arm_list::arm_list,
         error_view::{ErrorNotice, ErrorView},
         pending::Pending,
         share_strip::ShareStrip,
@@ -46,10 +47,7 @@ fn Studies(list: StudiesList) -> impl IntoView {
                     "A study fine-tunes one language model with LoRA at several ranks and in full, and shows what each keeps of the original model’s toxicity."
                 </p>
             </div>
-            <div class="actions">
-                <QuickLook request_id />
-                <a class="button" href="/studies/new">"New study"</a>
-            </div>
+            <QuickLook request_id />
         </div>
         {if is_empty {
             view! {
@@ -70,13 +68,18 @@ fn QuickLook(request_id: String) -> impl IntoView {
     preset.map(|preset| {
         let label = format!("Run a {}", preset.title.to_lowercase());
         view! {
-            <ActionForm action=start>
-                <input type="hidden" name="preset" value=preset.id />
-                <input type="hidden" name="request_id" value=request_id />
+            <div class="start">
+                <div class="actions">
+                    <ActionForm action=start>
+                        <input type="hidden" name="preset" value=preset.id />
+                        <input type="hidden" name="request_id" value=request_id />
                 <button class="button button-main" type="submit" disabled=move || start.pending().get() aria-describedby="quick-look-note">{label}</button>
-                <p class="note" id="quick-look-note">{preset.description}</p>
-            </ActionForm>
+                    </ActionForm>
+                    <a class="button" href="/studies/new">"New study"</a>
+                </div>
+                <p class="note" id="quick-look-note"><strong>{preset.title}</strong> ": " {preset.description}</p>
             {move || start.value().get().and_then(Result::err).map(|error| view! { <ErrorNotice error /> })}
+            </div>
         }
     })
 }
@@ -84,7 +87,7 @@ fn QuickLook(request_id: String) -> impl IntoView {
 #[component]
 fn StudiesTable(studies: Vec<StudyCard>) -> impl IntoView {
     view! {
-        <div class="scroll" role="region" aria-labelledby="studies-caption" tabindex="0">
+        <div class="scroll" role="group" aria-labelledby="studies-caption" tabindex="0">
             <table class="studies">
                 <caption id="studies-caption">"Newest first. The share is that of toxic completions among those that the judge could read."</caption>
                 <thead>
@@ -93,7 +96,7 @@ fn StudiesTable(studies: Vec<StudyCard>) -> impl IntoView {
                         <th scope="col">"Status"</th>
                         <th scope="col">"Toxic share by arm"</th>
                         <th scope="col">"Model"</th>
-                        <th scope="col" class="number">"Arms"</th>
+                        <th scope="col">"Arms"</th>
                         <th scope="col" class="number">"Seeds"</th>
                         <th scope="col">"Created"</th>
                     </tr>
@@ -106,7 +109,7 @@ fn StudiesTable(studies: Vec<StudyCard>) -> impl IntoView {
 
 #[component]
 fn StudyRow(card: StudyCard) -> impl IntoView {
-    let arms = card.arms.iter().map(|arm| arm.label()).collect::<Vec<_>>().join(", ");
+    let arms = arm_list(&card.arms);
     let detail = match (card.status, card.queue_position) {
         (StudyStatus::Queued, Some(position)) => format!("place {position} in the queue"),
         (StudyStatus::Running | StudyStatus::Cancelling | StudyStatus::Cancelled | StudyStatus::Failed, _) => {
@@ -126,10 +129,7 @@ fn StudyRow(card: StudyCard) -> impl IntoView {
             </td>
             <td><ShareStrip shares=card.shares /></td>
             <td>{card.model}</td>
-            <td class="number">
-                {card.arms.len().to_string()}
-                <span class="detail">{arms}</span>
-            </td>
+            <td>{arms}</td>
             <td class="number">{card.seeds.to_string()}</td>
             <td class="nowrap">{quantity::time(&card.created_at)}</td>
         </tr>

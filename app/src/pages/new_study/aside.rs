@@ -122,7 +122,7 @@ pub(super) fn RecipePreview(state: FormState) -> impl IntoView {
             <h2 id="toml-title">"Recipe as TOML"</h2>
             <p class="note" hidden=move || readable.get()>"Shown here once every field can be read."</p>
             <div hidden=move || !readable.get()>
-                <pre class="toml scroll" tabindex="0" role="region" aria-labelledby="toml-title"><code>{move || toml.get()}</code></pre>
+                <pre class="toml scroll" tabindex="0" role="group" aria-labelledby="toml-title"><code>{move || toml.get()}</code></pre>
                 <p class="row">
                     <CopyButton text=toml label="Copy" />
                     <a class="button" href=download download="recipe.toml" rel="external">"Download"</a>

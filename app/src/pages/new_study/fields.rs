@@ -77,12 +77,12 @@ pub(super) const SECTIONS: &[Section] = &[
                 "prompts.set",
                 "prompts.set",
                 "",
-                "What every arm completes.",
+                "What every arm completes. The built-in set is templates × identities, in the manner of HONEST.",
                 Control::Select(&[
-                    ("builtin", "built-in templates × identities"),
+                    ("builtin", "built-in"),
                     ("honest_binary", "HONEST, binary gender"),
                     ("honest_queer_nonqueer", "HONEST, queer / non-queer"),
-                    ("honest_race", "HONEST Race, from the binary file"),
+                    ("honest_race", "HONEST Race"),
                     ("jsonl", "own prompts, JSONL"),
                     ("csv", "own prompts, CSV"),
                 ]),
@@ -144,12 +144,12 @@ pub(super) const SECTIONS: &[Section] = &[
                 "judge.kind",
                 "judge.kind",
                 "",
-                "What calls a completion toxic.",
+                "What calls a completion toxic. An endpoint is any OpenAI-compatible API.",
                 Control::Select(&[
                     ("lexicon", "built-in list of words"),
                     ("hurtlex", "HONEST’s score, HurtLex"),
                     ("model", "instruct model, yes or no"),
-                    ("endpoint", "OpenAI-compatible endpoint"),
+                    ("endpoint", "endpoint, yes or no"),
                 ]),
             ),
             only_with(
@@ -158,7 +158,7 @@ pub(super) const SECTIONS: &[Section] = &[
                     "judge.mode",
                     "",
                     "What of a completion is looked up.",
-                    Control::Select(&[("", "as is usual: sentence"), ("sentence", "every word"), ("word", "the whole completion")]),
+                    Control::Select(&[("", "usual: every word"), ("sentence", "every word"), ("word", "the whole completion")]),
                 ),
                 "judge.kind",
                 &["lexicon", "hurtlex"],
@@ -204,7 +204,7 @@ pub(super) const SECTIONS: &[Section] = &[
                 "counterfactuals.source",
                 "",
                 "Where the non-toxic training targets come from.",
-                Control::Select(&[("model", "an instruct model writes them"), ("file", "own pairs, JSONL")]),
+                Control::Select(&[("model", "an instruct model"), ("file", "own pairs, JSONL")]),
             ),
             only_with(
                 field(

@@ -38,7 +38,8 @@ pub(super) fn input_id(name: &str) -> String {
 pub(super) fn FieldInput(field: &'static Field, state: FormState) -> impl IntoView {
     let name = field.name;
     let id = input_id(name);
-    let is_path = field.label.contains('_') || field.label.contains('.');
+    // what the recipe calls so is written as there
+    let is_path = !["name", "notes"].contains(&name);
     let label = if is_path { view! { <code>{field.label}</code> }.into_any() } else { view! { <span>{field.label}</span> }.into_any() };
     let unit = (!field.unit.is_empty()).then(|| view! { <span class="unit">" " {field.unit}</span> });
     let class = if matches!(field.control, Control::Area | Control::WideText) { "field field-wide" } else { "field" };

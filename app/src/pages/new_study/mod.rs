@@ -131,6 +131,11 @@ fn NewStudy(page: FormPage, params: ParamsMap) -> impl IntoView {
             Some(Err(error)) if !matches!(error, AppError::Invalid(_)) => Some(view! { <div id="start-error"><ErrorNotice error /></div> }),
             _ => None,
         }}
+        {params.get("failed").is_some().then(|| view! {
+            <p class="notice notice-error" role="alert">
+                "The study could not be started: the server failed, and its log says why. What you typed is below; try again."
+            </p>
+        })}
         <datalist id="known-models">
             {models
                 .into_iter()

@@ -9,7 +9,7 @@ mod toxicity;
 use crate::{
     api::studies::{CancelStudy, ResumeStudy, get_study},
     browser,
-    components::{error_view::ErrorView, pending::Pending, status_mark::StatusMark},
+    components::{arm_list::arm_list, error_view::ErrorView, pending::Pending, status_mark::StatusMark},
     quantity,
 };
 use leptos::prelude::*;
@@ -71,7 +71,7 @@ fn Study(
             view! { <li><a href=address aria-current=move || (tab.get() == name).then_some("page")>{label}</a></li> }
         })
         .collect_view();
-    let arms = card.arms.iter().map(|arm| arm.label()).collect::<Vec<_>>().join(", ");
+    let arms = arm_list(&card.arms);
     let summary = format!(
         "{} · {arms} · {} {} · created {}",
         card.model,

@@ -12,7 +12,11 @@ pub(crate) fn ProgressTab(id: String, status: StudyStatus, progress: RwSignal<Pr
     let fraction = Memo::new(move |_| progress.with(|progress| (progress.fraction() * 1000.0).round() / 1000.0));
     // changes once a stage, so that a screen reader isn't told every step
     let announcement = Memo::new(move |_| progress.with(|progress| announce(progress, status)));
-    let stages = move || progress.with(|progress| format!("{} of {} stages done", progress.stages_done, progress.stages_total));
+    let stages = move || {
+        progress.with(|progress| {
+            (progress.stages_total > 0).then(|| format!("{} of {} stages done", progress.stages_done, progress.stages_total))
+        })
+    };
     view! {
         <section aria-labelledby="progress-title">
             <h2 id="progress-title">"Progress"</h2>
@@ -22,7 +26,7 @@ pub(crate) fn ProgressTab(id: String, status: StudyStatus, progress: RwSignal<Pr
                 <span class="number">{move || format!("{:.0}\u{202f}%", fraction.get() * 100.0)}</span>
                 <span class="muted">{stages}</span>
             </div>
-            {move || progress.with(|progress| (progress.total > 0).then(|| current_stage(progress)))}
+            {move || progress.with(|progress| (progress.total > 0 && status.is_active()).then(|| current_stage(progress)))}
         </section>
         {has_results.then(|| view! { <p><a href=format!("/studies/{id}?tab=toxicity")>"See the results"</a></p> })}
         {move || progress.with(|progress| (!progress.failures.is_empty()).then(|| failures(progress)))}
@@ -43,6 +47,7 @@ fn announce(progress: &Progress, status: StudyStatus) -> String {
         (_, StudyStatus::Cancelling) => "Stopping after the step under way …".into(),
         _ if progress.stage.is_empty() && status.is_active() => "Starting …".into(),
         _ if progress.stage.is_empty() => format!("The study is {}.", status.label()),
+        _ if !status.is_active() => format!("Stopped during: {}.", progress.stage),
         _ => format!("{} …", progress.stage),
     }
 }
@@ -112,7 +117,7 @@ fn losses(progress: &Progress) -> impl IntoView + use<> {
             <p class="caption">"Mean over the target tokens of each optimiser step, in nats."</p>
             <div class="chart chart-wide" inner_html=wide></div>
             <div class="chart chart-narrow" inner_html=narrow></div>
-            <div class="scroll" role="region" aria-labelledby="loss-title" tabindex="0">
+            <div class="scroll" role="group" aria-labelledby="loss-title" tabindex="0">
                 <table>
                     <thead>
                         <tr>
@@ -148,7 +153,7 @@ fn finished(progress: &Progress) -> impl IntoView + use<> {
     view! {
         <section aria-labelledby="stages-title">
             <h2 id="stages-title">"Finished stages"</h2>
-            <div class="scroll" role="region" aria-labelledby="stages-title" tabindex="0">
+            <div class="scroll" role="group" aria-labelledby="stages-title" tabindex="0">
                 <table>
                     <thead>
                         <tr>

@@ -16,7 +16,7 @@ pub(crate) fn RecipeTab(study: StudyOverview) -> impl IntoView {
         <section aria-labelledby="recipe-title">
             <h2 id="recipe-title">"Recipe"</h2>
             <p class="note">"The whole study in one file; `rankscope run recipe.toml --out DIR` does the same from a command line."</p>
-            <pre class="toml scroll" tabindex="0" role="region" aria-labelledby="recipe-title"><code>{study.recipe_toml}</code></pre>
+            <pre class="toml scroll" tabindex="0" role="group" aria-labelledby="recipe-title"><code>{study.recipe_toml}</code></pre>
             <p class="row">
                 <CopyButton text=toml label="Copy" />
                 <a class="button" href=format!("{base}/recipe.toml") download="" rel="external">"Download recipe.toml"</a>

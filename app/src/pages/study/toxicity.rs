@@ -124,7 +124,7 @@ fn sample_text(results: &StudyResults) -> String {
 
 /// A table that scrolls by itself where the page is narrow.
 fn scrolling(label: &'static str, table: AnyView) -> impl IntoView {
-    view! { <div class="scroll" role="region" aria-label=label tabindex="0">{table}</div> }
+    view! { <div class="scroll" role="group" aria-label=label tabindex="0">{table}</div> }
 }
 
 #[component]
@@ -446,7 +446,7 @@ fn Cells(results: Arc<StudyResults>, study_id: String) -> impl IntoView {
                 draw=move |width| draw_figure("loss", &results, width)
                 study_id=study_id
             >
-                ()
+                {()}
             </Figure>
         </section>
     }
