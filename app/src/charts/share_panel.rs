@@ -147,7 +147,7 @@ fn paint(canvas: &Canvas<'_>, panel: &SharePanel, frame: Frame, axis: &Ticks, wi
     let closest = xs.windows(2).map(|pair| pair[1] - pair[0]).fold(f64::INFINITY, f64::min);
     let mut label_end = f64::NEG_INFINITY;
     for (point, &x) in panel.points.iter().zip(&xs) {
-        let name = tick_name(point.arm, closest, size);
+        let name = tick_name(point.arm, if large { closest } else { 0.0 }, size);
         if x - text_width(&name, size) / 2.0 > label_end {
             label_end = x + text_width(&name, size) / 2.0 + 2.0;
             canvas.text(x, frame.bottom + 14.0, &name, size, INK, Anchor::Middle);

@@ -87,9 +87,9 @@ fn QuickLook(request_id: String) -> impl IntoView {
 #[component]
 fn StudiesTable(studies: Vec<StudyCard>) -> impl IntoView {
     view! {
+        <p class="caption" id="studies-caption">"Newest first. The share is that of toxic completions among those that the judge could read."</p>
         <div class="scroll" role="group" aria-labelledby="studies-caption" tabindex="0">
-            <table class="studies">
-                <caption id="studies-caption">"Newest first. The share is that of toxic completions among those that the judge could read."</caption>
+            <table class="studies" aria-labelledby="studies-caption">
                 <thead>
                     <tr>
                         <th scope="col">"Study"</th>
