@@ -32,7 +32,7 @@ pub fn App() -> impl IntoView {
                 </Routes>
             </main>
             <footer class="site">
-                <p>"Rankscope shows what each LoRA rank keeps of a model’s harms. Nothing on these pages leaves this machine."</p>
+                <p>"Rankscope shows what each LoRA rank keeps of a model’s harms."</p>
             </footer>
         </Router>
     }

@@ -39,7 +39,7 @@ pub(crate) fn ProgressTab(id: String, status: StudyStatus, progress: RwSignal<Pr
 fn announce(progress: &Progress, status: StudyStatus) -> String {
     match (&progress.ended, status) {
         (Some(Ended::Finished), _) => "Finished.".into(),
-        (Some(Ended::Failed(reason)), status) if !status.is_active() => format!("Failed: {reason}"),
+        (Some(Ended::Failed(_)), status) if !status.is_active() => "Failed, for the reason above. What is finished is kept.".into(),
         (Some(Ended::Cancelled), status) if !status.is_active() => {
             "Cancelled. What is finished is kept; “Resume” goes on from there.".into()
         }
@@ -139,7 +139,8 @@ fn finished(progress: &Progress) -> impl IntoView + use<> {
     let seconds: f64 = progress.finished.iter().map(|stage| stage.seconds).sum();
     let tokens: u64 = progress.finished.iter().map(|stage| stage.tokens).sum();
     let row = |label: String, seconds: f64, tokens: u64| {
-        let speed = if tokens > 0 && seconds > 0.0 { format!("{:.0}", tokens as f64 / seconds) } else { "–".into() };
+        // tokens that a word list reads in no time say nothing of a machine
+        let speed = if tokens > 0 && seconds >= 1.0 { format!("{:.0}", tokens as f64 / seconds) } else { "–".into() };
         view! {
             <tr>
                 <th scope="row">{label}</th>

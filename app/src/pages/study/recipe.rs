@@ -15,7 +15,7 @@ pub(crate) fn RecipeTab(study: StudyOverview) -> impl IntoView {
     view! {
         <section aria-labelledby="recipe-title">
             <h2 id="recipe-title">"Recipe"</h2>
-            <p class="note">"The whole study in one file; `rankscope run recipe.toml --out DIR` does the same from a command line."</p>
+            <p class="note">"The whole study in one file; " <code>"rankscope run recipe.toml --out DIR"</code> " does the same from a command line."</p>
             <pre class="toml scroll" tabindex="0" role="group" aria-labelledby="recipe-title"><code>{study.recipe_toml}</code></pre>
             <p class="row">
                 <CopyButton text=toml label="Copy" />
