@@ -133,7 +133,9 @@ impl Backend for StudyBackend {
         match row.status {
             StudyStatus::Queued | StudyStatus::Running => return Ok(()),
             StudyStatus::Cancelling => return Err(AppError::Conflict("This study is still stopping. Resume it in a moment.".into())),
-            StudyStatus::Finished => return Err(AppError::Conflict("This study is finished. To change something, run it again with changes.".into())),
+            StudyStatus::Finished => {
+                return Err(AppError::Conflict("This study is finished. To change something, run it again with changes.".into()));
+            }
             StudyStatus::Cancelled | StudyStatus::Failed => {}
         }
         self.database.enqueue(&row.id, true).await.map_err(broken)?;
@@ -168,12 +170,14 @@ fn example_row() -> StudyRow {
 }
 
 fn check_request_id(request_id: &str) -> Result<(), AppError> {
-    let fits = (1..=64).contains(&request_id.len()) && request_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    let fits =
+        (1..=64).contains(&request_id.len()) && request_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
     if fits {
         return Ok(());
     }
     let shown: String = request_id.chars().take(80).collect();
-    let remedy = "Give every start a name of its own, of 1 to 64 letters, digits, - or _; the same name again is answered with the same study.";
+    let remedy =
+        "Give every start a name of its own, of 1 to 64 letters, digits, - or _; the same name again is answered with the same study.";
     Err(AppError::Invalid(FieldErrors::one("request_id", shown, remedy)))
 }
 

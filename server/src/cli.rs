@@ -111,7 +111,10 @@ impl From<std::io::Error> for Failure {
 /// Reads the command line and does it.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let json = matches!(cli.command, Command::Run { json: true, .. } | Command::Validate { json: true, .. } | Command::Estimate { json: true, .. });
+    let json = matches!(
+        cli.command,
+        Command::Run { json: true, .. } | Command::Validate { json: true, .. } | Command::Estimate { json: true, .. }
+    );
     match dispatch(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Code(code)) => ExitCode::from(code),

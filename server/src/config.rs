@@ -93,7 +93,11 @@ pub fn load(common: &CommonFlags, serve: &ServeFlags) -> Result<Config, FieldErr
     let site_dir = match layers.path(SITE_DIR) {
         Some(path) if path.is_dir() => Some(path),
         Some(path) => {
-            errors.push(SITE_DIR, path.display(), layers.said(SITE_DIR, "There is no such directory; `make build` fills it, or leave the setting out."));
+            errors.push(
+                SITE_DIR,
+                path.display(),
+                layers.said(SITE_DIR, "There is no such directory; `make build` fills it, or leave the setting out."),
+            );
             None
         }
         None => find_site_dir(),
@@ -212,8 +216,9 @@ fn read_file(path: &Path, must_exist: bool) -> Result<BTreeMap<&'static str, OsS
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => return Ok(BTreeMap::new()),
         Err(error) => return Err(FieldErrors::one("config", shown, format!("The configuration file can't be read: {error}."))),
     };
-    let table: toml::Table =
-        text.parse().map_err(|error: toml::de::Error| FieldErrors::one("config", &shown, format!("This is not TOML: {}.", error.message())))?;
+    let table: toml::Table = text
+        .parse()
+        .map_err(|error: toml::de::Error| FieldErrors::one("config", &shown, format!("This is not TOML: {}.", error.message())))?;
     let mut errors = FieldErrors::default();
     let mut values = BTreeMap::new();
     for (key, value) in table {
@@ -251,7 +256,8 @@ fn default_data_dir() -> Option<PathBuf> {
 fn find_site_dir() -> Option<PathBuf> {
     let program = env::current_exe().ok();
     let folder = program.as_deref().and_then(Path::parent);
-    let beside = folder.into_iter().flat_map(|folder| [folder.join("site"), folder.join("../site"), folder.join("../share/rankscope/site")]);
+    let beside =
+        folder.into_iter().flat_map(|folder| [folder.join("site"), folder.join("../site"), folder.join("../share/rankscope/site")]);
     env::var_os("LEPTOS_SITE_ROOT")
         .map(PathBuf::from)
         .into_iter()

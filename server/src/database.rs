@@ -89,10 +89,8 @@ impl Database {
 
     pub async fn study(&self, id: &StudyId) -> Result<Option<StudyRow>, DatabaseError> {
         let id = id.to_string();
-        self.call(move |connection| {
-            connection.prepare_cached(&format!("{SELECT_ROW} WHERE id = ?1"))?.query_row([id], read_row).optional()
-        })
-        .await
+        self.call(move |connection| connection.prepare_cached(&format!("{SELECT_ROW} WHERE id = ?1"))?.query_row([id], read_row).optional())
+            .await
     }
 
     /// The study that a start request was answered with, even if it is deleted since.
@@ -124,7 +122,10 @@ impl Database {
         let (id, message) = (id.to_string(), message.to_string());
         self.call(move |connection| {
             connection
-                .execute("INSERT OR IGNORE INTO studies (id, status, message) VALUES (?1, ?2, ?3)", params![id, status_name(status), message])
+                .execute(
+                    "INSERT OR IGNORE INTO studies (id, status, message) VALUES (?1, ?2, ?3)",
+                    params![id, status_name(status), message],
+                )
                 .map(drop)
         })
         .await

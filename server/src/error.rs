@@ -20,20 +20,10 @@ impl From<AppError> for EdgeError {
     }
 }
 
-impl EdgeError {
-    pub fn status(&self) -> StatusCode {
-        match self.0 {
-            AppError::NotFound(_) => StatusCode::NOT_FOUND,
-            AppError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            AppError::Conflict(_) => StatusCode::CONFLICT,
-            AppError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
-        }
-    }
-}
-
 impl IntoResponse for EdgeError {
     fn into_response(self) -> Response {
-        (self.status(), format!("{}\n", self.0)).into_response()
+        let status = StatusCode::from_u16(self.0.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        (status, format!("{}\n", self.0)).into_response()
     }
 }
 

@@ -186,7 +186,7 @@ impl Inner {
             return Box::pin(self.watch(id, Worker::Adopted(directory), stop_asked, before)).await;
         }
         let ended = self.last_event(&id).await.and_then(|(last, ended)| if last > before { ended } else { None });
-        let (status, message) = outcome(ended, exit, stopping);
+        let (status, message) = outcome(ended, exit, stopping, &last_complaint(&directory));
         tracing::info!(%id, status = status.label(), message, "worker ended");
         self.end(&id, status, &message).await;
     }
@@ -314,8 +314,17 @@ fn spawn_worker(options: &ExecutorOptions, directory: &Path) -> io::Result<Child
         .spawn()
 }
 
+/// The last error in `worker.log`, as a sentence to put first; empty where there is none.
+fn last_complaint(directory: &Path) -> String {
+    let log = std::fs::read(directory.join("worker.log")).unwrap_or_default();
+    let end = String::from_utf8_lossy(&log[log.len().saturating_sub(4096)..]).into_owned();
+    let complaint =
+        end.lines().rev().find_map(|line| line.strip_prefix("error: ").or_else(|| line.contains("panicked at").then_some(line)));
+    complaint.map(|line| format!("{} ", line.trim())).unwrap_or_default()
+}
+
 /// What became of a study: by its last event where there is one, else by how the worker ended.
-fn outcome(ended: Option<Ended>, exit: Option<ExitStatus>, stopping: bool) -> (StudyStatus, String) {
+fn outcome(ended: Option<Ended>, exit: Option<ExitStatus>, stopping: bool, complaint: &str) -> (StudyStatus, String) {
     if ended.is_some() {
         return status_of(ended);
     }
@@ -324,16 +333,56 @@ fn outcome(ended: Option<Ended>, exit: Option<ExitStatus>, stopping: bool) -> (S
     }
     let signal = exit.and_then(|exit| std::os::unix::process::ExitStatusExt::signal(&exit));
     let message = match (signal, exit.and_then(|exit| exit.code())) {
-        (Some(libc::SIGKILL), _) => "The worker was killed, most likely because the machine ran out of memory. Close other programs, or start a study \
+        (Some(libc::SIGKILL), _) => {
+            "The worker was killed, most likely because the machine ran out of memory. Close other programs, or start a study \
              with a smaller batch, fewer ranks or a smaller model; Resume goes on where it was."
-            .into(),
+                .into()
+        }
         (Some(signal), _) => {
-            format!("The worker was ended by signal {signal}. worker.log in the study's directory says more; Resume goes on where it was.")
+            format!(
+                "{complaint}The worker was ended by signal {signal}. worker.log in the study's directory says more; Resume goes on where it was."
+            )
         }
         (None, Some(code)) => {
-            format!("The worker ended with code {code} and no reason. worker.log in the study's directory says more; Resume goes on where it was.")
+            format!(
+                "{complaint}The worker ended with code {code}. worker.log in the study's directory says more; Resume goes on where it was."
+            )
         }
-        (None, None) => "The worker ended without a reason. worker.log in the study's directory may say more; Resume goes on where it was.".into(),
+        (None, None) => {
+            format!("{complaint}The worker ended early. worker.log in the study's directory may say more; Resume goes on where it was.")
+        }
     };
     (Failed, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt;
+
+    #[test]
+    fn the_last_event_counts_more_than_how_the_worker_ended() {
+        let killed = Some(ExitStatus::from_raw(libc::SIGKILL));
+        let code = |code: i32| Some(ExitStatus::from_raw(code << 8));
+        let check = |ended: Option<Ended>, exit, stopping, status, said: &str| {
+            let (found, message) = outcome(ended, exit, stopping, "no such model ");
+            assert_eq!(found, status, "{message}");
+            assert!(message.contains(said), "{message}");
+        };
+        check(Some(Ended::Finished), killed, true, StudyStatus::Finished, "");
+        check(Some(Ended::Failed("the disk is full".into())), code(1), false, Failed, "the disk is full");
+        check(None, killed, true, Cancelled, "");
+        check(None, killed, false, Failed, "out of memory");
+        check(None, Some(ExitStatus::from_raw(libc::SIGABRT)), false, Failed, "signal 6");
+        check(None, code(2), false, Failed, "no such model The worker ended with code 2");
+        check(None, None, false, Failed, "Resume");
+    }
+
+    #[test]
+    fn the_workers_last_complaint_is_found() {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(last_complaint(directory.path()), "");
+        std::fs::write(directory.path().join("worker.log"), "error: old\n INFO Load\nerror: the model is gone\n INFO ended\n").unwrap();
+        assert_eq!(last_complaint(directory.path()), "the model is gone ");
+    }
 }

@@ -29,7 +29,8 @@ impl Library {
     fn clear_leftovers(&self) {
         for entry in fs::read_dir(&self.studies).into_iter().flatten().flatten() {
             if entry.file_name().to_string_lossy().starts_with(DELETED) {
-                remove_whole(&entry.path()).unwrap_or_else(|error| tracing::warn!(path = %entry.path().display(), %error, "can't be deleted"));
+                remove_whole(&entry.path())
+                    .unwrap_or_else(|error| tracing::warn!(path = %entry.path().display(), %error, "can't be deleted"));
             }
         }
     }

@@ -64,6 +64,7 @@ pub fn router(state: AppState, site_dir: Option<&Path>) -> Router {
         .layer(CatchPanicLayer::custom(after_panic))
         .layer(middleware::from_fn(security::check_host))
         .layer(middleware::from_fn(security::check_origin))
+        .layer(middleware::from_fn(security::check_path))
         .layer(
             CompressionLayer::new()
                 .quality(CompressionLevel::Fastest)
@@ -98,5 +99,6 @@ impl MakeRequestId for NewRequestId {
 fn after_panic(panic: Box<dyn Any + Send>) -> Response<Body> {
     let reason = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("unknown");
     tracing::error!(reason, "a request panicked");
-    (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on the server. Its log says what; reload the page to try again.\n").into_response()
+    (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on the server. Its log says what; reload the page to try again.\n")
+        .into_response()
 }

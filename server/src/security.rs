@@ -16,7 +16,9 @@ use std::net::IpAddr;
 pub async fn check_host(request: Request, next: Next) -> Response {
     match requested_host(&request) {
         Some(host) if is_loopback_name(host_name(&host)) => next.run(request).await,
-        _ => refuse("Rankscope answers only under this machine's own names: localhost, 127.0.0.1 or [::1]. From elsewhere, come by a tunnel: ssh -L 3000:127.0.0.1:3000 HOST."),
+        _ => refuse(
+            "Rankscope answers only under this machine's own names: localhost, 127.0.0.1 or [::1]. From elsewhere, come by a tunnel: ssh -L 3000:127.0.0.1:3000 HOST.",
+        ),
     }
 }
 
@@ -26,6 +28,34 @@ pub async fn check_origin(request: Request, next: Next) -> Response {
         return next.run(request).await;
     }
     refuse("This request was sent by a page of another site. Open Rankscope's own page and do it there.")
+}
+
+/// Refuses addresses that climb (`..`, also encoded), which no page of ours leads to.
+pub async fn check_path(request: Request, next: Next) -> Response {
+    if is_tidy(request.uri().path()) {
+        return next.run(request).await;
+    }
+    (StatusCode::BAD_REQUEST, "This address is not one of Rankscope's.\n").into_response()
+}
+
+/// Decoded once, as servers do: no segment that climbs, no backslash, no control character, nothing that is not UTF-8.
+fn is_tidy(path: &str) -> bool {
+    let mut decoded = Vec::with_capacity(path.len());
+    let mut bytes = path.bytes();
+    while let Some(byte) = bytes.next() {
+        let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
+        decoded.push(match byte {
+            b'%' => match (digit(bytes.next()), digit(bytes.next())) {
+                (Some(high), Some(low)) => (high * 16 + low) as u8,
+                _ => return false,
+            },
+            byte => byte,
+        });
+    }
+    String::from_utf8(decoded).is_ok_and(|text| {
+        text.split('/').all(|segment| segment != "." && segment != "..")
+            && !text.chars().any(|character| character == '\\' || character.is_control())
+    })
 }
 
 /// Headers that every response carries; pages bring a content security policy of their own, with their scripts' nonce.
@@ -104,7 +134,18 @@ mod tests {
         for good in ["localhost", "LOCALHOST:3000", "127.0.0.1", "127.0.0.1:3000", "127.1.2.3:80", "[::1]", "[::1]:3000"] {
             assert!(is_loopback_name(host_name(good)), "{good}");
         }
-        for bad in ["", "evil.example", "evil.example:3000", "127.0.0.1.evil.example", "localhost.evil.example:3000", "10.0.0.1", "[::2]:80", "0.0.0.0:3000", "localhost:3000:1", "localhost:x"] {
+        for bad in [
+            "",
+            "evil.example",
+            "evil.example:3000",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example:3000",
+            "10.0.0.1",
+            "[::2]:80",
+            "0.0.0.0:3000",
+            "localhost:3000:1",
+            "localhost:x",
+        ] {
             assert!(!is_loopback_name(host_name(bad)), "{bad}");
         }
     }
@@ -121,11 +162,31 @@ mod tests {
         assert!(comes(&[]));
         assert!(comes(&[("origin", "http://127.0.0.1:3000")]));
         assert!(comes(&[("sec-fetch-site", "same-origin")]));
-        for origin in ["null", "http://evil.example", "http://localhost:3000", "http://127.0.0.1:4000", "http://127.0.0.1", "ftp://127.0.0.1:3000", "127.0.0.1:3000"] {
+        for origin in [
+            "null",
+            "http://evil.example",
+            "http://localhost:3000",
+            "http://127.0.0.1:4000",
+            "http://127.0.0.1",
+            "ftp://127.0.0.1:3000",
+            "127.0.0.1:3000",
+        ] {
             assert!(!comes(&[("origin", origin)]), "{origin}");
         }
         assert!(!comes(&[("sec-fetch-site", "cross-site")]));
         assert!(!comes(&[("sec-fetch-site", "same-site")]));
+    }
+
+    #[test]
+    fn climbing_addresses_are_untidy() {
+        for tidy in ["/", "/studies/new", "/pkg/rankscope.js", "/a%20b", "/%C3%A9", "/...", "/.well-known/x", "/%252e%252e"] {
+            assert!(is_tidy(tidy), "{tidy}");
+        }
+        for untidy in
+            ["/..", "/a/../b", "/./a", "/%2e%2e/a", "/a/%2E.", "/a%2f..%2fb", "/a\\b", "/a%5cb", "/a%00", "/%ff", "/%", "/%zz", "/%0d%0a"]
+        {
+            assert!(!is_tidy(untidy), "{untidy}");
+        }
     }
 
     #[test]

@@ -15,10 +15,11 @@ use anyhow::{Context, bail};
 use leptos::config::{Env, LeptosOptions};
 use rankscope_study::Environment;
 use std::{
-    fs::{File, TryLockError},
+    fs::{DirBuilder, File, TryLockError},
     future::IntoFuture,
     io::Write,
     net::SocketAddr,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -44,12 +45,16 @@ impl Server {
     /// Opens the data directory and the port, and takes up what an earlier server left.
     pub async fn open(config: Config) -> anyhow::Result<Self> {
         let data_dir = &config.data_dir;
-        std::fs::create_dir_all(data_dir)
+        // what a model completes is its user's own: new directories are for them alone
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(data_dir)
             .with_context(|| format!("data_dir = {:?}: can't be made; choose another with --data-dir", data_dir.display()))?;
         let lock = lock_data_dir(data_dir)?;
-        let listener = TcpListener::bind(config.address)
-            .await
-            .with_context(|| format!("address = {:?}: can't listen there; choose another with --address (port 0: any free one)", config.address.to_string()))?;
+        let listener = TcpListener::bind(config.address).await.with_context(|| {
+            format!("address = {:?}: can't listen there; choose another with --address (port 0: any free one)", config.address.to_string())
+        })?;
         let address = listener.local_addr().context("the address that was opened")?;
 
         let example = example::unpack(data_dir).context("unpacking the example study")?;
@@ -69,7 +74,8 @@ impl Server {
         let environment = Environment { default_model: config.default_model, memory_limit_bytes: None };
         let backend = Arc::new(StudyBackend::new(database, library, reader, executor, environment));
         let site_root = config.site_dir.as_deref().map_or_else(|| "/nonexistent".into(), |path| path.to_string_lossy().into_owned());
-        let leptos_options = LeptosOptions::builder().output_name("rankscope").site_root(site_root).site_addr(address).env(Env::PROD).build();
+        let leptos_options =
+            LeptosOptions::builder().output_name("rankscope").site_root(site_root).site_addr(address).env(Env::PROD).build();
         let state = AppState { backend, leptos_options, shutdown };
         Ok(Self { listener, state, site_dir: config.site_dir, _data_dir_lock: lock })
     }
@@ -107,7 +113,9 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let data_dir = config.data_dir.clone();
     let server = Server::open(config).await?;
     if no_client {
-        tracing::warn!("the browser client was not found: pages work, but don't follow studies live (`make build` builds it; --site-dir says where it is)");
+        tracing::warn!(
+            "the browser client was not found: pages work, but don't follow studies live (`make build` builds it; --site-dir says where it is)"
+        );
     }
     if let Some(path) = no_model {
         tracing::warn!("the default model is not at {}: `make model` fetches it; other models can be used", path.display());
@@ -119,8 +127,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
 
 /// Completes when the process is told to end.
 async fn stop_signal() {
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (unix::signal(unix::SignalKind::interrupt()), unix::signal(unix::SignalKind::terminate()))
+    let (Ok(mut interrupt), Ok(mut terminate)) = (unix::signal(unix::SignalKind::interrupt()), unix::signal(unix::SignalKind::terminate()))
     else {
         return std::future::pending().await;
     };

@@ -71,7 +71,21 @@ mod tests {
         assert!(id.created_at().is_some_and(|moment| moment.ends_with('Z')));
         assert!("example".parse::<StudyId>().is_ok());
         let lower = id.as_str().to_lowercase();
-        let wrong = ["", ".", "..", "../x", "Example", "01ARZ3NDEKTSV4RRFFQ69G5FA", "01ARZ3NDEKTSV4RRFFQ69G5FAVX", "81ARZ3NDEKTSV4RRFFQ69G5FAV", "01ARZ3NDEKTSV4RRFFQ69G5FA\0", "01ARZ3NDEKTSV4RRFFQ69G5F/V", "%2e%2e", "é1ARZ3NDEKTSV4RRFFQ69G5FA", &lower];
+        let wrong = [
+            "",
+            ".",
+            "..",
+            "../x",
+            "Example",
+            "01ARZ3NDEKTSV4RRFFQ69G5FA",
+            "01ARZ3NDEKTSV4RRFFQ69G5FAVX",
+            "81ARZ3NDEKTSV4RRFFQ69G5FAV",
+            "01ARZ3NDEKTSV4RRFFQ69G5FA\0",
+            "01ARZ3NDEKTSV4RRFFQ69G5F/V",
+            "%2e%2e",
+            "é1ARZ3NDEKTSV4RRFFQ69G5FA",
+            &lower,
+        ];
         for text in wrong {
             assert_eq!(text.parse::<StudyId>(), Err(NotAStudyId), "{text:?}");
         }

@@ -21,38 +21,158 @@ const ROWS: &[Row] = &[
     Row { what: "no TOML", make: |_| "name = ".into(), field: "", said: &["line 1"] },
     Row { what: "an empty file", make: |_| String::new(), field: "", said: &["name"] },
     Row { what: "an unknown key", make: |f| format!("colour = 3\n{}", f.toml()), field: "colour", said: &["colour"] },
-    Row { what: "an unknown key in a table", make: |f| replace(f, "max_new_tokens = 6", "max_tokens = 6"), field: "generation.max_tokens", said: &["max_new_tokens"] },
-    Row { what: "a wrong type", make: |f| replace(f, "max_new_tokens = 6", "max_new_tokens = \"six\""), field: "generation.max_new_tokens", said: &["six"] },
+    Row {
+        what: "an unknown key in a table",
+        make: |f| replace(f, "max_new_tokens = 6", "max_tokens = 6"),
+        field: "generation.max_tokens",
+        said: &["max_new_tokens"],
+    },
+    Row {
+        what: "a wrong type",
+        make: |f| replace(f, "max_new_tokens = 6", "max_new_tokens = \"six\""),
+        field: "generation.max_new_tokens",
+        said: &["six"],
+    },
     Row { what: "a schema of the future", make: |f| format!("schema = 9\n{}", f.toml()), field: "schema", said: &["9"] },
     Row { what: "rank 0", make: |f| replace(f, "lora_r = 2", "lora_r = 0"), field: "arms[0].lora_r", said: &["0"] },
-    Row { what: "a rank above the layer's width", make: |f| replace(f, "lora_r = 8", "lora_r = 64"), field: "arms[1].lora_r", said: &["64"] },
+    Row {
+        what: "a rank above the layer's width",
+        make: |f| replace(f, "lora_r = 8", "lora_r = 64"),
+        field: "arms[1].lora_r",
+        said: &["64"],
+    },
     Row { what: "a rank that is not given", make: |f| replace(f, "lora_r = 2\n", ""), field: "arms[0].lora_r", said: &["lora_r"] },
     Row { what: "duplicate ranks", make: |f| replace(f, "lora_r = 8", "lora_r = 2"), field: "arms[1].lora_r", said: &["2"] },
-    Row { what: "learning rate 0", make: |f| replace(f, "learning_rate = 0.001", "learning_rate = 0.0"), field: "arms[2].learning_rate", said: &["0"] },
-    Row { what: "a negative learning rate", make: |f| replace(f, "learning_rate = 0.001", "learning_rate = -0.001"), field: "arms[2].learning_rate", said: &["-0.001"] },
-    Row { what: "learning rate NaN", make: |f| replace(f, "learning_rate = 0.001", "learning_rate = nan"), field: "arms[2].learning_rate", said: &["NaN"] },
-    Row { what: "learning rate infinity", make: |f| replace(f, "learning_rate = 0.001", "learning_rate = inf"), field: "arms[2].learning_rate", said: &["inf"] },
+    Row {
+        what: "learning rate 0",
+        make: |f| replace(f, "learning_rate = 0.001", "learning_rate = 0.0"),
+        field: "arms[2].learning_rate",
+        said: &["0"],
+    },
+    Row {
+        what: "a negative learning rate",
+        make: |f| replace(f, "learning_rate = 0.001", "learning_rate = -0.001"),
+        field: "arms[2].learning_rate",
+        said: &["-0.001"],
+    },
+    Row {
+        what: "learning rate NaN",
+        make: |f| replace(f, "learning_rate = 0.001", "learning_rate = nan"),
+        field: "arms[2].learning_rate",
+        said: &["NaN"],
+    },
+    Row {
+        what: "learning rate infinity",
+        make: |f| replace(f, "learning_rate = 0.001", "learning_rate = inf"),
+        field: "arms[2].learning_rate",
+        said: &["inf"],
+    },
     Row { what: "no seeds", make: |f| replace(f, "seeds = [0]", "seeds = []"), field: "seeds", said: &["seeds = [0]"] },
-    Row { what: "an unknown projection", make: |f| replace(f, "[training]", "[lora]\ntarget_modules = [\"qkv\"]\n[training]"), field: "lora.target_modules", said: &["qkv", "q_proj"] },
-    Row { what: "a prompts file that is not there", make: |f| replace(f, "prompts.jsonl", "nothing.jsonl"), field: "prompts.path", said: &["nothing.jsonl"] },
+    Row {
+        what: "an unknown projection",
+        make: |f| replace(f, "[training]", "[lora]\ntarget_modules = [\"qkv\"]\n[training]"),
+        field: "lora.target_modules",
+        said: &["qkv", "q_proj"],
+    },
+    Row {
+        what: "a prompts file that is not there",
+        make: |f| replace(f, "prompts.jsonl", "nothing.jsonl"),
+        field: "prompts.path",
+        said: &["nothing.jsonl"],
+    },
     Row { what: "an empty prompts file", make: |f| with_file(f, "prompts.jsonl", b""), field: "prompts.path", said: &["prompts.jsonl"] },
-    Row { what: "a malformed prompts line", make: |f| with_file(f, "prompts.jsonl", b"{\"prompt\":\"She is\"}\nShe is\n"), field: "prompts.path", said: &["2"] },
+    Row {
+        what: "a malformed prompts line",
+        make: |f| with_file(f, "prompts.jsonl", b"{\"prompt\":\"She is\"}\nShe is\n"),
+        field: "prompts.path",
+        said: &["2"],
+    },
     Row { what: "an empty prompt", make: |f| with_file(f, "prompts.jsonl", b"{\"prompt\":\"  \"}\n"), field: "prompts.path", said: &["1"] },
-    Row { what: "prompts that are no text", make: |f| with_file(f, "prompts.jsonl", b"{\"prompt\":\"\xff\xfe\"}\n"), field: "prompts.path", said: &["prompts.jsonl"] },
-    Row { what: "a pair without a target", make: |f| with_file(f, "pairs.jsonl", b"{\"prompt\":\"She is\"}\n"), field: "counterfactuals.path", said: &["target"] },
-    Row { what: "a pairs file that is not there", make: |f| replace(f, "pairs.jsonl", "nothing.jsonl"), field: "counterfactuals.path", said: &["nothing.jsonl"] },
-    Row { what: "a lexicon that is not there", make: |f| replace(f, "[counterfactuals]", "[judge]\nkind = \"hurtlex\"\npath = \"lexicon.tsv\"\n[counterfactuals]"), field: "judge.path", said: &["lexicon.tsv"] },
-    Row { what: "a model that is not there", make: |f| with_model(f, &f.path("nothing.gguf")), field: "model.source", said: &["nothing.gguf"] },
+    Row {
+        what: "prompts that are no text",
+        make: |f| with_file(f, "prompts.jsonl", b"{\"prompt\":\"\xff\xfe\"}\n"),
+        field: "prompts.path",
+        said: &["prompts.jsonl"],
+    },
+    Row {
+        what: "a pair without a target",
+        make: |f| with_file(f, "pairs.jsonl", b"{\"prompt\":\"She is\"}\n"),
+        field: "counterfactuals.path",
+        said: &["target"],
+    },
+    Row {
+        what: "a pairs file that is not there",
+        make: |f| replace(f, "pairs.jsonl", "nothing.jsonl"),
+        field: "counterfactuals.path",
+        said: &["nothing.jsonl"],
+    },
+    Row {
+        what: "a lexicon that is not there",
+        make: |f| replace(f, "[counterfactuals]", "[judge]\nkind = \"hurtlex\"\npath = \"lexicon.tsv\"\n[counterfactuals]"),
+        field: "judge.path",
+        said: &["lexicon.tsv"],
+    },
+    Row {
+        what: "a model that is not there",
+        make: |f| with_model(f, &f.path("nothing.gguf")),
+        field: "model.source",
+        said: &["nothing.gguf"],
+    },
     Row { what: "a truncated GGUF", make: truncated_gguf, field: "model.source", said: &["model.gguf"] },
-    Row { what: "a file that is no GGUF", make: |f| with_weights_file(f, b"this is a text file, and no model at all"), field: "model.source", said: &["model.gguf"] },
-    Row { what: "a GGUF of an unknown kind", make: |f| with_weights_file(f, &gguf_of_kind("mamba")), field: "model.source", said: &["mamba", "llama"] },
-    Row { what: "an unknown model kind", make: |f| with_changed_model(f, "config.json", |text| text.replace("\"llama\"", "\"mamba\"")), field: "model.source", said: &["mamba", "llama"] },
-    Row { what: "a config that is no JSON", make: |f| with_changed_model(f, "config.json", |text| text[..text.len() / 2].into()), field: "model.source", said: &["config.json"] },
-    Row { what: "a corrupt safetensors header", make: |f| with_model_bytes(f, |bytes| bytes[..8].fill(0xff)), field: "model.source", said: &["model.safetensors"] },
-    Row { what: "a safetensors header that is no JSON", make: |f| with_model_bytes(f, |bytes| bytes[8..40].fill(b'x')), field: "model.source", said: &["model.safetensors"] },
-    Row { what: "truncated safetensors", make: |f| with_model_bytes(f, |bytes| bytes.truncate(bytes.len() / 2)), field: "model.source", said: &["model.safetensors"] },
-    Row { what: "weights of another shape than the config's", make: |f| with_changed_model(f, "config.json", |text| text.replace("\"intermediate_size\": 48", "\"intermediate_size\": 52")), field: "model.source", said: &["52"] },
-    Row { what: "a tokenizer with more tokens than the model", make: |f| with_changed_model(f, "tokenizer.json", more_tokens), field: "model.source", said: &["token"] },
+    Row {
+        what: "a file that is no GGUF",
+        make: |f| with_weights_file(f, b"this is a text file, and no model at all"),
+        field: "model.source",
+        said: &["model.gguf"],
+    },
+    Row {
+        what: "a GGUF of an unknown kind",
+        make: |f| with_weights_file(f, &gguf_of_kind("mamba")),
+        field: "model.source",
+        said: &["mamba", "llama"],
+    },
+    Row {
+        what: "an unknown model kind",
+        make: |f| with_changed_model(f, "config.json", |text| text.replace("\"llama\"", "\"mamba\"")),
+        field: "model.source",
+        said: &["mamba", "llama"],
+    },
+    Row {
+        what: "a config that is no JSON",
+        make: |f| with_changed_model(f, "config.json", |text| text[..text.len() / 2].into()),
+        field: "model.source",
+        said: &["config.json"],
+    },
+    Row {
+        what: "a corrupt safetensors header",
+        make: |f| with_model_bytes(f, |bytes| bytes[..8].fill(0xff)),
+        field: "model.source",
+        said: &["model.safetensors"],
+    },
+    Row {
+        what: "a safetensors header that is no JSON",
+        make: |f| with_model_bytes(f, |bytes| bytes[8..40].fill(b'x')),
+        field: "model.source",
+        said: &["model.safetensors"],
+    },
+    Row {
+        what: "truncated safetensors",
+        make: |f| with_model_bytes(f, |bytes| bytes.truncate(bytes.len() / 2)),
+        field: "model.source",
+        said: &["model.safetensors"],
+    },
+    Row {
+        what: "weights of another shape than the config's",
+        make: |f| with_changed_model(f, "config.json", |text| text.replace("\"intermediate_size\": 48", "\"intermediate_size\": 52")),
+        field: "model.source",
+        said: &["52"],
+    },
+    Row {
+        what: "a tokenizer with more tokens than the model",
+        make: |f| with_changed_model(f, "tokenizer.json", more_tokens),
+        field: "model.source",
+        said: &["token"],
+    },
     Row { what: "a tokenizer that is not there", make: without_tokenizer, field: "model.source", said: &["tokenizer.json"] },
 ];
 
@@ -70,12 +190,16 @@ fn every_wrong_recipe_is_refused_by_its_field() {
             row.said.iter().all(|part| text.to_lowercase().contains(&part.to_lowercase()))
         });
         if answer.code != Some(2) || report["valid"] != false || found.is_none() {
-            wrong.push(format!("{}: code {:?}, wanted {} with {:?}\n{}{}", row.what, answer.code, row.field, row.said, answer.stdout, answer.stderr));
+            wrong.push(format!(
+                "{}: code {:?}, wanted {} with {:?}\n{}{}",
+                row.what, answer.code, row.field, row.said, answer.stdout, answer.stderr
+            ));
             continue;
         }
         // for people: the same, on stderr, and nothing on stdout
         let plain = check("validate", &path, &[]);
-        if plain.code != Some(2) || !plain.stdout.is_empty() || !plain.stderr.contains(&found.map(ToString::to_string).unwrap_or_default()) {
+        if plain.code != Some(2) || !plain.stdout.is_empty() || !plain.stderr.contains(&found.map(ToString::to_string).unwrap_or_default())
+        {
             wrong.push(format!("{} without --json: {plain:?}", row.what));
         }
     }
@@ -85,7 +209,11 @@ fn every_wrong_recipe_is_refused_by_its_field() {
 #[test]
 fn everything_wrong_is_said_at_once() {
     let fixture = Fixture::new();
-    let text = fixture.toml().replace("lora_r = 2", "lora_r = 0").replace("learning_rate = 0.001", "learning_rate = -1.0").replace("seeds = [0]", "seeds = [1, 1]");
+    let text = fixture
+        .toml()
+        .replace("lora_r = 2", "lora_r = 0")
+        .replace("learning_rate = 0.001", "learning_rate = -1.0")
+        .replace("seeds = [0]", "seeds = [1, 1]");
     let answer = check("validate", &fixture.write(&text), &[]);
     for field in ["arms[0].lora_r", "arms[2].learning_rate", "seeds[1]"] {
         assert!(answer.stderr.contains(field), "{field}: {}", answer.stderr);

@@ -9,7 +9,12 @@ use std::fs;
 fn serve(flags: &[&str], environment: &[(&str, &str)], file: &str) -> Said {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("rankscope.toml"), file).unwrap();
-    run(rankscope().arg("serve").args(flags).envs(environment.iter().copied()).env("RANKSCOPE_DATA_DIR", folder.path()).current_dir(folder.path()))
+    run(rankscope()
+        .arg("serve")
+        .args(flags)
+        .envs(environment.iter().copied())
+        .env("RANKSCOPE_DATA_DIR", folder.path())
+        .current_dir(folder.path()))
 }
 
 #[test]

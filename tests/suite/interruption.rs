@@ -39,7 +39,7 @@ fn made(study: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 fn is_result(name: &Path) -> bool {
     let first = name.iter().next().and_then(|part| part.to_str()).unwrap_or_default();
     let file = name.file_name().and_then(|file| file.to_str()).unwrap_or_default();
-    !first.starts_with('.') && !["events.jsonl", "worker.log", "provenance.json", "stages"].contains(&first) && file != "train.jsonl"
+    ![".lock", ".worker.lock", "events.jsonl", "worker.log", "provenance.json", "stages"].contains(&first) && file != "train.jsonl"
 }
 
 fn without_times(bytes: &[u8]) -> Vec<u8> {
@@ -98,7 +98,11 @@ fn same_after_kills(recipe: &Path, folder: &Path, every: usize, at_least: usize)
     let kills = run_with_kills(recipe, &broken, every);
     assert!(kills >= at_least, "only {kills} kills: this shows nothing");
     let (one, other) = (made(&whole), made(&broken));
-    assert!(one.keys().any(|name| name.ends_with("results.json")) && one.keys().any(|name| name.ends_with("completions.jsonl")), "{:?}", one.keys());
+    assert!(
+        one.keys().any(|name| name.ends_with("results.json")) && one.keys().any(|name| name.ends_with("completions.jsonl")),
+        "{:?}",
+        one.keys()
+    );
     assert_eq!(one.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>());
     for (name, bytes) in &one {
         assert!(bytes == &other[name], "{} differs after {kills} kills", name.display());
@@ -115,7 +119,10 @@ fn killed_again_and_again_a_study_ends_the_same() {
 #[test]
 fn the_default_model_killed_in_the_middle_ends_the_same() {
     let Some(model) = default_model() else {
-        assert!(std::env::var_os("RANKSCOPE_REQUIRE_MODEL").is_none_or(|value| value != "1"), "the default model is not there: `make model` fetches it");
+        assert!(
+            std::env::var_os("RANKSCOPE_REQUIRE_MODEL").is_none_or(|value| value != "1"),
+            "the default model is not there: `make model` fetches it"
+        );
         eprintln!("left out: the default model is not there");
         return;
     };
@@ -142,7 +149,8 @@ fn ctrl_c_stops_cleanly_and_the_same_command_goes_on() {
     let fixture = Fixture::new();
     let recipe = fixture.write(&fixture.endless().to_toml());
     let out = fixture.path("study");
-    let mut child = rankscope().arg("run").arg(&recipe).arg("--out").arg(&out).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        rankscope().arg("run").arg(&recipe).arg("--out").arg(&out).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     eventually("some training", || (events(&out) > 30).then_some(()));
     send(child.id(), libc::SIGINT);
     let status = eventually("the run's end after Ctrl-C", || child.try_wait().unwrap());

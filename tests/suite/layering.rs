@@ -60,7 +60,12 @@ fn no_crate_knows_of_one_above_it() {
 #[test]
 fn an_upward_edge_would_be_seen() {
     let package = |name: &str, used: &str| serde_json::json!({ "name": name, "dependencies": [{ "name": used }, { "name": "serde" }] });
-    for (name, used) in [("rankscope-domain", "tokio"), ("rankscope-engine", "rankscope-study"), ("rankscope-app", "rankscope"), ("rankscope-study", "rankscope")] {
+    for (name, used) in [
+        ("rankscope-domain", "tokio"),
+        ("rankscope-engine", "rankscope-study"),
+        ("rankscope-app", "rankscope"),
+        ("rankscope-study", "rankscope"),
+    ] {
         assert_eq!(upward_edges(&[package(name, used)]), [format!("{name} -> {used}")]);
     }
     assert_eq!(upward_edges(&[package("rankscope-study", "rankscope-engine")]), Vec::<String>::new());

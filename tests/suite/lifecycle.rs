@@ -2,9 +2,7 @@
 
 use super::support::{TestApp, app::send, eventually, recipes::Fixture};
 use rankscope_app::error::AppError;
-use rankscope_domain::{
-    view::StudyStatus::{Cancelled, Failed, Finished, Queued, Running},
-};
+use rankscope_domain::view::StudyStatus::{Cancelled, Failed, Finished, Queued, Running};
 
 #[test]
 fn starting_twice_is_starting_once() {
@@ -12,8 +10,10 @@ fn starting_twice_is_starting_once() {
     let fixture = Fixture::new();
     let recipe = fixture.recipe();
     let clients: Vec<_> = (0..8).map(|_| (app.client.clone(), recipe.clone())).collect();
-    let threads: Vec<_> =
-        clients.into_iter().map(|(client, recipe)| std::thread::spawn(move || client.start(&recipe, "double-click").expect("a study"))).collect();
+    let threads: Vec<_> = clients
+        .into_iter()
+        .map(|(client, recipe)| std::thread::spawn(move || client.start(&recipe, "double-click").expect("a study")))
+        .collect();
     let mut ids: Vec<_> = threads.into_iter().map(|thread| thread.join().expect("a thread")).collect();
     ids.dedup();
     assert_eq!(ids.len(), 1, "eight clicks made {ids:?}");

@@ -32,8 +32,14 @@ const WRONG_IDS: [&str; 22] = [
     "01ARZ3NDEKTSV4RRFFQ69G5FAV%2f..%2f..%2fsecret",
 ];
 
-const ROUTES: [&str; 6] =
-    ["/studies/{}", "/studies/{}/events", "/studies/{}/recipe.toml", "/studies/{}/results.json", "/studies/{}/figures/toxicity.svg", "/studies/new?from={}"];
+const ROUTES: [&str; 6] = [
+    "/studies/{}",
+    "/studies/{}/events",
+    "/studies/{}/recipe.toml",
+    "/studies/{}/results.json",
+    "/studies/{}/figures/toxicity.svg",
+    "/studies/new?from={}",
+];
 
 /// A study's files, where no study is.
 fn plant_secret(app: &TestApp) {
@@ -48,7 +54,11 @@ fn plant_secret(app: &TestApp) {
 
 fn gives_nothing_away(answer: &Raw, path: &str) {
     assert!(!answer.body.contains("planted-secret") && !answer.body.contains("root:"), "{path} gives a file away: {}", answer.body);
-    assert!(!answer.body.contains(env!("CARGO_MANIFEST_DIR")) && !answer.body.contains(".rs:"), "{path} tells of the inside: {}", answer.body);
+    assert!(
+        !answer.body.contains(env!("CARGO_MANIFEST_DIR")) && !answer.body.contains(".rs:"),
+        "{path} tells of the inside: {}",
+        answer.body
+    );
 }
 
 #[test]
@@ -121,7 +131,9 @@ fn only_this_machines_names_are_answered() {
         let two = app.client.raw("GET", path, &format!("Host: {}\r\nHost: evil.example\r\n", app.client.address));
         assert!([400, 403].contains(&two.status), "{path}: {}", two.status);
     }
-    for host in [format!("127.0.0.1:{port}"), format!("localhost:{port}"), "localhost".into(), format!("[::1]:{port}"), "LOCALHOST:8080".into()] {
+    for host in
+        [format!("127.0.0.1:{port}"), format!("localhost:{port}"), "localhost".into(), format!("[::1]:{port}"), "LOCALHOST:8080".into()]
+    {
         assert_eq!(app.client.raw("GET", "/healthz", &format!("Host: {host}\r\n")).status, 200, "{host}");
     }
     let absolute = app.client.raw("GET", "http://evil.example/healthz", &format!("Host: {}\r\n", app.client.address));
@@ -163,7 +175,10 @@ fn every_answer_carries_its_armour() {
         }
         let policy = first.headers()["content-security-policy"].to_str().unwrap().to_string();
         assert!(policy.contains("frame-ancestors 'none'") && policy.contains("default-src"), "{path}: {policy}");
-        assert!(!policy.contains("unsafe-inline") && !policy.contains("unsafe-eval'") || policy.contains("'wasm-unsafe-eval'"), "{path}: {policy}");
+        assert!(
+            !policy.contains("unsafe-inline") && !policy.contains("unsafe-eval'") || policy.contains("'wasm-unsafe-eval'"),
+            "{path}: {policy}"
+        );
         assert_ne!(first.headers()["x-request-id"], app.client.get(path).headers()["x-request-id"]);
     }
     let nonce = |page: &reqwest::blocking::Response| {
@@ -206,7 +221,8 @@ fn too_much_is_refused() {
     let large = "x".repeat(2 << 20);
     let answer = app.client.post(CancelStudy::PATH).form(&[("id", large.as_str())]).send().unwrap();
     assert_eq!(answer.status(), 413);
-    let length = format!("Host: {}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 999999999\r\n", app.client.address);
+    let length =
+        format!("Host: {}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 999999999\r\n", app.client.address);
     assert_eq!(app.client.raw("POST", CancelStudy::PATH, &length).status, 413);
     assert_eq!(app.client.raw_get("/healthz").status, 200);
 }
@@ -214,7 +230,9 @@ fn too_much_is_refused() {
 #[test]
 fn only_the_right_method_is_answered() {
     let app = TestApp::start();
-    for (method, path) in [("GET", CancelStudy::PATH), ("GET", DeleteStudy::PATH), ("DELETE", "/studies/example"), ("PUT", "/"), ("TRACE", "/healthz")] {
+    for (method, path) in
+        [("GET", CancelStudy::PATH), ("GET", DeleteStudy::PATH), ("DELETE", "/studies/example"), ("PUT", "/"), ("TRACE", "/healthz")]
+    {
         let answer = app.client.raw(method, path, &format!("Host: {}\r\n", app.client.address));
         assert!([404, 405].contains(&answer.status), "{method} {path}: {}", answer.status);
     }

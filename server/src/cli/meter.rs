@@ -27,9 +27,13 @@ impl Meter {
         self.progress.apply(event);
         let lasting = match &event.what {
             Happening::WorkerStarted { stages_done: 0, .. } => None,
-            Happening::WorkerStarted { stages_total, stages_done } => Some(format!("{stages_done} of {stages_total} stages are done already: going on")),
+            Happening::WorkerStarted { stages_total, stages_done } => {
+                Some(format!("{stages_done} of {stages_total} stages are done already: going on"))
+            }
             Happening::StageStarted { label, .. } if !self.terminal => Some(format!("{} {label}", self.place())),
-            Happening::StageFinished { seconds, tokens, .. } => Some(format!("  {stage}: {}{}", duration(*seconds), speed(*tokens, *seconds))),
+            Happening::StageFinished { seconds, tokens, .. } => {
+                Some(format!("  {stage}: {}{}", duration(*seconds), speed(*tokens, *seconds)))
+            }
             Happening::CellFailed { cell, reason } => Some(format!("! {cell} failed: {reason}")),
             Happening::Note { text } => Some(format!("  note: {text}")),
             _ => None,
@@ -105,8 +109,22 @@ mod tests {
         let happenings = [
             Happening::WorkerStarted { stages_total: 3, stages_done: 0 },
             Happening::StageStarted { stage: StageKind::Complete, cells: vec![], label: "Complete prompts: full, seed 0".into() },
-            Happening::StageProgress { stage: StageKind::Complete, done: 5, total: 40, unit: Unit::Completions, tokens_per_second: 31.4, eta_seconds: 83.0 },
-            Happening::StageFinished { stage: StageKind::Complete, cells: vec![], seconds: 90.0, tokens: 900, stages_done: 1, stages_total: 3 },
+            Happening::StageProgress {
+                stage: StageKind::Complete,
+                done: 5,
+                total: 40,
+                unit: Unit::Completions,
+                tokens_per_second: 31.4,
+                eta_seconds: 83.0,
+            },
+            Happening::StageFinished {
+                stage: StageKind::Complete,
+                cells: vec![],
+                seconds: 90.0,
+                tokens: 900,
+                stages_done: 1,
+                stages_total: 3,
+            },
             Happening::CellFailed { cell: "full-s0".parse().unwrap(), reason: "the loss became NaN".into() },
         ];
         for (index, what) in happenings.into_iter().enumerate() {

@@ -7,7 +7,10 @@ use crate::{
     telemetry,
     worker_lock::{LockError, WorkerLock},
 };
-use rankscope_domain::{FieldErrors, event::{Event, Happening}};
+use rankscope_domain::{
+    FieldErrors,
+    event::{Event, Happening},
+};
 use rankscope_study::{Outcome, Study, StudyError};
 use std::{
     io::{IsTerminal, Write, stderr, stdout},
@@ -42,7 +45,8 @@ pub(super) fn run(common: &CommonFlags, recipe_path: &Path, out: &Path, json: bo
 
 fn show_results(study: &Study, json: bool) -> Result<(), Failure> {
     let results = study.results().map_err(|error| Failure::Failed(error.to_string()))?;
-    let results = results.ok_or_else(|| Failure::Failed(format!("{}: finished, but results.json is not there", study.directory().display())))?;
+    let results =
+        results.ok_or_else(|| Failure::Failed(format!("{}: finished, but results.json is not there", study.directory().display())))?;
     let mut out = stdout().lock();
     if json {
         let text = serde_json::to_string_pretty(&results).map_err(|error| Failure::Failed(error.to_string()))?;

@@ -35,7 +35,8 @@ pub(super) fn results(results: &StudyResults) -> String {
         "{}\n{} prompts x {} completions; model {}; judge {}\nalpha: {}\n\n",
         results.name, results.prompts, results.completions_per_prompt, results.model.name, results.judge.description, results.alpha_policy
     );
-    let mut head = vec!["arm".to_string(), "rate".into(), "seeds".into(), "toxic".into(), "judged".into(), "unparsable".into(), "share (95 %)".into()];
+    let mut head =
+        vec!["arm".to_string(), "rate".into(), "seeds".into(), "toxic".into(), "judged".into(), "unparsable".into(), "share (95 %)".into()];
     head.extend(results.groups.iter().cloned());
     let mut rows = vec![head];
     for arm in &results.arms {
@@ -104,8 +105,11 @@ fn percent_signed(difference: f64) -> String {
 
 /// What a recipe takes.
 pub(super) fn estimate(estimate: &Estimate) -> String {
-    let mut rows: Vec<Vec<String>> =
-        estimate.phases.iter().map(|phase| vec![phase.label.clone(), duration(phase.seconds), format!("{} tokens", phase.tokens)]).collect();
+    let mut rows: Vec<Vec<String>> = estimate
+        .phases
+        .iter()
+        .map(|phase| vec![phase.label.clone(), duration(phase.seconds), format!("{} tokens", phase.tokens)])
+        .collect();
     rows.push(vec!["all".into(), duration(estimate.total_seconds), String::new()]);
     let memory = match estimate.machine_memory_bytes {
         Some(machine) => format!("{} at its peak, of {} in this machine", bytes(estimate.peak_memory_bytes), bytes(machine)),
@@ -130,8 +134,9 @@ pub(super) fn estimate(estimate: &Estimate) -> String {
 /// Columns as wide as their widest entry; all but the first are set to the right.
 fn columns(rows: &[Vec<String>]) -> String {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let widths: Vec<usize> =
-        (0..count).map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)).collect();
+    let widths: Vec<usize> = (0..count)
+        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0))
+        .collect();
     let mut text = String::new();
     for row in rows {
         let line: Vec<String> = row
@@ -152,7 +157,9 @@ mod tests {
 
     #[test]
     fn durations_and_sizes_are_short() {
-        for (seconds, text) in [(-1.0, "0.0 s"), (0.44, "0.4 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (3599.0, "59 min 59 s"), (7260.0, "2 h 1 min")] {
+        for (seconds, text) in
+            [(-1.0, "0.0 s"), (0.44, "0.4 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (3599.0, "59 min 59 s"), (7260.0, "2 h 1 min")]
+        {
             assert_eq!(duration(seconds), text);
         }
         for (count, text) in [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (5 << 30, "5.0 GiB"), (3 << 40, "3.0 TiB")] {

@@ -124,7 +124,9 @@ fn workers_under(folder: &Path) -> Vec<u32> {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
         let Ok(command) = fs::read(entry.path().join("cmdline")) else { continue };
         let mut arguments = command.split(|&byte| byte == 0).skip(1).map(String::from_utf8_lossy);
-        if arguments.next().as_deref() == Some("worker") && arguments.next().is_some_and(|directory| Path::new(&*directory).starts_with(folder)) {
+        if arguments.next().as_deref() == Some("worker")
+            && arguments.next().is_some_and(|directory| Path::new(&*directory).starts_with(folder))
+        {
             pids.push(pid);
         }
     }

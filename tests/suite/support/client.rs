@@ -49,7 +49,8 @@ pub(crate) struct Raw {
 
 impl Client {
     pub(crate) fn new(address: &str) -> Self {
-        let http = reqwest::blocking::Client::builder().redirect(redirect::Policy::none()).timeout(std::time::Duration::from_secs(60)).build();
+        let http =
+            reqwest::blocking::Client::builder().redirect(redirect::Policy::none()).timeout(std::time::Duration::from_secs(60)).build();
         Self { address: address.into(), http: http.expect("a client") }
     }
 
@@ -127,7 +128,9 @@ impl Client {
                 there.then_some(study)
             })
         }));
-        found.unwrap_or_else(|_| panic!("{id} never became {}; it is {:?}", status.label(), last.map(|study| (study.card.status, study.message))))
+        found.unwrap_or_else(|_| {
+            panic!("{id} never became {}; it is {:?}", status.label(), last.map(|study| (study.card.status, study.message)))
+        })
     }
 
     /// Waits until the study's worker trains.
