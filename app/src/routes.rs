@@ -14,7 +14,7 @@ use leptos_router::{
 pub fn App() -> impl IntoView {
     provide_meta_context();
     view! {
-        <Title formatter=|text: String| if text.is_empty() { "Rankscope".into() } else { format!("{text} · Rankscope") } />
+        <Title formatter=title />
         <Router>
             <a class="skip" href="#main" rel="external">"Skip to the content"</a>
             <header class="site">
@@ -36,4 +36,10 @@ pub fn App() -> impl IntoView {
             </footer>
         </Router>
     }
+}
+
+/// The document's title. leptos_meta writes it into the page as it is, and sets it as text in the browser.
+fn title(text: String) -> String {
+    let text = if text.is_empty() { "Rankscope".into() } else { format!("{text} · Rankscope") };
+    if cfg!(feature = "ssr") { text.replace('&', "&amp;").replace('<', "&lt;") } else { text }
 }
