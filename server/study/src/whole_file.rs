@@ -31,6 +31,20 @@ pub(crate) fn write_with(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::R
     sync_directory(directory)
 }
 
+/// Removes what a kill left half written, in `directory` and below.
+pub(crate) fn clear_unfinished(directory: &Path) -> Result<(), StudyError> {
+    for entry in fs::read_dir(directory).map_err(StudyError::at(directory))? {
+        let entry = entry.map_err(StudyError::at(directory))?;
+        let (path, kind) = (entry.path(), entry.file_type().map_err(StudyError::at(directory))?);
+        if kind.is_dir() {
+            clear_unfinished(&path)?;
+        } else if entry.file_name().to_string_lossy().starts_with(".writing-") || path.extension().is_some_and(|extension| extension == "partial") {
+            fs::remove_file(&path).map_err(StudyError::at(&path))?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes the names in a directory last.
 pub(crate) fn sync_directory(directory: &Path) -> Result<(), StudyError> {
     #[cfg(unix)]

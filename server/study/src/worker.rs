@@ -38,6 +38,7 @@ pub enum Outcome {
 /// Blocks for as long as the study takes: call it from a thread that may block.
 pub fn run(study: &Study, environment: &Environment, cancel: &AtomicBool, echo: &mut dyn FnMut(&Event)) -> Result<Outcome, StudyError> {
     let _lock = study.lock()?;
+    whole_file::clear_unfinished(study.directory())?;
     let recipe = study.recipe()?;
     let stages = plan::stages(&recipe);
     let log = EventLog::open(&study.events_path())?;

@@ -30,7 +30,7 @@ pub(crate) fn weight_files(directory: &Path) -> Result<Vec<PathBuf>, EngineError
     Ok(files)
 }
 
-/// Reads `config.json` and the safetensors headers.
+/// Reads `config.json`, the safetensors headers and the tokenizer.
 pub(crate) fn header(directory: &Path) -> Result<Header, EngineError> {
     let path = directory.join("config.json");
     let config = DecoderConfig::from_hugging_face(&path, &read_json(&path)?)?;
@@ -51,6 +51,8 @@ pub(crate) fn header(directory: &Path) -> Result<Header, EngineError> {
         })?;
         check_shape(file, &parameter.name, shape, &parameter.shape)?;
     }
+    let tokenizer = directory.join("tokenizer.json");
+    check_tokenizer(&tokenizer, &TextTokenizer::from_file(&tokenizer)?, &layout)?;
     let has_chat_template = chat_template_text(directory)?.is_some();
     Ok(Header { layout, name: super::gguf::file_stem(directory), dtype, licence: None, has_chat_template })
 }
@@ -117,7 +119,6 @@ pub(crate) fn load(directory: &Path, device: &Device) -> Result<Loaded, EngineEr
         .collect::<Result<Vec<_>, _>>()?;
     let path = directory.join("tokenizer.json");
     let tokenizer = TextTokenizer::from_file(&path)?;
-    check_tokenizer(&path, &tokenizer, &header.layout)?;
     let config = read_json(&directory.join("config.json"))?;
     let generation = directory.join("generation_config.json");
     let generation = if generation.is_file() { read_json(&generation)? } else { Value::Null };
