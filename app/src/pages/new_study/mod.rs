@@ -95,7 +95,17 @@ pub(crate) fn NewStudyPage() -> impl IntoView {
         <Suspense fallback=|| view! { <Pending what="the form" /> }>
             {move || Suspend::new(async move {
                 match page.await {
-                    Ok(page) => view! { <NewStudy page params=params.get_untracked() /> }.into_any(),
+                    Ok(page) => {
+                        let params = params.get_untracked();
+                        let address = params.to_query_string();
+                        // another address is another form: made anew, since Leptos, its types erased, empties inputs that it re-uses
+                        view! {
+                            <For each=move || [address.clone()] key=String::clone let(_address)>
+                                <NewStudy page=page.clone() params=params.clone() />
+                            </For>
+                        }
+                            .into_any()
+                    }
                     Err(error) => view! { <ErrorView error /> }.into_any(),
                 }
             })}

@@ -442,11 +442,11 @@ fn Cells(results: Arc<StudyResults>, study_id: String) -> impl IntoView {
             <Figure
                 name="loss"
                 title="Training loss"
-                caption="Mean over the target tokens of each optimiser step, in nats. First and last values are in the table above.".to_string()
+                caption="Mean over the target tokens of each optimiser step, in nats.".to_string()
                 draw=move |width| draw_figure("loss", &results, width)
                 study_id=study_id
             >
-                {()}
+                <p class="note">"First and last values are in the table above."</p>
             </Figure>
         </section>
     }
