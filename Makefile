@@ -17,7 +17,7 @@ run: ## install what is missing, build, and serve on 127.0.0.1:3000 (ARGS="--add
 	@$(BUILD)/run.sh $(ARGS)
 
 test: ## every check and test, browser tests included; needs no data from elsewhere
-	@$(STEPS) test-requirements model format lint server rust-tests client browser-tests
+	@$(STEPS) test-requirements model format lint rust-tests-build rust-tests client browser-tests
 	@echo 'make test: all passed'
 
 build: ## the client and the program, without starting it
@@ -46,7 +46,7 @@ integration: ## tests over a real server and the command line
 
 browser: ## the browser tests (ARGS="form.spec.ts --headed" go to Playwright)
 	@$(STEPS) test-requirements model server client
-	@$(BUILD)/browser_tests.sh $(ARGS)
+	@. $(BUILD)/paths.sh; RANKSCOPE_PROGRAM="$$CARGO_TARGET_DIR/debug/rankscope" $(BUILD)/browser_tests.sh $(ARGS)
 
 reference: ## write tests/reference anew with PyTorch and the rest, several GB (ARGS="statistics" for one part)
 	@tests/reference/rerun.sh $(ARGS)

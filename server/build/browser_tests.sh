@@ -10,8 +10,9 @@ if [ "$(cat node_modules/.installed 2>/dev/null)" != "$lock" ]; then
   PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund --loglevel=error
   echo "$lock" >node_modules/.installed
 fi
-npx --no-install tsc --noEmit
-export RANKSCOPE_PROGRAM=${RANKSCOPE_PROGRAM:-$CARGO_TARGET_DIR/debug/rankscope} RANKSCOPE_SITE_DIR=$site
+node_modules/.bin/tsc --noEmit
+# the program as `cargo test` builds it for its own tests: the same, and one build less
+export RANKSCOPE_PROGRAM=${RANKSCOPE_PROGRAM:-$CARGO_TARGET_DIR/debug/rankscope-under-test} RANKSCOPE_SITE_DIR=$site
 RANKSCOPE_DEFAULT_MODEL=${RANKSCOPE_DEFAULT_MODEL:-$("$here/model.sh")}
 export RANKSCOPE_DEFAULT_MODEL
-npx --no-install playwright test "$@"
+node_modules/.bin/playwright test "$@"

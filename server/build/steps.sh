@@ -9,17 +9,18 @@ cd "$checkout"
 taken=$cache/steps
 mkdir -p "$taken"
 
-#    step          first time, s   what it is                                    the command
+#    step           first time, s   what it is                                    the command
 table() {
   cat <<TABLE
 run-requirements|  20|checking what the build needs                        |server/build/requirements.sh run
 test-requirements| 60|checking what the build and the tests need           |server/build/requirements.sh test
 model           |  30|the default model (SmolLM2-135M-Instruct, 93 MB)     |server/build/model.sh
 client          | 420|the pages, for the browser                           |server/build/client.sh
-server          | 600|the program                                          |cargo build --locked --workspace --bins
+server          | 600|the program                                          |cargo build --locked -p rankscope
 format          |   5|the format of the sources                            |cargo fmt --all --check
 lint            | 300|clippy, warnings refused                             |server/build/lint.sh
-rust-tests      | 600|unit and integration tests                           |env RANKSCOPE_REQUIRE_MODEL=1 cargo test --locked --workspace
+rust-tests-build| 900|the program and its tests, built                     |cargo test --locked --workspace --no-run
+rust-tests      | 300|unit and integration tests                           |env RANKSCOPE_REQUIRE_MODEL=1 cargo test --locked --workspace
 browser-tests   | 420|the pages in a real browser                          |server/build/browser_tests.sh
 TABLE
 }
