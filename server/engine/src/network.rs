@@ -12,7 +12,7 @@ use crate::{
         cross_entropy::cross_entropy_in_place,
         matmul::{Into, View, multiply},
         norm::{rms_norm, rms_norm_backward},
-        rope,
+        rope, skinny,
         swiglu::{swiglu, swiglu_backward},
     },
     layout::{LayerParts, Layout, ModuleId, ParameterId},
@@ -111,7 +111,7 @@ impl Network<'_> {
         };
         let into = if part.bias.is_some() { Into::Add } else { Into::Replace };
         let weight = values(&self.weights[part.weight])?;
-        multiply(&mut y, View::new(&x, rows, inputs), View::new(&weight, outputs, inputs).transposed(), 1.0, into);
+        product(&mut y, &x, &weight, inputs, into);
         let mut low_rank = Vec::with_capacity(batch.arms.len());
         for (arm, range) in &batch.arms {
             let (factors, scaling) = self.adapters[*arm];
@@ -439,6 +439,14 @@ impl Network<'_> {
             (Some(gradient), Some(full)) => full.add_values(norm, &self.layout.parameters, gradient),
             _ => Ok(()),
         }
+    }
+}
+
+/// `y (+)= x W^T`, by whichever way is faster for so many rows.
+fn product(y: &mut [f32], x: &[f32], weight: &[f32], inputs: usize, into: Into) {
+    let (rows, outputs) = (x.len() / inputs, weight.len() / inputs);
+    if rows > skinny::MOST_ROWS || !skinny::multiply_rows(y, x, weight, inputs, into == Into::Add) {
+        multiply(y, View::new(x, rows, inputs), View::new(weight, outputs, inputs).transposed(), 1.0, into);
     }
 }
 

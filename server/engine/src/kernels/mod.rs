@@ -7,6 +7,7 @@ pub mod cross_entropy;
 pub mod matmul;
 pub mod norm;
 pub mod rope;
+pub mod skinny;
 pub mod swiglu;
 pub mod vector;
 
