@@ -14,6 +14,7 @@ pub mod figures;
 pub mod form;
 mod pages;
 mod quantity;
+mod raw_text;
 pub mod routes;
 mod shell;
 

@@ -1,6 +1,9 @@
 //! Which address shows which page, and what every page has around it.
 
-use crate::pages::{new_study::NewStudyPage, not_found::NotFoundPage, studies::StudiesPage, study::StudyPage};
+use crate::{
+    pages::{new_study::NewStudyPage, not_found::NotFoundPage, studies::StudiesPage, study::StudyPage},
+    raw_text::raw_text,
+};
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::{
@@ -38,8 +41,7 @@ pub fn App() -> impl IntoView {
     }
 }
 
-/// The document's title. leptos_meta writes it into the page as it is, and sets it as text in the browser.
+/// The document's title.
 fn title(text: String) -> String {
-    let text = if text.is_empty() { "Rankscope".into() } else { format!("{text} · Rankscope") };
-    if cfg!(feature = "ssr") { text.replace('&', "&amp;").replace('<', "&lt;") } else { text }
+    raw_text(if text.is_empty() { "Rankscope".into() } else { format!("{text} · Rankscope") })
 }

@@ -8,6 +8,7 @@ use crate::{
     error::AppError,
     form::{RecipeForm, percent_encode},
     quantity,
+    raw_text::raw_text,
 };
 use leptos::{prelude::*, task::spawn_local};
 use rankscope_domain::{FieldErrors, Recipe, estimate::Estimate};
@@ -180,7 +181,7 @@ pub(super) fn RecipeUpload(state: FormState, pasted: String) -> impl IntoView {
                 <div class="field">
                     <label for="recipe-toml">"or its text"</label>
                     <textarea class="toml" id="recipe-toml" name="toml" rows="6" spellcheck="false" prop:value=move || text.get() on:input:target=move |ev| text.set(ev.target().value())>
-                        {pasted}
+                        {raw_text(pasted)}
                     </textarea>
                 </div>
                 <p><button type="submit">"Fill the form with it"</button></p>

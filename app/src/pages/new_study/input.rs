@@ -1,7 +1,10 @@
 //! One input of the form, with its explanation and what is wrong with it.
 
 use super::fields::{Control, Field};
-use crate::form::{RecipeForm, input_name};
+use crate::{
+    form::{RecipeForm, input_name},
+    raw_text::raw_text,
+};
 use leptos::prelude::*;
 use rankscope_domain::FieldErrors;
 
@@ -90,7 +93,7 @@ pub(super) fn TypedInput(
         .into_any(),
         Control::Area => view! {
             <textarea id=id name=input_label rows="3" aria-describedby=described aria-invalid=invalid prop:value=value on:input:target=move |ev| set(ev.target().value())>
-                {initial}
+                {raw_text(initial)}
             </textarea>
         }
         .into_any(),
