@@ -5,7 +5,7 @@ use super::support::{
     recipes::{Fixture, reference},
 };
 use rankscope_domain::FieldErrors;
-use std::{fs, path::PathBuf};
+use std::fs;
 
 /// One wrong recipe: what it is, how it comes about, and what must be said.
 struct Row {
@@ -317,17 +317,8 @@ fn truncated_gguf(fixture: &Fixture) -> String {
     with_weights_file(fixture, &whole[..whole.len() - 3])
 }
 
-fn copied_model(fixture: &Fixture) -> PathBuf {
-    let folder = fixture.path("model");
-    fs::create_dir(&folder).unwrap();
-    for name in ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
-        fs::copy(reference().join("llama_tiny").join(name), folder.join(name)).unwrap();
-    }
-    folder
-}
-
 fn with_changed_model(fixture: &Fixture, name: &str, change: fn(&str) -> String) -> String {
-    let folder = copied_model(fixture);
+    let folder = fixture.copied_model();
     let before = fs::read_to_string(folder.join(name)).unwrap();
     let after = change(&before);
     assert_ne!(before, after, "{name} was not changed");
@@ -336,7 +327,7 @@ fn with_changed_model(fixture: &Fixture, name: &str, change: fn(&str) -> String)
 }
 
 fn with_model_bytes(fixture: &Fixture, change: fn(&mut Vec<u8>)) -> String {
-    let folder = copied_model(fixture);
+    let folder = fixture.copied_model();
     let path = folder.join("model.safetensors");
     let mut bytes = fs::read(&path).unwrap();
     change(&mut bytes);
@@ -352,7 +343,7 @@ fn more_tokens(text: &str) -> String {
 }
 
 fn without_tokenizer(fixture: &Fixture) -> String {
-    let folder = copied_model(fixture);
+    let folder = fixture.copied_model();
     fs::remove_file(folder.join("tokenizer.json")).unwrap();
     with_model(fixture, &folder)
 }

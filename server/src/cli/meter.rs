@@ -108,7 +108,7 @@ mod tests {
         let mut out = Vec::new();
         let happenings = [
             Happening::WorkerStarted { stages_total: 3, stages_done: 0 },
-            Happening::StageStarted { stage: StageKind::Complete, cells: vec![], label: "Complete prompts: full, seed 0".into() },
+            Happening::StageStarted { stage: StageKind::Complete, cells: vec![], label: "Complete: full-s0".into() },
             Happening::StageProgress {
                 stage: StageKind::Complete,
                 done: 5,
@@ -138,14 +138,14 @@ mod tests {
     fn plain_lines_without_a_terminal() {
         assert_eq!(
             shown(false),
-            "[1/3] Complete prompts: full, seed 0\n  Complete prompts: full, seed 0: 1 min 30 s, 900 tokens, 10 tokens/s\n! full-s0 failed: the loss became NaN\n"
+            "[1/3] Complete: full-s0\n  Complete: full-s0: 1 min 30 s, 900 tokens, 10 tokens/s\n! full-s0 failed: the loss became NaN\n"
         );
     }
 
     #[test]
     fn one_line_on_a_terminal() {
         let text = shown(true);
-        assert!(text.contains("\r[1/3] Complete prompts: full, seed 0: 5/40 completions, 31 tokens/s, 1 min 23 s left"), "{text:?}");
+        assert!(text.contains("\r[1/3] Complete: full-s0: 5/40 completions, 31 tokens/s, 1 min 23 s left"), "{text:?}");
         assert_eq!(text.matches('\n').count(), 2, "only what lasts ends its line: {text:?}");
     }
 }

@@ -89,6 +89,36 @@ learning_rate = 0.001
         recipe
     }
 
+    /// The tiny model in a folder of its own, to be changed.
+    pub(crate) fn copied_model(&self) -> PathBuf {
+        let folder = self.path("model");
+        fs::create_dir(&folder).expect("a folder for the model");
+        for name in ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
+            fs::copy(reference().join("llama_tiny").join(name), folder.join(name)).expect("a file of the model");
+        }
+        folder
+    }
+
+    /// The tiny model with norms so large that a little training leads out of the numbers.
+    pub(crate) fn model_on_the_edge(&self) -> PathBuf {
+        let folder = self.copied_model();
+        let path = folder.join("model.safetensors");
+        let mut bytes = fs::read(&path).expect("weights");
+        let head = 8 + u64::from_le_bytes(bytes[..8].try_into().expect("8 bytes")) as usize;
+        let header: serde_json::Value = serde_json::from_slice(&bytes[8..head]).expect("a header");
+        for (_, tensor) in
+            header.as_object().expect("an object").iter().filter(|(name, _)| name.ends_with("post_attention_layernorm.weight"))
+        {
+            let offset = |index: usize| head + tensor["data_offsets"][index].as_u64().expect("an offset") as usize;
+            for value in bytes[offset(0)..offset(1)].chunks_exact_mut(4) {
+                let number = f32::from_le_bytes(value.try_into().expect("4 bytes"));
+                value.copy_from_slice(&(number * 1e8).to_le_bytes());
+            }
+        }
+        fs::write(&path, bytes).expect("weights");
+        folder
+    }
+
     /// Writes a recipe beside its files and gives its path.
     pub(crate) fn write(&self, text: &str) -> PathBuf {
         let path = self.path("recipe.toml");
