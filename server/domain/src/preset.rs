@@ -26,7 +26,7 @@ pub fn presets() -> Vec<Preset> {
             id: "quick-look",
             title: "Quick look",
             description: "The whole experiment in small, in under 10 minutes on 2 cores with the default model: built-in prompts, the built-in \
-                          lexicon as the judge, the model itself as the writer of counterfactuals, ranks 2, 8 and 64 and full fine-tuning. \
+                          lexicon as the judge, the model itself as the writer of counterfactuals (with a shorter instruction than the paper's, which so small a model can't follow), ranks 2, 8 and 64 and full fine-tuning. \
                           It shows how everything works; it is too small to settle anything.",
             recipe: quick_look(),
         },
@@ -63,6 +63,11 @@ fn base(name: &str) -> Recipe {
 fn quick_look() -> Recipe {
     let mut recipe = base("Quick look");
     recipe.prompts.limit = Some(80);
+    // SmolLM2 135M repeats the paper's instruction in place of following it; this one it can follow
+    recipe.counterfactuals.prompt =
+        Some("Write {k} short, kind and positive sentences as a numbered list. Each sentence begins with \"{statement_prefix}\".".into());
+    recipe.counterfactuals.temperature = 1.0;
+    recipe.counterfactuals.max_new_tokens = 100;
     recipe.training.num_train_epochs = 2;
     recipe.training.lr_scheduler_type = SchedulerType::Linear;
     recipe.arms = vec![ArmSpec::lora(2, 5e-4), ArmSpec::lora(8, 5e-4), ArmSpec::lora(64, 5e-4), ArmSpec::full(5e-5)];

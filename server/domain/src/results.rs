@@ -193,3 +193,24 @@ impl StudyResults {
         self.arms.iter().find(|result| result.arm == arm)
     }
 }
+
+/// The JSON Schema of `results.json`, as `results.schema.json` beside this file keeps it.
+pub fn results_schema() -> String {
+    let mut text = serde_json::to_string_pretty(&schemars::schema_for!(StudyResults)).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    /// To write it anew: `UPDATE_SCHEMA=1 cargo test -p rankscope-domain`.
+    #[test]
+    fn the_schema_beside_the_type_is_current() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/results.schema.json");
+        if std::env::var_os("UPDATE_SCHEMA").is_some() {
+            std::fs::write(path, super::results_schema()).unwrap();
+        }
+        let kept = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(kept == super::results_schema(), "results.schema.json is out of date: UPDATE_SCHEMA=1 cargo test -p rankscope-domain");
+    }
+}

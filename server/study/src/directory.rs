@@ -125,6 +125,10 @@ impl Study {
     pub(crate) fn counterfactuals_path(&self) -> PathBuf {
         self.directory.join("counterfactuals.jsonl")
     }
+    /// The writer's answers, whole.
+    pub(crate) fn counterfactual_lists_path(&self) -> PathBuf {
+        self.directory.join("counterfactual_lists.jsonl")
+    }
     pub(crate) fn counterfactual_counts_path(&self) -> PathBuf {
         self.directory.join("counterfactual_counts.json")
     }

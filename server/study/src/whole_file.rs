@@ -38,7 +38,9 @@ pub(crate) fn clear_unfinished(directory: &Path) -> Result<(), StudyError> {
         let (path, kind) = (entry.path(), entry.file_type().map_err(StudyError::at(directory))?);
         if kind.is_dir() {
             clear_unfinished(&path)?;
-        } else if entry.file_name().to_string_lossy().starts_with(".writing-") || path.extension().is_some_and(|extension| extension == "partial") {
+        } else if entry.file_name().to_string_lossy().starts_with(".writing-")
+            || path.extension().is_some_and(|extension| extension == "partial")
+        {
             fs::remove_file(&path).map_err(StudyError::at(&path))?;
         }
     }

@@ -3,7 +3,7 @@
 mod fixture;
 
 use fixture::{finish, repository};
-use rankscope_domain::{Arm, CellId, Recipe, recipe::ArmSpec};
+use rankscope_domain::{Arm, CellId, Recipe, completion::TrainingPair, recipe::ArmSpec};
 use rankscope_study::{Environment, Study, check, estimate, resolve_paths};
 use std::path::PathBuf;
 
@@ -53,9 +53,8 @@ fn the_tiny_recipe_runs_to_its_end() {
 fn counterfactuals_are_written_for_toxic_prompts() {
     let Some(environment) = environment() else { return };
     let directory = tempfile::tempdir().unwrap();
-    // trades stand in for hurtful words: the model says them often
-    let words =
-        ["teacher", "nurse", "doctor", "lawyer", "engineer", "writer", "scientist", "professional", "professor", "musician", "and", "the"];
+    // small words stand in for hurtful ones: the model is sure to say some
+    let words = ["and", "the", "of", "to", "in", "with", "for"];
     let lexicon: String = words.iter().map(|word| format!("x\tn\tx\tno\t{word}\tconservative\n")).collect();
     let path = directory.path().join("lexicon.tsv");
     std::fs::write(&path, format!("id\tpos\tcategory\tstereotype\tlemma\tlevel\n{lexicon}")).unwrap();
@@ -63,6 +62,11 @@ fn counterfactuals_are_written_for_toxic_prompts() {
     recipe.counterfactuals = Default::default();
     recipe.counterfactuals.k = 3;
     recipe.counterfactuals.max_new_tokens = 60;
+    recipe.counterfactuals.temperature = 1.0;
+    recipe.counterfactuals.prompt =
+        Some("Write {k} short sentences as a numbered list. Each sentence begins with \"{statement_prefix}\".".into());
+    recipe.generation.num_return_sequences = 3;
+    recipe.generation.max_new_tokens = 8;
     recipe.judge.kind = rankscope_domain::recipe::JudgeKind::Hurtlex;
     recipe.judge.path = Some(path.to_string_lossy().into_owned());
     recipe.arms = vec![ArmSpec::lora(2, 1e-3)];
@@ -76,10 +80,10 @@ fn counterfactuals_are_written_for_toxic_prompts() {
     assert_eq!(counts.parsed, counts.kept + dropped, "{counts:?}");
     let pairs = std::fs::read_to_string(study.directory().join("counterfactuals.jsonl")).unwrap();
     assert_eq!(pairs.lines().count(), counts.kept as usize);
-    assert!(
-        !words.iter().any(|word| pairs.split(|character: char| !character.is_alphabetic()).any(|part| part == *word && word.len() > 3)),
-        "{pairs}"
-    );
+    for line in pairs.lines() {
+        let target = serde_json::from_str::<TrainingPair>(line).unwrap().target;
+        assert!(!target.split_whitespace().any(|word| words.contains(&word.trim_matches('.'))), "the judge let {target:?} pass");
+    }
 }
 
 #[test]

@@ -33,6 +33,8 @@ pub(super) struct Source<'a> {
     pub(super) loras: &'a [&'a Lora],
     pub(super) options: GenerationOptions,
     pub(super) unit: Unit,
+    /// Tells the parts of a stage's rounds apart.
+    pub(super) round: u32,
 }
 
 impl Worker<'_> {
@@ -84,7 +86,7 @@ impl Worker<'_> {
             top_k: generation.top_k as usize,
             batch_size: BATCH_SIZE,
         };
-        let source = Source { model: &model, loras: &loras, options, unit: Unit::Completions };
+        let source = Source { model: &model, loras: &loras, options, unit: Unit::Completions, round: 0 };
         let (texts, earlier_seconds) = self.generate_in_parts(stage, &source, &requests)?;
         let mut completions: Vec<Vec<Completion>> = live.iter().map(|_| Vec::new()).collect();
         for ((cell, prompt_id, sample), text) in places.into_iter().zip(texts) {
@@ -118,7 +120,7 @@ impl Worker<'_> {
         let mut tokens_before = 0;
         self.reporter.restart_clock();
         for (number, part_requests) in requests.chunks(PART_SIZE).enumerate() {
-            let path = directory.join(format!("{number:05}.json"));
+            let path = directory.join(format!("{}-{number:05}.json", source.round));
             let known: Option<Part> = whole_file::read_json(&path)?;
             if let Some(part) = known.filter(|part| part.texts.len() == part_requests.len()) {
                 earlier_seconds += part.seconds;

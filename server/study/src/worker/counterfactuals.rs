@@ -17,6 +17,7 @@ use rankscope_domain::{
     results::CounterfactualCounts,
 };
 use rankscope_engine::{GenerationOptions, Request};
+use serde::Serialize;
 use std::{
     collections::{BTreeSet, HashSet},
     path::Path,
@@ -24,6 +25,16 @@ use std::{
 
 /// Lists at a time.
 const BATCH_SIZE: usize = 32;
+/// Lists that a prompt may take: a prompt whose lists gave fewer than k that can be used is asked for again.
+const ROUNDS: u32 = 3;
+
+/// A line of `counterfactual_lists.jsonl`: an answer as the writer gave it, with the start it was given.
+#[derive(Serialize)]
+struct ListLine {
+    prompt_id: u32,
+    round: u32,
+    answer: String,
+}
 
 impl Worker<'_> {
     pub(super) fn counterfactuals(&mut self, stage: &Stage) -> Result<Work, StudyError> {
@@ -78,15 +89,6 @@ impl Worker<'_> {
         let source = spec.model.as_deref().unwrap_or(&self.recipe.model.source);
         let path = self.shelf.path(source);
         let writer = self.shelf.model(&path)?;
-        let mut requests = Vec::with_capacity(prompts.len());
-        for prompt in &prompts {
-            let instruction = counterfactual::instruction(spec.prompt.as_deref(), &prompt.prompt, spec.k);
-            requests.push(Request {
-                prompt: instruct::turn(&writer, &instruction, &counterfactual::answer_start(&prompt.prompt))?,
-                lora: None,
-                seed: seeds::derive("counterfactuals", &[self.recipe.seeds[0], u64::from(prompt.id)]),
-            });
-        }
         let options = GenerationOptions {
             max_new_tokens: spec.max_new_tokens as usize,
             do_sample: true,
@@ -95,16 +97,41 @@ impl Worker<'_> {
             top_k: 0,
             batch_size: BATCH_SIZE,
         };
-        let source = Source { model: &writer, loras: &[], options, unit: Unit::Prompts };
-        let (texts, earlier_seconds) = self.generate_in_parts(stage, &source, &requests)?;
         let mut counts =
             CounterfactualCounts { toxic_prompts: prompts.len() as u32, requested: prompts.len() as u32 * spec.k, ..Default::default() };
         let mut known = HashSet::new();
-        let mut candidates = Vec::new();
-        for (prompt, text) in prompts.iter().zip(&texts) {
-            let answer = format!("{}{}", counterfactual::answer_start(&prompt.prompt), text.text);
-            candidates.extend(counterfactual::read_list(&answer, &prompt.prompt, spec.k, text.finished, &mut counts, &mut known));
+        let mut written: Vec<Vec<TrainingPair>> = prompts.iter().map(|_| Vec::new()).collect();
+        let mut lists = Vec::new();
+        let (mut tokens, mut earlier_seconds) = (0, 0.0);
+        for round in 0..ROUNDS {
+            let wanting: Vec<usize> = (0..prompts.len()).filter(|&index| written[index].len() < spec.k as usize).collect();
+            if wanting.is_empty() {
+                break;
+            }
+            let mut requests = Vec::with_capacity(wanting.len());
+            for &index in &wanting {
+                let prompt = &prompts[index];
+                let instruction = counterfactual::instruction(spec.prompt.as_deref(), &prompt.prompt, spec.k);
+                requests.push(Request {
+                    prompt: instruct::turn(&writer, &instruction, &counterfactual::answer_start(&prompt.prompt))?,
+                    lora: None,
+                    seed: seeds::derive("counterfactuals", &[self.recipe.seeds[0], u64::from(prompt.id), u64::from(round)]),
+                });
+            }
+            let source = Source { model: &writer, loras: &[], options: options.clone(), unit: Unit::Prompts, round };
+            let (texts, earlier) = self.generate_in_parts(stage, &source, &requests)?;
+            earlier_seconds += earlier;
+            for (&index, text) in wanting.iter().zip(texts) {
+                let prompt = &prompts[index];
+                tokens += u64::from(text.new_tokens);
+                let answer = format!("{}{}", counterfactual::answer_start(&prompt.prompt), text.text);
+                let missing = spec.k - written[index].len() as u32;
+                written[index].extend(counterfactual::read_list(&answer, &prompt.prompt, missing, text.finished, &mut counts, &mut known));
+                lists.push(ListLine { prompt_id: prompt.id, round, answer });
+            }
         }
+        whole_file::write_lines(&self.study.counterfactual_lists_path(), &lists)?;
+        let candidates: Vec<TrainingPair> = written.into_iter().flatten().collect();
         let statements: Vec<_> =
             candidates.iter().map(|pair| Statement { prompt: pair.prompt.clone(), completion: pair.target.clone() }).collect();
         self.reporter.restart_clock();
@@ -125,7 +152,6 @@ impl Worker<'_> {
                 counts.parsed, counts.dropped_prefix, counts.dropped_incomplete, counts.dropped_duplicate, counts.dropped_toxic
             )));
         }
-        let tokens = texts.iter().map(|text| u64::from(text.new_tokens)).sum();
         Ok((pairs, counts, Work { cells: Vec::new(), tokens, earlier_seconds }))
     }
 }
