@@ -125,7 +125,8 @@ fn config(path: &Path, content: &Content) -> Result<DecoderConfig, EngineError> 
 fn header_of(path: &Path, content: &Content) -> Result<Header, EngineError> {
     let layout = Layout::new(config(path, content)?);
     let metadata = Metadata { path, values: &content.metadata, prefix: String::new() };
-    let name = metadata.text("general.name").map_or_else(|| file_stem(path), str::to_string);
+    // general.name is what a training run was called; people know the file's name
+    let name = file_stem(path);
     // the type that most of the weights have
     let mut by_type: HashMap<String, usize> = HashMap::new();
     for info in content.tensor_infos.values() {
