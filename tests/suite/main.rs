@@ -3,6 +3,7 @@
 mod bad_input;
 mod configuration;
 mod events;
+mod example;
 mod interruption;
 mod layering;
 mod lifecycle;
