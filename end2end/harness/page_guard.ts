@@ -36,3 +36,6 @@ export class PageGuard {
 
 /** A live stream or a request that was cut off because the server went away for a moment. */
 export const SERVER_AWAY = /ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE/;
+
+/** Chromium finds that a page without JavaScript does not use the client that the page offers. */
+export const UNUSED_CLIENT = /rankscope\.wasm was preloaded using link preload but not used/;

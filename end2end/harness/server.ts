@@ -58,6 +58,16 @@ export class RankscopeServer {
     return readdirSync("/proc").filter((name) => /^\d+$/.test(name) && isOurs(name)).map(Number);
   }
 
+  /** Kills a worker, and waits until nothing is left of it: its threads hold its files open for a moment. */
+  async killWorker(): Promise<void> {
+    const [pid, ...others] = this.workers();
+    if (!pid || others.length > 0) throw new Error(`one worker was expected, not ${JSON.stringify([pid, ...others])}`);
+    process.kill(pid, "SIGKILL");
+    const threads = () => (existsSync(`/proc/${pid}/task`) ? readdirSync(`/proc/${pid}/task`).length : 0);
+    const isRunning = () => threads() > 1 || (threads() === 1 && !/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8")));
+    while (isRunning()) await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+
   private async launch(address: string): Promise<void> {
     const child = spawn(
       required("RANKSCOPE_PROGRAM"),

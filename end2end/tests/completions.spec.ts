@@ -1,4 +1,5 @@
 import { CompletionsTab } from "../pages/completions_tab";
+import { UNUSED_CLIENT } from "../harness/page_guard";
 import { expect, test } from "../harness/test";
 
 interface Results {
@@ -69,7 +70,8 @@ test("harmful text is covered until asked for, and the choice is remembered", as
 
 test.describe("without JavaScript", () => {
   test.use({ javaScriptEnabled: false });
-  test("harmful text is covered as well", async ({ page }) => {
+  test("harmful text is covered as well", async ({ guard, page }) => {
+    guard.expect(UNUSED_CLIENT);
     await page.goto("/studies/example?tab=completions&arm=original&verdict=toxic");
     const completions = new CompletionsTab(page);
     await expect(completions.covers.first()).toBeVisible();

@@ -68,11 +68,7 @@ test("a worker that is killed while the server is away goes on where it was", as
   await newStudy.open({ toml: recipeToml({ ...LONGER, name: "Killed" }) });
   await newStudy.startIt();
   await study.expectProgressPast(0.1);
-  await server.restart(async () => {
-    const workers = server.workers();
-    expect(workers).toHaveLength(1);
-    process.kill(workers[0], "SIGKILL");
-  });
+  await server.restart(() => server.killWorker());
   await study.expectStatus("finished", 240_000);
 });
 

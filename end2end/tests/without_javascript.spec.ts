@@ -1,8 +1,10 @@
 import { recipeToml, TINY } from "../harness/recipes";
+import { UNUSED_CLIENT } from "../harness/page_guard";
 import { expect, test } from "../harness/test";
 
 test.use({ javaScriptEnabled: false });
 test.describe.configure({ timeout: 240_000 });
+test.beforeEach(({ guard }) => guard.expect(UNUSED_CLIENT));
 
 test("studies, figures and completions can be read", async ({ page }) => {
   await page.goto("/");
@@ -25,7 +27,7 @@ test("a wrong form comes back as it was typed, with what is wrong", async ({ new
   await expect(newStudy.input("notes")).toHaveValue("kept as typed");
 });
 
-test("a study is checked, started, cancelled and deleted", async ({ newStudy, study, page }) => {
+test("a study is checked, started and deleted", async ({ newStudy, study, page }) => {
   await page.goto(`/studies/new?${new URLSearchParams({ toml: recipeToml({ ...TINY, name: "Without scripts" }) })}`);
   await newStudy.check.click();
   await expect(newStudy.estimate).toContainText(/about \d/);
