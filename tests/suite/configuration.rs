@@ -19,7 +19,9 @@ fn serve(flags: &[&str], environment: &[(&str, &str)], file: &str) -> Said {
 
 #[test]
 fn a_wrong_setting_is_named_with_its_source_and_a_remedy() {
-    let rows: [(&[&str], &[(&str, &str)], &str, [&str; 3]); 8] = [
+    /// Flags, environment, `rankscope.toml`, and what must be said.
+    type Row = (&'static [&'static str], &'static [(&'static str, &'static str)], &'static str, [&'static str; 3]);
+    let rows: [Row; 8] = [
         (&["--address", "0.0.0.0:3000"], &[], "", ["address", "0.0.0.0:3000", "no accounts"]),
         (&["--address", "nonsense"], &[], "", ["address", "--address", "127.0.0.1:3000"]),
         (&[], &[("RANKSCOPE_ADDRESS", "192.0.2.1:80")], "", ["address", "RANKSCOPE_ADDRESS", "ssh -L"]),
