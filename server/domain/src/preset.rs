@@ -62,11 +62,10 @@ fn base(name: &str) -> Recipe {
 
 fn quick_look() -> Recipe {
     let mut recipe = base("Quick look");
-    recipe.prompts.limit = Some(80);
+    recipe.prompts.limit = Some(120);
     // SmolLM2 135M repeats the paper's instruction in place of following it; this one it can follow
     recipe.counterfactuals.prompt =
         Some("Write {k} short, kind and positive sentences as a numbered list. Each sentence begins with \"{statement_prefix}\".".into());
-    recipe.counterfactuals.temperature = 1.0;
     recipe.counterfactuals.max_new_tokens = 100;
     recipe.training.num_train_epochs = 2;
     recipe.training.lr_scheduler_type = SchedulerType::Linear;

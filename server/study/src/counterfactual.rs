@@ -87,10 +87,17 @@ fn continuation<'a>(text: &'a str, prompt: &str) -> Option<&'a str> {
     (!rest.starts_with(char::is_alphanumeric)).then(|| rest.trim_end())
 }
 
+/// Empty, with a placeholder, broken off, or with a second item run into it.
 fn is_incomplete(target: &str) -> bool {
-    !target.chars().any(char::is_alphabetic)
+    let runs_on = target.split_whitespace().skip(1).any(|word| {
+        let digits = word.bytes().take_while(u8::is_ascii_digit).count();
+        (1..=2).contains(&digits) && matches!(&word[digits..], "." | ")")
+    });
+    runs_on
+        || !target.chars().any(char::is_alphabetic)
         || target.contains(['[', ']', '{', '}', '<', '>', '_', '…'])
         || target.contains("...")
+        || target.starts_with([':', ',', ';', '*'])
         || target.ends_with([',', ':', ';', '-'])
 }
 
@@ -190,6 +197,16 @@ mod tests {
         let (targets, counts) = read(answer, true);
         assert_eq!(targets, [" doctor."]);
         assert_eq!((counts.parsed, counts.dropped_prefix, counts.dropped_duplicate, counts.dropped_incomplete), (5, 1, 1, 2));
+    }
+
+    #[test]
+    fn items_that_are_no_sentence_are_incomplete() {
+        for wrong in ["", " .", " a [job].", " very ...", " kind,", ": a doctor.", " Fiona. 2. They came.", " one 3) two"] {
+            assert!(is_incomplete(wrong), "{wrong:?}");
+        }
+        for right in [" doctor.", " one of 2 doctors.", " nurse at the age of 45 years.", "'s friend"] {
+            assert!(!is_incomplete(right), "{right:?}");
+        }
     }
 
     #[test]

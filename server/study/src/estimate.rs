@@ -15,10 +15,13 @@ use rankscope_domain::{
 };
 use rankscope_engine::ModelInfo;
 
-/// Share of completions that a judge calls toxic, before training: between what built-in lexicon and HurtLex find in SmolLM2's.
-const TOXIC_SHARE: f64 = 0.12;
+/// Shares of SmolLM2's completions that the built-in lexicon, and that the other judges call toxic, before training.
+const LEXICON_SHARE: f64 = 0.05;
+const TOXIC_SHARE: f64 = 0.15;
 /// Share of the counterfactuals asked for that are kept.
-const KEPT_SHARE: f64 = 0.5;
+const KEPT_SHARE: f64 = 0.6;
+/// Lists that are asked for a prompt.
+const LISTS: f64 = 2.5;
 /// Characters a token.
 const TOKEN_LENGTH: f64 = 4.5;
 /// Tokens of a counterfactual and of the question around a statement.
@@ -27,8 +30,8 @@ const INSTRUCTION_TOKENS: f64 = 170.0;
 const QUESTION_TOKENS: f64 = 70.0;
 const ANSWER_TOKENS: f64 = 60.0;
 /// Share of a large product's speed that whole passes reach, as measured with SmolLM2 135M on two cores.
-const GENERATION_EFFICIENCY: f64 = 0.45;
-const TRAINING_EFFICIENCY: f64 = 0.45;
+const GENERATION_EFFICIENCY: f64 = 0.6;
+const TRAINING_EFFICIENCY: f64 = 0.6;
 /// Seconds a parameter that an AdamW step takes.
 const OPTIMIZER_SECONDS: f64 = 2.5e-9;
 /// Seconds that a model takes to load, a parameter; files are read and dequantised.
@@ -49,7 +52,8 @@ fn reckon(recipe: &Recipe, environment: &Environment, checked: &Checked, flops: 
     let prompt_tokens =
         checked.prompts.iter().map(|prompt| prompt.prompt.len() as f64 / TOKEN_LENGTH + 1.0).sum::<f64>() / prompts.max(1.0);
     let new_tokens = f64::from(recipe.generation.max_new_tokens);
-    let toxic_prompts = prompts * (1.0 - (1.0 - TOXIC_SHARE).powf(samples));
+    let toxic_share = if recipe.judge.kind == JudgeKind::Lexicon { LEXICON_SHARE } else { TOXIC_SHARE };
+    let toxic_prompts = prompts * (1.0 - (1.0 - toxic_share).powf(samples));
     let k = f64::from(recipe.counterfactuals.k);
     let pairs = checked.own_pairs.map_or((toxic_prompts * k * KEPT_SHARE).max(1.0), |pairs| pairs as f64);
     let cells = recipe.cells();
@@ -83,7 +87,7 @@ fn reckon(recipe: &Recipe, environment: &Environment, checked: &Checked, flops: 
     phase("Judge the completions: original".into(), seconds, tokens);
     if recipe.counterfactuals.source == CounterfactualSource::Model {
         let list = f64::from(recipe.counterfactuals.max_new_tokens).min(k * (TARGET_TOKENS + prompt_tokens + 3.0));
-        let tokens = toxic_prompts * (INSTRUCTION_TOKENS + prompt_tokens + list);
+        let tokens = toxic_prompts * LISTS * (INSTRUCTION_TOKENS + prompt_tokens + list);
         let writer = checked.writer.as_ref().unwrap_or(model);
         phase(StageKind::Counterfactuals.label().into(), tokens * 2.0 * writer.parameters as f64 / (flops * GENERATION_EFFICIENCY), tokens);
     }
@@ -135,7 +139,7 @@ fn reckon(recipe: &Recipe, environment: &Environment, checked: &Checked, flops: 
         Some(count) => format!("{count} training pairs, as in your file."),
         None => format!(
             "{:.0} % of the original model's completions toxic, so {toxic_prompts:.0} prompts to write counterfactuals for, and {:.0} % of those kept: {pairs:.0} training pairs.",
-            TOXIC_SHARE * 100.0,
+            toxic_share * 100.0,
             KEPT_SHARE * 100.0
         ),
     });
