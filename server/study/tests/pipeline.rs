@@ -87,14 +87,17 @@ fn cancelled_it_goes_on_where_it_was() {
 #[test]
 fn a_loss_that_is_not_finite_fails_its_cell_and_the_others_go_on() {
     let fixture = Fixture::new();
-    // large norms: finite as they are, and out of the range of f32 once an adapter grows
+    // large norms: finite as they are, and without a gradient once an adapter grows
     let model = fixture.model_with_norms_times(1e5);
     let study = fixture.study("nan", |recipe| {
         recipe.model.source = model;
         recipe.seeds = vec![0];
-        recipe.arms = vec![ArmSpec::lora(2, 1e-12), ArmSpec::lora(4, 1.0), ArmSpec::full(1e-9)];
+        recipe.arms = vec![ArmSpec::lora(2, 1e-38), ArmSpec::lora(4, 1.0), ArmSpec::full(1e-38)];
         recipe.lora.alpha = 10_000.0;
         recipe.training.max_grad_norm = 0.0;
+        // without a second moment, a gradient that vanishes is divided by epsilon alone
+        recipe.training.adam_beta2 = 0.0;
+        recipe.training.adam_epsilon = 1e-30;
         recipe.training.num_train_epochs = 5;
     });
     finish(&study, &fixture.environment);
