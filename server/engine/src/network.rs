@@ -193,7 +193,7 @@ impl Network<'_> {
         let (mlp_input, mlp_scale) = self.norm(&middle, layer.mlp_norm)?;
         let (gate, low_gate) = self.linear(layer.gate, &mlp_input, batch)?;
         let (up, low_up) = self.linear(layer.up, &mlp_input, batch)?;
-        let gated = swiglu(&*values(&gate)?, &*values(&up)?);
+        let gated = swiglu(&values(&gate)?, &values(&up)?);
         let gated = matrix(gated, batch.rows(), self.layout.config.intermediate_size)?;
         let (down, low_down) = self.linear(layer.down, &gated, batch)?;
         let output = (&middle + down)?;
@@ -326,6 +326,7 @@ impl Network<'_> {
     }
 
     /// Gradients of a linear layer: of its input (added to `dx` where wanted), of its weights and of the arms' factors.
+    #[expect(clippy::too_many_arguments, reason = "what the layer saw and what is wanted of it, passed at seven places")]
     fn linear_backward(
         &self,
         module: ModuleId,
@@ -395,13 +396,13 @@ impl Network<'_> {
         let d_out = values(&d_output)?;
         let mut d_gated = vec![0f32; rows * config.intermediate_size];
         self.linear_backward(layer.down, &d_out, &tape.gated, low_down, batch, Some((&mut d_gated, Into::Replace)), gradients)?;
-        let (d_gate, d_up) = swiglu_backward(&d_gated, &*values(&tape.gate)?, &*values(&tape.up)?);
+        let (d_gate, d_up) = swiglu_backward(&d_gated, &values(&tape.gate)?, &values(&tape.up)?);
         drop(d_gated);
         let mut d_mlp_input = vec![0f32; rows * width];
         self.linear_backward(layer.gate, &d_gate, &tape.mlp_input, low_gate, batch, Some((&mut d_mlp_input, Into::Replace)), gradients)?;
         self.linear_backward(layer.up, &d_up, &tape.mlp_input, low_up, batch, Some((&mut d_mlp_input, Into::Add)), gradients)?;
         let mlp_norm = values(&self.weights[layer.mlp_norm])?;
-        let (mut d_middle, d_norm) = rms_norm_backward(&d_mlp_input, &*values(&tape.middle)?, &mlp_norm, &tape.mlp_scale, want_norm);
+        let (mut d_middle, d_norm) = rms_norm_backward(&d_mlp_input, &values(&tape.middle)?, &mlp_norm, &tape.mlp_scale, want_norm);
         self.keep_norm(layer.mlp_norm, d_norm, gradients)?;
         d_middle.iter_mut().zip(&*d_out).for_each(|(into, from)| *into += from);
         drop(d_out);
@@ -428,7 +429,7 @@ impl Network<'_> {
         }
         let attention_norm = values(&self.weights[layer.attention_norm])?;
         let (mut d_input, d_norm) =
-            rms_norm_backward(&d_attention_input, &*values(&tape.input)?, &attention_norm, &tape.attention_scale, want_norm);
+            rms_norm_backward(&d_attention_input, &values(&tape.input)?, &attention_norm, &tape.attention_scale, want_norm);
         self.keep_norm(layer.attention_norm, d_norm, gradients)?;
         d_input.iter_mut().zip(&d_middle).for_each(|(into, from)| *into += from);
         matrix(d_input, rows, width)

@@ -106,9 +106,12 @@ impl Example {
         }
         let start = batch.rows();
         batch.push(&tokens[..tokens.len() - 1], 0, arm);
-        for position in tokens.len() - predicted..tokens.len() {
-            targets.push(Target { row: start + position - 1, token: tokens[position], weight: 1.0 });
-        }
+        let first = tokens.len() - predicted;
+        targets.extend(tokens[first..].iter().enumerate().map(|(index, &token)| Target {
+            row: start + first + index - 1,
+            token,
+            weight: 1.0,
+        }));
         Ok(())
     }
 

@@ -20,7 +20,9 @@ pub fn rms_norm(x: &[f32], weight: &[f32], eps: f32) -> (Vec<f32>, Vec<f32>) {
 fn forward_rows(y: &mut [f32], inverse: &mut [f32], x: &[f32], weight: &[f32], eps: f32) {
     let width = weight.len();
     for ((y, x), inverse) in y.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(inverse) {
-        let scale = 1.0 / (vector::dot(x, x) / width as f32 + eps).sqrt();
+        let mean = vector::dot(x, x) / width as f32;
+        // squares beyond f32 would scale the row to zero, and a model that has diverged would look merely ignorant
+        let scale = if mean.is_finite() { 1.0 / (mean + eps).sqrt() } else { f32::NAN };
         *inverse = scale;
         for ((y, x), w) in y.iter_mut().zip(x).zip(weight) {
             *y = x * scale * w;
@@ -62,5 +64,18 @@ fn backward_rows(dx: &mut [f32], dy: &[f32], x: &[f32], weight: &[f32], inverse:
         for (dx, x) in dx.iter_mut().zip(x) {
             *dx = *dx * scale - x * shrink;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_beyond_f32_is_no_number_and_leaves_the_others_alone() {
+        let (y, _) = rms_norm(&[3.0, 4.0, 1e30, 1.0], &[1.0, 2.0], 0.0);
+        let rms = 12.5f32.sqrt();
+        assert!((y[0] - 3.0 / rms).abs() < 1e-6 && (y[1] - 8.0 / rms).abs() < 1e-6);
+        assert!(y[2].is_nan() && y[3].is_nan());
     }
 }
