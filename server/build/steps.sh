@@ -15,7 +15,7 @@ table() {
 run-requirements|  20|checking what the build needs                        |server/build/requirements.sh run
 test-requirements| 60|checking what the build and the tests need           |server/build/requirements.sh test
 model           |  30|the default model (SmolLM2-135M-Instruct, 93 MB)     |server/build/model.sh
-client          | 420|the pages, for the browser                           |server/build/client.sh
+client          | 480|the pages, for the browser                           |server/build/client.sh
 server          | 600|the program                                          |cargo build --locked -p rankscope
 format          |   5|the format of the sources                            |cargo fmt --all --check
 lint            | 300|clippy, warnings refused                             |server/build/lint.sh

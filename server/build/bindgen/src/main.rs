@@ -9,7 +9,10 @@ fn main() -> ExitCode {
         eprintln!("usage: rankscope-bindgen INPUT.wasm OUT_DIR NAME");
         return ExitCode::from(2);
     };
-    let written = Bindgen::new().input_path(input).out_name(name).typescript(false).web(true).and_then(|bindgen| bindgen.generate(out_dir));
+    let mut bindgen = Bindgen::new();
+    // the names of functions are half of the file, and a browser needs none
+    bindgen.input_path(input).out_name(name).typescript(false).remove_name_section(true).remove_producers_section(true);
+    let written = bindgen.web(true).and_then(|bindgen| bindgen.generate(out_dir));
     match written {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
