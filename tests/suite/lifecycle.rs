@@ -123,7 +123,7 @@ fn a_loss_that_is_no_number_fails_its_cell_alone() {
     let app = TestApp::start();
     let fixture = Fixture::new();
     let mut recipe = fixture.recipe();
-    recipe.model.source = fixture.model_on_the_edge().to_string_lossy().into_owned();
+    // after one such step the hidden states' squares leave f32
     recipe.lora.alpha = 10_000.0;
     recipe.training.max_grad_norm = 0.0;
     recipe.training.num_train_epochs = 5;

@@ -99,25 +99,6 @@ learning_rate = 0.001
         folder
     }
 
-    /// The tiny model with an MLP that computes at the edge of what f32 holds: finite as it is, and beyond it after
-    /// one large step. (A large hidden state alone is no such thing: RMSNorm makes nothing of it.)
-    pub(crate) fn model_on_the_edge(&self) -> PathBuf {
-        let folder = self.copied_model();
-        let path = folder.join("model.safetensors");
-        let mut bytes = fs::read(&path).expect("weights");
-        let head = 8 + u64::from_le_bytes(bytes[..8].try_into().expect("8 bytes")) as usize;
-        let header: serde_json::Value = serde_json::from_slice(&bytes[8..head]).expect("a header");
-        for (tensor, factor) in [("model.layers.0.post_attention_layernorm.weight", 1e14), ("model.layers.0.mlp.down_proj.weight", 1e-12)] {
-            let offset = |index: usize| head + header[tensor]["data_offsets"][index].as_u64().expect("an offset") as usize;
-            for value in bytes[offset(0)..offset(1)].chunks_exact_mut(4) {
-                let number = f32::from_le_bytes((&*value).try_into().expect("4 bytes"));
-                value.copy_from_slice(&(number * factor).to_le_bytes());
-            }
-        }
-        fs::write(&path, bytes).expect("weights");
-        folder
-    }
-
     /// Writes a recipe beside its files and gives its path.
     pub(crate) fn write(&self, text: &str) -> PathBuf {
         let path = self.path("recipe.toml");
