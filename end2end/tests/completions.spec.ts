@@ -27,10 +27,10 @@ test("filters are the server's, and their counts are those of the results", asyn
 test("pages follow one another, and the address brings one back", async ({ study, page }) => {
   await study.open("example", "completions");
   const completions = new CompletionsTab(page);
-  const first = await completions.prompts.first().getByRole("heading").innerText();
+  const first = await completions.prompts.first().getByRole("heading", { level: 3 }).innerText();
   await completions.next.click();
   await expect(page).toHaveURL(/page=2/);
-  await expect(completions.prompts.first().getByRole("heading")).not.toHaveText(first);
+  await expect(completions.prompts.first().getByRole("heading", { level: 3 })).not.toHaveText(first);
   const second = await completions.prompts.first().innerText();
   await page.reload();
   await expect(completions.prompts.first()).toHaveText(second, { useInnerText: true });
