@@ -24,8 +24,7 @@ need node nodejs
 need npm npm
 need flock util-linux
 if [ "$what" = test ] && [ ! -x "${CHROMIUM:-/usr/bin/chromium}" ]; then
-  [ -z "${CHROMIUM:-}" ] || problems+=("CHROMIUM=$CHROMIUM is not a program")
-  packages+=(chromium)
+  if [ -n "${CHROMIUM:-}" ]; then problems+=("CHROMIUM=$CHROMIUM is not a program"); else packages+=(chromium); fi
 fi
 
 if [ ${#packages[@]} -gt 0 ]; then

@@ -5,8 +5,8 @@
 # or Debian's own compiler, unpacked into a folder in the cache, with the target's standard library built there once.
 
 wasm_env=(env)
-wasm_std=rustup    # names the standard library that the client is built on
-wasm_least_rustc=1.88 # Leptos 0.8 asks for it
+wasm_std=rustup        # names the standard library that the client is built on
+wasm_least_rustc=1.90 # as in Cargo.toml
 
 wasm_target() {
   local sysroot
