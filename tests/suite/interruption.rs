@@ -105,7 +105,9 @@ fn same_after_kills(recipe: &Path, folder: &Path, every: usize, at_least: usize)
     );
     assert_eq!(one.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>());
     for (name, bytes) in &one {
-        assert!(bytes == &other[name], "{} differs after {kills} kills", name.display());
+        let lines = |bytes: &[u8]| String::from_utf8_lossy(bytes).lines().map(str::to_string).collect::<Vec<_>>();
+        let differs = lines(bytes).into_iter().zip(lines(&other[name])).find(|(one, other)| one != other);
+        assert!(bytes == &other[name], "{} differs after {kills} kills, first at {differs:?}", name.display());
     }
 }
 

@@ -225,7 +225,7 @@ impl Worker<'_> {
             if !path.exists() {
                 let statements: Vec<_> = completions.iter().map(|completion| statement(&prompts, completion)).collect();
                 self.reporter.restart_clock();
-                let (opinions, tokens) = self.opinions(&statements, before, total)?;
+                let (opinions, _) = self.opinions(&statements, before, total)?;
                 let judgements: Vec<_> = completions
                     .iter()
                     .zip(opinions)
@@ -238,12 +238,9 @@ impl Worker<'_> {
                     })
                     .collect();
                 whole_file::write_lines(&path, &judgements)?;
-                // a lexicon reads the completions themselves
-                let read = completions.iter().map(|completion| u64::from(completion.new_tokens)).sum();
-                work.push(CellWork { cell, tokens: if tokens > 0 { tokens } else { read } });
-            } else {
-                work.push(CellWork { cell, tokens: 0 });
             }
+            // what was read, counted from the file: the same whether this worker read it or one that was killed
+            work.push(CellWork { cell, tokens: completions.iter().map(|completion| u64::from(completion.new_tokens)).sum() });
             before += completions.len() as u64;
         }
         Ok(Work::of_cells(work))
