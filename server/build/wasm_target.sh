@@ -25,10 +25,10 @@ wasm_target_from_debian() {
   for tool in apt-get apt-cache dpkg flock; do
     command -v "$tool" >/dev/null || { echo "client: no wasm target, and no $tool to take one from Debian. Run: rustup target add wasm32-unknown-unknown" >&2; return 1; }
   done
-  # a fresh machine's package lists may be empty
-  if [ -z "$(debian_candidate)" ] && [ "$(id -u)" = 0 ]; then apt-get -qq update >&2; fi
+  # a fresh machine's package lists may be empty, or as old as its image
+  if ! debian_suffices && [ "$(id -u)" = 0 ]; then apt-get -qq update >&2 || true; fi
   version=$(debian_candidate)
-  dpkg --compare-versions "${version:-0}" ge "$wasm_least_rustc" || {
+  debian_suffices || {
     echo "client: Debian's rust-web-src is ${version:-not in the package lists}, and we need $wasm_least_rustc. Run: apt-get update, or: rustup target add wasm32-unknown-unknown" >&2
     return 1
   }
@@ -42,6 +42,8 @@ wasm_target_from_debian() {
 }
 
 debian_candidate() { apt-cache policy rust-web-src 2>/dev/null | awk '/Candidate:/ && $2 != "(none)" {print $2}'; }
+
+debian_suffices() { dpkg --compare-versions "$(debian_candidate || true)" ge "$wasm_least_rustc"; }
 
 # wasm_target_dir DIR: cargo does not see that the standard library is another one (it ends in E0463), so start afresh.
 wasm_target_dir() {
