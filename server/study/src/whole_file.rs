@@ -38,13 +38,17 @@ pub(crate) fn clear_unfinished(directory: &Path) -> Result<(), StudyError> {
         let (path, kind) = (entry.path(), entry.file_type().map_err(StudyError::at(directory))?);
         if kind.is_dir() {
             clear_unfinished(&path)?;
-        } else if entry.file_name().to_string_lossy().starts_with(".writing-")
-            || path.extension().is_some_and(|extension| extension == "partial")
-        {
+        } else if is_unfinished(&path) {
             fs::remove_file(&path).map_err(StudyError::at(&path))?;
         }
     }
     Ok(())
+}
+
+/// Names of files that are being written: ours, the engine's, and (`.tmp…`) the safetensors crate's.
+fn is_unfinished(path: &Path) -> bool {
+    let name = path.file_name().map_or_else(Default::default, |name| name.to_string_lossy());
+    name.starts_with(".writing-") || name.starts_with(".tmp") || name.ends_with(".partial")
 }
 
 /// Makes the names in a directory last.
@@ -130,6 +134,20 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_kill_left_is_cleared_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let cell = directory.path().join("cells/full-s0");
+        fs::create_dir_all(&cell).unwrap();
+        for name in [".writing-abc", ".tmpAbC123", "adapter_model.safetensors.partial", "adapter_model.safetensors", "worker.log"] {
+            fs::write(cell.join(name), "x").unwrap();
+        }
+        clear_unfinished(directory.path()).unwrap();
+        let mut left: Vec<_> = fs::read_dir(&cell).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["adapter_model.safetensors", "worker.log"]);
+    }
 
     #[test]
     fn a_file_that_fails_half_way_leaves_the_old_one_and_no_rubbish() {
