@@ -1,28 +1,29 @@
 //! Keys and values of the tokens that were computed before, for generation.
 
-use crate::{kernels::attention::Source, layout::Layout};
+use crate::{
+    layout::Layout,
+    ops::{Ops, Reads},
+    slices::{change, values},
+};
+use candle_core::{DType, Device, Result, Tensor};
 
 /// One slot a sequence, `capacity` tokens each.
 pub(crate) struct KvCache {
-    /// By layer: `[slots, capacity, kv_width]`.
-    layers: Vec<LayerCache>,
+    /// Keys and values by layer, `[slots * capacity, kv_width]`.
+    layers: Vec<(Tensor, Tensor)>,
     /// Tokens in each slot.
     lengths: Vec<usize>,
     capacity: usize,
     row: usize,
-}
-
-struct LayerCache {
-    keys: Vec<f32>,
-    values: Vec<f32>,
+    ops: Ops,
 }
 
 impl KvCache {
-    pub fn new(layout: &Layout, slots: usize, capacity: usize) -> Self {
+    pub fn new(layout: &Layout, slots: usize, capacity: usize, ops: Ops, device: &Device) -> Result<Self> {
         let row = layout.config.kv_width();
-        let size = slots * capacity * row;
-        let layers = (0..layout.layers.len()).map(|_| LayerCache { keys: vec![0f32; size], values: vec![0f32; size] }).collect();
-        Self { layers, lengths: vec![0; slots], capacity, row }
+        let empty = || Tensor::zeros((slots * capacity, row), DType::F32, device);
+        let layers = layout.layers.iter().map(|_| Ok((empty()?, empty()?))).collect::<Result<Vec<_>>>()?;
+        Ok(Self { layers, lengths: vec![0; slots], capacity, row, ops })
     }
 
     /// Tokens in a slot.
@@ -30,35 +31,44 @@ impl KvCache {
         self.lengths[slot]
     }
 
-    fn at(&self, slot: usize, token: usize) -> usize {
-        (slot * self.capacity + token) * self.row
-    }
-
     /// Puts a batch's keys and values behind what the slots hold.
-    pub fn write(&mut self, layer: usize, slots: &[usize], lengths: &[usize], keys: &[f32], values: &[f32]) {
-        let mut from = 0;
+    pub fn write(&mut self, layer: usize, slots: &[usize], lengths: &[usize], keys: &Tensor, new_values: &Tensor) -> Result<()> {
         for (&slot, &length) in slots.iter().zip(lengths) {
-            let into = self.at(slot, self.lengths[slot]);
-            let count = length * self.row;
             assert!(self.lengths[slot] + length <= self.capacity, "the cache's slot is full");
-            let cache = &mut self.layers[layer];
-            cache.keys[into..into + count].copy_from_slice(&keys[from..from + count]);
-            cache.values[into..into + count].copy_from_slice(&values[from..from + count]);
-            from += count;
         }
+        let (all_keys, all_values) = &self.layers[layer];
+        for (into, from) in [(all_keys, keys), (all_values, new_values)] {
+            let targets = slots.iter().map(|&slot| slot * self.capacity + self.lengths[slot]).zip(lengths);
+            match self.ops {
+                Ops::Fused => {
+                    let row = self.row;
+                    let from = values(from)?;
+                    change(into, |into| {
+                        let mut next = 0;
+                        for (target, length) in targets {
+                            let count = length * row;
+                            into[target * row..][..count].copy_from_slice(&from[next..next + count]);
+                            next += count;
+                        }
+                    })?;
+                }
+                Ops::Candle => {
+                    let mut next = 0;
+                    for (target, &length) in targets {
+                        into.slice_set(&from.narrow(0, next, length)?.copy()?, 0, target)?;
+                        next += length;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// What each sequence may read, the rows just written included.
-    pub fn sources(&self, layer: usize, slots: &[usize], lengths: &[usize]) -> Vec<Source<'_>> {
-        let cache = &self.layers[layer];
-        slots
-            .iter()
-            .zip(lengths)
-            .map(|(&slot, length)| {
-                let range = self.at(slot, 0)..self.at(slot, self.lengths[slot] + length);
-                Source { keys: &cache.keys[range.clone()], values: &cache.values[range], past: self.lengths[slot] }
-            })
-            .collect()
+    pub fn reads(&self, layer: usize, slots: &[usize]) -> Reads {
+        let (keys, values) = &self.layers[layer];
+        let sequences = slots.iter().map(|&slot| (slot * self.capacity, self.lengths[slot])).collect();
+        Reads { keys: keys.clone(), values: values.clone(), sequences }
     }
 
     /// After the last layer: the rows written are there to stay.
@@ -68,14 +78,19 @@ impl KvCache {
         }
     }
 
-    /// Makes slot `into` hold what slot `from` holds.
-    pub fn copy(&mut self, from: usize, into: usize) {
-        let count = self.lengths[from] * self.row;
-        let (source, target) = (self.at(from, 0), self.at(into, 0));
-        for layer in &mut self.layers {
-            layer.keys.copy_within(source..source + count, target);
-            layer.values.copy_within(source..source + count, target);
+    /// Makes slot `into` begin with the first `count` tokens of slot `from`.
+    pub fn copy(&mut self, from: usize, into: usize, count: usize) -> Result<()> {
+        let (source, target) = (from * self.capacity, into * self.capacity);
+        for tensor in self.layers.iter().flat_map(|(keys, values)| [keys, values]) {
+            match self.ops {
+                Ops::Fused => {
+                    let row = self.row;
+                    change(tensor, |all| all.copy_within(source * row..(source + count) * row, target * row))?;
+                }
+                Ops::Candle => tensor.slice_set(&tensor.narrow(0, source, count)?.copy()?, 0, target)?,
+            }
         }
-        self.lengths[into] = self.lengths[from];
+        self.lengths[into] = count;
+        Ok(())
     }
 }

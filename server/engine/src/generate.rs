@@ -8,6 +8,7 @@ use crate::{
     sampling::{draw, likeliest},
     slices::values,
 };
+use candle_core::Device;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -82,7 +83,7 @@ pub fn generate_until(
             let key = |index: usize| (requests[index].lora, requests[index].prompt.len(), &requests[index].prompt);
             key(a).cmp(&key(b)).then(a.cmp(&b))
         });
-        let mut group = Group::new(model, requests, chunk, options);
+        let mut group = Group::new(model, requests, chunk, options)?;
         group.prefill(&network)?;
         while !group.active.is_empty() {
             let (ended, picked) = group.pick(options, end_tokens, &mut answers);
@@ -112,17 +113,17 @@ struct Group<'a> {
 }
 
 impl<'a> Group<'a> {
-    fn new(model: &Model, requests: &'a [Request], members: &'a [usize], options: &GenerationOptions) -> Self {
+    fn new(model: &Model, requests: &'a [Request], members: &'a [usize], options: &GenerationOptions) -> Result<Self, EngineError> {
         let longest = members.iter().map(|&member| requests[member].prompt.len()).max().unwrap_or(0);
-        Self {
+        Ok(Self {
             requests,
             members,
-            cache: KvCache::new(&model.layout, members.len(), longest + options.max_new_tokens),
+            cache: KvCache::new(&model.layout, members.len(), longest + options.max_new_tokens, model.ops, &model.device)?,
             random: members.iter().map(|&member| ChaCha8Rng::seed_from_u64(requests[member].seed)).collect(),
             active: (0..members.len()).collect(),
             logits: Vec::new(),
             vocabulary: model.layout.config.vocab_size,
-        }
+        })
     }
 
     fn request(&self, slot: usize) -> &'a Request {
@@ -144,16 +145,17 @@ impl<'a> Group<'a> {
                 next += 1;
             }
             let slots = &firsts[start..next];
-            let hidden = network.hidden(&batch, Some((&mut self.cache, slots)), None)?;
-            let last_rows: Vec<usize> = batch.starts().iter().zip(&batch.lengths).map(|(start, length)| start + length - 1).collect();
-            let logits = network.logits(&hidden, &last_rows)?;
+            let hidden = network.hidden(&batch, Some((&mut self.cache, slots)))?;
+            let last_rows: Vec<u32> =
+                batch.starts().iter().zip(&batch.lengths).map(|(start, length)| (start + length - 1) as u32).collect();
+            let logits = network.logits(&hidden, &last_rows, &batch.arms)?.to_device(&Device::Cpu)?;
             let logits = values(&logits)?;
             for (index, &first) in slots.iter().enumerate() {
                 let row = &logits[index * self.vocabulary..(index + 1) * self.vocabulary];
                 let repeats = firsts.get(start + index + 1).copied().unwrap_or(self.members.len()) - first;
                 for repeat in 0..repeats {
                     if repeat > 0 {
-                        self.cache.copy(first, first + repeat);
+                        self.cache.copy(first, first + repeat, self.cache.length(first))?;
                     }
                     self.logits.extend_from_slice(row);
                 }
@@ -202,8 +204,8 @@ impl<'a> Group<'a> {
                 batch.push(&[*token], self.cache.length(slot), self.request(slot).lora);
             }
         }
-        let hidden = network.hidden(&batch, Some((&mut self.cache, &self.active)), None)?;
-        let logits = network.logits(&hidden, &(0..batch.rows()).collect::<Vec<_>>())?;
+        let hidden = network.hidden(&batch, Some((&mut self.cache, &self.active)))?;
+        let logits = network.logits(&hidden, &(0..batch.rows() as u32).collect::<Vec<_>>(), &batch.arms)?.to_device(&Device::Cpu)?;
         self.logits.clear();
         self.logits.extend_from_slice(&values(&logits)?);
         Ok(())
@@ -212,6 +214,9 @@ impl<'a> Group<'a> {
 
 fn check(model: &Model, loras: &[&Lora], requests: &[Request], options: &GenerationOptions) -> Result<(), EngineError> {
     let wrong = |text: String| Err(EngineError::Input(text));
+    if !model.layout.config.generates() {
+        return wrong(format!("{} is an encoder ({}) and can't continue text; choose a decoder", model.info().name, model.info().kind));
+    }
     if options.batch_size == 0 || options.max_new_tokens == 0 {
         return wrong("batch_size and max_new_tokens must be above 0".into());
     }

@@ -17,6 +17,7 @@ mod layout;
 pub mod lora;
 pub mod model;
 mod network;
+mod ops;
 mod optimizer;
 mod sampling;
 pub mod signal;

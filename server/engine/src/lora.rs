@@ -3,9 +3,8 @@
 use crate::{
     EngineError, Model, ModelInfo,
     files::{save_safetensors, save_text},
-    kernels::matmul::{Into, View, multiply},
     layout::{Layout, ModuleId},
-    slices::{change, matrix, values},
+    ops::Product,
 };
 use candle_core::{DType, Device, Tensor};
 use rand::{Rng, SeedableRng};
@@ -84,8 +83,18 @@ fn names(target: &str, module: &str) -> bool {
 pub(crate) struct Factors {
     pub a: Tensor,
     pub b: Tensor,
-    pub r: usize,
 }
+
+/// An arm's own class head, which is trained whole beside the factors (PEFT's `modules_to_save`).
+#[derive(Debug, Clone)]
+pub(crate) struct SavedHead {
+    /// `[labels, hidden]`
+    pub weight: Tensor,
+    pub bias: Tensor,
+}
+
+/// What PEFT's sequence classification saves beside the factors.
+const SAVED_MODULES: [&str; 2] = ["classifier", "score"];
 
 /// One arm's adapter, f32.
 #[derive(Debug, Clone)]
@@ -93,8 +102,11 @@ pub struct Lora {
     config: LoraConfig,
     /// By module; `None`: not adapted.
     factors: Vec<Option<Factors>>,
+    head: Option<SavedHead>,
     /// Names of the modules, for the files.
     names: Vec<String>,
+    /// The base model keeps its linear weights transposed (GPT-2), which PEFT's files say.
+    fan_in_fan_out: bool,
 }
 
 impl Lora {
@@ -109,19 +121,32 @@ impl Lora {
         })
     }
 
-    /// An adapter whose `A` is given for each module by (module's number, r, inputs), row by row; `B` zero.
+    /// An adapter whose `A` is given for each module by (module's number, r, inputs), row by row; `B` zero. A class head begins
+    /// as the model's.
     pub fn start(model: &Model, config: &LoraConfig, mut a: impl FnMut(usize, usize, usize) -> Vec<f32>) -> Result<Self, EngineError> {
         let layout = &model.layout;
         let mut factors = vec![None; layout.modules.len()];
         for id in config.modules_of(layout)? {
             let module = &layout.modules[id];
             factors[id] = Some(Factors {
-                a: matrix(a(id, config.r, module.inputs), config.r, module.inputs)?,
-                b: matrix(vec![0f32; module.outputs * config.r], module.outputs, config.r)?,
-                r: config.r,
+                a: Tensor::from_vec(a(id, config.r, module.inputs), (config.r, module.inputs), &model.device)?,
+                b: Tensor::zeros((module.outputs, config.r), DType::F32, &model.device)?,
             });
         }
-        Ok(Self { config: config.clone(), factors, names: layout.modules.iter().map(|module| module.name.clone()).collect() })
+        let head = layout.classes.as_ref().map(|classes| -> Result<SavedHead, EngineError> {
+            Ok(SavedHead { weight: model.weights[classes.weight].copy()?, bias: model.weights[classes.bias].copy()? })
+        });
+        Ok(Self::of(model, config, factors, head.transpose()?))
+    }
+
+    fn of(model: &Model, config: &LoraConfig, factors: Vec<Option<Factors>>, head: Option<SavedHead>) -> Self {
+        Self {
+            config: config.clone(),
+            factors,
+            head,
+            names: model.layout.modules.iter().map(|module| module.name.clone()).collect(),
+            fan_in_fan_out: stores_transposed(&model.layout),
+        }
     }
 
     pub fn config(&self) -> &LoraConfig {
@@ -132,11 +157,29 @@ impl Lora {
         &self.factors
     }
 
-    /// Gives the factors memory of their own: tensors that were cloned share theirs.
+    pub(crate) fn head(&self) -> Option<&SavedHead> {
+        self.head.as_ref()
+    }
+
+    /// Every trained tensor: `A` and `B` of each module, then the class head's weight and bias; `None` where there is none.
+    /// Gradients come in the same order.
+    pub(crate) fn trainable(&self) -> Vec<Option<&Tensor>> {
+        let factors = self.factors.iter().flat_map(|factors| match factors {
+            Some(factors) => [Some(&factors.a), Some(&factors.b)],
+            None => [None, None],
+        });
+        factors.chain([self.head.as_ref().map(|head| &head.weight), self.head.as_ref().map(|head| &head.bias)]).collect()
+    }
+
+    /// Gives the trained tensors memory of their own: tensors that were cloned share theirs.
     pub(crate) fn unshare(&mut self) -> Result<(), EngineError> {
         for factors in self.factors.iter_mut().flatten() {
             factors.a = factors.a.copy()?;
             factors.b = factors.b.copy()?;
+        }
+        if let Some(head) = &mut self.head {
+            head.weight = head.weight.copy()?;
+            head.bias = head.bias.copy()?;
         }
         Ok(())
     }
@@ -146,7 +189,7 @@ impl Lora {
     }
 
     pub fn trainable_parameters(&self) -> u64 {
-        self.factors.iter().flatten().map(|factors| (factors.a.elem_count() + factors.b.elem_count()) as u64).sum()
+        self.trainable().into_iter().flatten().map(|tensor| tensor.elem_count() as u64).sum()
     }
 
     /// PEFT's names of a module's `A` and `B`.
@@ -164,7 +207,16 @@ impl Lora {
                 let (a, b) = Self::tensor_names(name);
                 [(a, factors.a.clone()), (b, factors.b.clone())]
             })
+            .chain(self.head.iter().flat_map(|head| {
+                let [weight, bias] = Self::head_names();
+                [(weight, head.weight.clone()), (bias, head.bias.clone())]
+            }))
             .collect()
+    }
+
+    /// PEFT's names of a class head.
+    pub(crate) fn head_names() -> [String; 2] {
+        ["weight", "bias"].map(|part| format!("{PEFT_PREFIX}classifier.{part}"))
     }
 
     /// Writes `adapter_config.json` and `adapter_model.safetensors` as PEFT does; `base` is written as the base model's name.
@@ -178,10 +230,12 @@ impl Lora {
             }
         }
         targets.sort_unstable();
+        let task = if self.head.is_some() { "SEQ_CLS" } else { "CAUSAL_LM" };
+        let saved = self.head.is_some().then_some(SAVED_MODULES);
         let config = json!({
-            "peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": base,
+            "peft_type": "LORA", "task_type": task, "base_model_name_or_path": base, "modules_to_save": saved,
             "r": self.config.r, "lora_alpha": self.config.lora_alpha, "use_rslora": self.config.use_rslora,
-            "lora_dropout": 0.0, "bias": "none", "fan_in_fan_out": false, "inference_mode": true,
+            "lora_dropout": 0.0, "bias": "none", "fan_in_fan_out": self.fan_in_fan_out, "inference_mode": true,
             "init_lora_weights": true, "target_modules": targets,
         });
         save_text(&directory.join("adapter_config.json"), &format!("{config:#}\n"))?;
@@ -194,7 +248,8 @@ impl Lora {
         let config_path = directory.join("adapter_config.json");
         let text = std::fs::read_to_string(&config_path).map_err(EngineError::io(&config_path))?;
         let json: Value = serde_json::from_str(&text).map_err(|error| bad(format!("adapter_config.json is not JSON: {error}")))?;
-        for (key, plain) in [("use_dora", json!(false)), ("bias", json!("none")), ("fan_in_fan_out", json!(false))] {
+        let layout = &model.layout;
+        for (key, plain) in [("use_dora", json!(false)), ("bias", json!("none")), ("fan_in_fan_out", json!(stores_transposed(layout)))] {
             if !json[key].is_null() && json[key] != plain {
                 return Err(bad(format!("{key} = {} is not supported; supported is {plain}", json[key])));
             }
@@ -217,30 +272,34 @@ impl Lora {
         let path = directory.join("adapter_model.safetensors");
         let mut tensors = candle_core::safetensors::load(&path, &Device::Cpu)
             .map_err(|error| bad(format!("adapter_model.safetensors can't be read ({error}); copy it again")))?;
-        let layout = &model.layout;
+        let mut take = |name: &str, shape: &[usize]| {
+            let tensor = tensors.remove(name).ok_or_else(|| bad(format!("tensor {name} is missing")))?;
+            if tensor.dims() != shape {
+                return Err(bad(format!("tensor {name} has shape {:?}, the model and r = {} ask for {shape:?}", tensor.dims(), config.r)));
+            }
+            Ok(tensor.to_dtype(DType::F32)?.to_device(&model.device)?)
+        };
         let mut factors = vec![None; layout.modules.len()];
         for id in config.modules_of(layout)? {
             let module = &layout.modules[id];
-            let mut take = |name: String, shape: [usize; 2]| {
-                let tensor = tensors.remove(&name).ok_or_else(|| bad(format!("tensor {name} is missing")))?;
-                if tensor.dims() != shape {
-                    return Err(bad(format!(
-                        "tensor {name} has shape {:?}, the model and r = {} ask for {shape:?}",
-                        tensor.dims(),
-                        config.r
-                    )));
-                }
-                Ok(tensor.to_dtype(DType::F32)?)
-            };
-            let (name_a, name_b) = Self::tensor_names(&module.name);
-            let (a, b) = (take(name_a, [config.r, module.inputs])?, take(name_b, [module.outputs, config.r])?);
-
-            factors[id] = Some(Factors { a, b, r: config.r });
+            let (a, b) = Self::tensor_names(&module.name);
+            let (a, b) = (take(&a, &[config.r, module.inputs])?, take(&b, &[module.outputs, config.r])?);
+            factors[id] = Some(Factors { a, b });
         }
+        let head = match &layout.classes {
+            Some(classes) => {
+                let [weight, bias] = Self::head_names();
+                Some(SavedHead {
+                    weight: take(&weight, &[classes.labels, layout.config.hidden_size])?,
+                    bias: take(&bias, &[classes.labels])?,
+                })
+            }
+            None => None,
+        };
         if let Some(name) = tensors.keys().min() {
             return Err(bad(format!("tensor {name} belongs to no adapted layer of this model; the adapter is another model's")));
         }
-        Ok(Self { config, factors, names: layout.modules.iter().map(|module| module.name.clone()).collect() })
+        Ok(Self::of(model, &config, factors, head))
     }
 
     /// `W + scaling B A` for every adapted layer: a model without adapter that computes the same.
@@ -248,19 +307,21 @@ impl Lora {
         let mut merged = model.clone();
         for (module, factors) in model.layout.modules.iter().zip(&self.factors) {
             let Some(factors) = factors else { continue };
-            let weight = merged.weights[module.weight].copy()?;
-            let (a, b) = (values(&factors.a)?, values(&factors.b)?);
-            change(&weight, |weight| {
-                multiply(
-                    weight,
-                    View::new(&b, module.outputs, factors.r),
-                    View::new(&a, factors.r, module.inputs),
-                    self.scaling(),
-                    Into::Add,
-                );
-            })?;
-            merged.weights[module.weight] = weight;
+            let mut weight = Some(merged.weights[module.weight].to_dtype(DType::F32)?.copy()?);
+            model.ops.add_product(&mut weight, Product::new(&factors.b, &factors.a).times(self.scaling()))?;
+            if let Some(weight) = weight {
+                merged.weights[module.weight] = weight;
+            }
+        }
+        if let (Some(classes), Some(head)) = (&model.layout.classes, &self.head) {
+            merged.weights[classes.weight] = head.weight.clone();
+            merged.weights[classes.bias] = head.bias.clone();
         }
         Ok(merged)
     }
+}
+
+/// Whether the base model's file has its linear weights transposed.
+fn stores_transposed(layout: &Layout) -> bool {
+    layout.parameters.iter().any(|parameter| parameter.stored_transposed)
 }

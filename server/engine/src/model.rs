@@ -4,14 +4,15 @@ use crate::{
     EngineError, Lora,
     batch::Batch,
     chat::ChatTemplate,
-    layout::Layout,
-    network::{Network, Target},
+    layout::{Layout, Parameter},
+    network::{Adapter, Network, Target},
+    ops::Ops,
     slices::values,
     tokenizer::TextTokenizer,
     train::Example,
     weights::{Header, gguf, hugging_face},
 };
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use sha2::{Digest, Sha256};
 use std::{collections::HashMap, path::Path, sync::Arc};
 
@@ -41,6 +42,8 @@ pub struct Model {
     pub(crate) layout: Arc<Layout>,
     /// In the order of the layout's parameters.
     pub(crate) weights: Vec<Tensor>,
+    pub(crate) device: Device,
+    pub(crate) ops: Ops,
     tokenizer: TextTokenizer,
     chat: ChatTemplate,
     eos: Vec<u32>,
@@ -62,6 +65,13 @@ fn info(header: &Header) -> ModelInfo {
         linear_layers: header.layout.modules.iter().map(|module| (module.name.clone(), module.outputs, module.inputs)).collect(),
         has_chat_template: header.has_chat_template,
     }
+}
+
+/// A tensor as it stands in the file.
+fn stored((parameter, tensor): (&Parameter, &Tensor)) -> Result<(String, Tensor), EngineError> {
+    let tensor = tensor.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
+    let tensor = if parameter.stored_transposed { tensor.t()?.contiguous()? } else { tensor };
+    Ok((parameter.name.clone(), tensor))
 }
 
 /// Refuses what is neither a file nor a directory.
@@ -104,6 +114,8 @@ impl Model {
         Ok(Self {
             layout: Arc::new(loaded.header.layout),
             weights: loaded.weights,
+            ops: Ops::for_device(&device),
+            device,
             tokenizer: loaded.tokenizer,
             chat: loaded.chat,
             eos: loaded.eos,
@@ -126,7 +138,7 @@ impl Model {
         self.tokenizer.save(&directory.join("tokenizer.json"))?;
         let path = directory.join("model.safetensors");
         let tensors: HashMap<String, Tensor> =
-            self.layout.parameters.iter().zip(&self.weights).map(|(parameter, tensor)| (parameter.name.clone(), tensor.clone())).collect();
+            self.layout.parameters.iter().zip(&self.weights).map(stored).collect::<Result<_, EngineError>>()?;
         crate::files::save_safetensors(&path, &tensors)
     }
 
@@ -149,7 +161,7 @@ impl Model {
 
     /// The same weights in memory of their own, to be changed.
     pub(crate) fn deep_copy(&self) -> Result<Self, EngineError> {
-        let weights = self.weights.iter().map(Tensor::copy).collect::<Result<Vec<_>, _>>()?;
+        let weights = self.weights.iter().map(|weight| weight.to_dtype(DType::F32)?.copy()).collect::<Result<Vec<_>, _>>()?;
         Ok(Self { weights, ..self.clone() })
     }
 
@@ -157,7 +169,9 @@ impl Model {
         Network {
             layout: &self.layout,
             weights: &self.weights,
-            adapters: loras.iter().map(|lora| (lora.factors(), lora.scaling())).collect(),
+            adapters: loras.iter().map(|lora| Adapter { factors: lora.factors(), scaling: lora.scaling(), head: lora.head() }).collect(),
+            ops: self.ops,
+            device: &self.device,
         }
     }
 
@@ -176,15 +190,27 @@ impl Model {
         Ok(())
     }
 
-    /// Logits at every position of one sequence, `[tokens, vocabulary]`.
+    /// Logits at every position of one sequence, `[tokens, vocabulary]`; a classifier's are `[1, labels]`.
     pub fn logits(&self, lora: Option<&Lora>, tokens: &[u32]) -> Result<Tensor, EngineError> {
         self.check_tokens(tokens)?;
         let loras: Vec<&Lora> = lora.into_iter().collect();
         let network = self.network(&loras);
         let mut batch = Batch::default();
         batch.push(tokens, 0, lora.map(|_| 0));
-        let hidden = network.hidden(&batch, None, None)?;
-        Ok(network.logits(&hidden, &(0..tokens.len()).collect::<Vec<_>>())?)
+        let hidden = network.hidden(&batch, None)?;
+        let rows = if self.is_classifier() { 1 } else { tokens.len() };
+        Ok(network.logits(&hidden, &(0..rows as u32).collect::<Vec<_>>(), &batch.arms)?)
+    }
+
+    /// Whether it gives logits over classes, from a whole sequence, and not over the next token.
+    pub fn is_classifier(&self) -> bool {
+        self.layout.classes.is_some()
+    }
+
+    /// The same model, computed by candle's own operations as on CUDA, in place of our kernels: slower on the CPU, and there to
+    /// hold one way against the other.
+    pub fn with_candle_operations(&self) -> Self {
+        Self { ops: Ops::Candle, ..self.clone() }
     }
 
     /// For each example the sum of its target tokens' losses (nats) and their number.

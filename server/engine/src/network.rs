@@ -1,70 +1,104 @@
-//! The decoder's forward pass, and its backward pass written out: nothing is tracked, frozen weights get no gradient.
+//! The forward pass of every kind of model, and (in `backward`) its gradients written out: nothing is tracked, frozen
+//! weights get none.
 //!
-//! A layer is `h + o(attention(rope(q, k), v))` and then `h + down(silu(gate) * up)`, each on the normalised `h`.
-//! Rows of an arm go through that arm's `A` and `B` beside the frozen weight: `y = x W^T + scaling (x A^T) B^T`.
+//! A layer is `h + o(attention(q, k, v))` and then `h + down(f(up))`, normalised before or after, as the config says. Rows of an
+//! arm go through that arm's `A` and `B` beside the frozen weight: `y = x W^T + scaling (x A^T) B^T`.
+
+mod backward;
+mod head;
 
 use crate::{
-    batch::Batch,
+    batch::{ArmRows, Batch},
     cache::KvCache,
-    gradients::{FactorGradients, Gradients},
-    kernels::{
-        attention::{Heads, Seen, Source, attention, attention_backward},
-        cross_entropy::cross_entropy_in_place,
-        matmul::{Into, View, multiply},
-        norm::{rms_norm, rms_norm_backward},
-        rope, skinny,
-        swiglu::{swiglu, swiglu_backward},
-    },
-    layout::{LayerParts, Layout, ModuleId, ParameterId},
-    lora::Factors,
-    slices::{change, matrix, values},
+    config::{NormPlace, Positions},
+    gradients::Gradients,
+    kernels::attention::Heads,
+    layout::{LayerParts, Layout, ModuleId, NormParts},
+    lora::{Factors, SavedHead},
+    ops::{Angles, Attended, NormWeights, Ops, Reads},
 };
-use candle_core::{Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 
 /// Rows of logits computed at a time: 256 x 49,152 values are 50 MB.
 const LOGIT_ROWS: usize = 256;
 
-/// A decoder with the adapters that a batch's arms name.
+/// A model with the adapters that a batch's arms name.
 pub(crate) struct Network<'a> {
     pub layout: &'a Layout,
     pub weights: &'a [Tensor],
-    /// By arm: the factors of each module, and what `B A` is multiplied by.
-    pub adapters: Vec<(&'a [Option<Factors>], f32)>,
+    /// By arm.
+    pub adapters: Vec<Adapter<'a>>,
+    pub ops: Ops,
+    pub device: &'a Device,
 }
 
-/// Cosines and sines of each row's angles, `[rows, head_dim / 2]`.
-struct Angles {
-    cos: Vec<f32>,
-    sin: Vec<f32>,
+/// One arm's trained parts.
+pub(crate) struct Adapter<'a> {
+    /// By module.
+    pub factors: &'a [Option<Factors>],
+    /// What `B A` is multiplied by.
+    pub scaling: f32,
+    /// In place of the model's own.
+    pub head: Option<&'a SavedHead>,
 }
 
-/// What a linear layer saw: `x A^T` of each arm of the batch.
-type LowRank = Vec<Option<Vec<f32>>>;
+/// `x A^T` of each arm's rows, for one linear layer.
+type LowRank = Vec<Option<Tensor>>;
+
+/// What the backward pass needs of the embeddings.
+struct EmbeddingTape {
+    embedded: Tensor,
+    low_in: LowRank,
+    /// What the embedding's norm saw.
+    sum: Tensor,
+}
 
 /// What the backward pass needs of one layer.
-pub(crate) struct LayerTape {
-    input: Tensor,
-    attention_scale: Vec<f32>,
+struct LayerTape {
+    /// What the two norms saw.
+    normed: [Tensor; 2],
     attention_input: Tensor,
     queries: Tensor,
     keys: Tensor,
     values: Tensor,
-    attended: Tensor,
-    log_sums: Vec<f32>,
-    middle: Tensor,
-    mlp_scale: Vec<f32>,
+    attended: Attended,
     mlp_input: Tensor,
-    gate: Tensor,
+    gate: Option<Tensor>,
     up: Tensor,
-    gated: Tensor,
-    /// q, k, v, o, gate, up, down
-    low_rank: [LowRank; 7],
+    activated: Tensor,
+    low_qkv: Vec<LowRank>,
+    low_o: LowRank,
+    low_gate: LowRank,
+    low_up: LowRank,
+    low_down: LowRank,
 }
 
-/// A row whose next token counts in the loss.
+/// Of one layer: all that its backward pass needs, or what it takes to compute that again.
+enum Kept {
+    Tape(Box<LayerTape>),
+    Input(Tensor),
+}
+
+/// What the forward pass keeps for the backward pass.
+struct Tapes {
+    embedding: Option<EmbeddingTape>,
+    layers: Vec<Kept>,
+    /// Keep each layer's input alone (gradient checkpointing, Chen et al. 2016).
+    checkpointing: bool,
+}
+
+/// How a pass is made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct PassOptions {
+    /// Compute each layer again in the backward pass instead of keeping what it saw.
+    pub checkpointing: bool,
+}
+
+/// A row that counts in the loss.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Target {
     pub row: usize,
+    /// The next token, or the class.
     pub token: u32,
     /// Weight of its loss in what is differentiated.
     pub weight: f32,
@@ -73,84 +107,109 @@ pub(crate) struct Target {
 impl Network<'_> {
     fn heads(&self) -> Heads {
         let config = &self.layout.config;
-        Heads { heads: config.num_attention_heads, kv_heads: config.num_key_value_heads, width: config.head_dim }
-    }
-
-    fn angles(&self, batch: &Batch) -> Angles {
-        let frequencies = self.layout.config.inverse_frequencies();
-        let angle = batch.positions.iter().flat_map(|&position| frequencies.iter().map(move |frequency| position as f32 * frequency));
-        let (cos, sin) = angle.map(|angle| (angle.cos(), angle.sin())).unzip();
-        Angles { cos, sin }
-    }
-
-    /// Rows of the embedding, `[rows, hidden]`.
-    fn embed(&self, tokens: &[u32]) -> Result<Tensor> {
-        let width = self.layout.config.hidden_size;
-        let table = values(&self.weights[self.layout.embedding])?;
-        let mut rows = Vec::with_capacity(tokens.len() * width);
-        for &token in tokens {
-            rows.extend_from_slice(&table[token as usize * width..][..width]);
+        Heads {
+            heads: config.num_attention_heads,
+            kv_heads: config.num_key_value_heads,
+            width: config.head_dim,
+            causal: !config.bidirectional,
         }
-        matrix(rows, tokens.len(), width)
     }
 
-    fn norm(&self, x: &Tensor, weight: ParameterId) -> Result<(Tensor, Vec<f32>)> {
-        let (rows, width) = x.dims2()?;
-        let (y, scale) = rms_norm(&values(x)?, &values(&self.weights[weight])?, self.layout.config.rms_norm_eps as f32);
-        Ok((matrix(y, rows, width)?, scale))
+    /// Angles of the rows, where positions are rotary.
+    fn angles(&self, batch: &Batch) -> Result<Option<Angles>> {
+        match self.layout.config.positions {
+            Positions::Rotary { .. } => Angles::new(&batch.positions, &self.layout.config.inverse_frequencies(), self.device).map(Some),
+            Positions::Learned { .. } => Ok(None),
+        }
+    }
+
+    fn norm_weights(&self, norm: NormParts) -> NormWeights<'_> {
+        NormWeights {
+            kind: self.layout.config.norm,
+            weight: &self.weights[norm.weight],
+            bias: norm.bias.map(|bias| &self.weights[bias]),
+            eps: self.layout.config.norm_eps,
+        }
+    }
+
+    fn norm(&self, x: &Tensor, norm: NormParts) -> Result<Tensor> {
+        self.ops.norm(x, self.norm_weights(norm))
     }
 
     /// `x W^T + b` for all rows, and each arm's part for its rows.
-    fn linear(&self, module: ModuleId, x: &Tensor, batch: &Batch) -> Result<(Tensor, LowRank)> {
+    fn linear(&self, module: ModuleId, x: &Tensor, arms: &ArmRows) -> Result<(Tensor, LowRank)> {
         let part = &self.layout.modules[module];
-        let (rows, inputs, outputs) = (x.dims2()?.0, part.inputs, part.outputs);
-        let x = values(x)?;
-        let mut y = match part.bias {
-            Some(bias) => values(&self.weights[bias])?.repeat(rows),
-            None => vec![0f32; rows * outputs],
-        };
-        let into = if part.bias.is_some() { Into::Add } else { Into::Replace };
-        let weight = values(&self.weights[part.weight])?;
-        product(&mut y, &x, &weight, inputs, into);
-        let mut low_rank = Vec::with_capacity(batch.arms.len());
-        for (arm, range) in &batch.arms {
-            let (factors, scaling) = self.adapters[*arm];
-            let Some(factors) = &factors[module] else {
-                low_rank.push(None);
-                continue;
-            };
-            let (a, b, r) = (values(&factors.a)?, values(&factors.b)?, factors.r);
-            let mut inner = vec![0f32; range.len() * r];
-            multiply(
-                &mut inner,
-                View::new(&x[range.start * inputs..], range.len(), inputs),
-                View::new(&a, r, inputs).transposed(),
-                1.0,
-                Into::Replace,
-            );
-            let y = &mut y[range.start * outputs..range.end * outputs];
-            multiply(y, View::new(&inner, range.len(), r), View::new(&b, outputs, r).transposed(), scaling, Into::Add);
-            low_rank.push(Some(inner));
+        let y = self.ops.linear(x, &self.weights[part.weight], part.bias.map(|bias| &self.weights[bias]))?;
+        let mut low_rank = Vec::with_capacity(arms.ranges.len());
+        for (arm, range) in &arms.ranges {
+            let adapter = &self.adapters[*arm];
+            low_rank.push(match &adapter.factors[module] {
+                Some(factors) => {
+                    let seen = self.seen_by_adapter(module, x, arms, range)?;
+                    Some(self.ops.add_low_rank(&y, range.start, &seen, &factors.a, &factors.b, adapter.scaling)?)
+                }
+                None => None,
+            });
         }
-        Ok((matrix(y, rows, outputs)?, low_rank))
+        Ok((y, low_rank))
+    }
+
+    /// An arm's rows of `x`, with its dropout.
+    fn seen_by_adapter(&self, module: ModuleId, x: &Tensor, arms: &ArmRows, range: &std::ops::Range<usize>) -> Result<Tensor> {
+        let rows = x.narrow(0, range.start, range.len())?;
+        if arms.dropout.is_empty() { Ok(rows) } else { self.ops.dropout(&rows, &arms.dropout[range.clone()], module) }
+    }
+
+    /// What goes into the first layer, `[rows, hidden]`.
+    fn embed(&self, batch: &Batch) -> Result<(Tensor, EmbeddingTape)> {
+        let layout = self.layout;
+        let embedded = self.ops.rows(&self.weights[layout.embedding], &batch.tokens)?;
+        let (mut sum, low_in) = match layout.project_in {
+            Some(module) => self.linear(module, &embedded, &batch.arms)?,
+            None => (embedded.clone(), LowRank::new()),
+        };
+        if let Some(positions) = layout.positions {
+            sum = (sum + self.ops.rows(&self.weights[positions], &self.position_rows(batch))?)?;
+        }
+        if let Some(types) = layout.token_types {
+            sum = sum.broadcast_add(&self.weights[types].narrow(0, 0, 1)?)?;
+        }
+        let h = match layout.embedding_norm {
+            Some(norm) => self.norm(&sum, norm)?,
+            None => sum.clone(),
+        };
+        Ok((h, EmbeddingTape { embedded, low_in, sum }))
+    }
+
+    /// Rows of the table of positions.
+    fn position_rows(&self, batch: &Batch) -> Vec<u32> {
+        let offset = match self.layout.config.positions {
+            Positions::Learned { offset } => offset as u32,
+            Positions::Rotary { .. } => 0,
+        };
+        batch.positions.iter().map(|position| position + offset).collect()
     }
 
     /// Hidden states before the final norm, `[rows, hidden]`. With `cache`, sequence `i` continues slot `slots[i]`.
+    pub fn hidden(&self, batch: &Batch, cache: Option<(&mut KvCache, &[usize])>) -> Result<Tensor> {
+        self.forward(batch, cache, None)
+    }
+
     /// With `tapes`, what the backward pass needs is kept (and nothing may be cached).
-    pub fn hidden(
-        &self,
-        batch: &Batch,
-        mut cache: Option<(&mut KvCache, &[usize])>,
-        mut tapes: Option<&mut Vec<LayerTape>>,
-    ) -> Result<Tensor> {
-        let angles = self.angles(batch);
-        let mut h = self.embed(&batch.tokens)?;
+    fn forward(&self, batch: &Batch, mut cache: Option<(&mut KvCache, &[usize])>, mut tapes: Option<&mut Tapes>) -> Result<Tensor> {
+        let angles = self.angles(batch)?;
+        let (mut h, embedding) = self.embed(batch)?;
+        if let Some(tapes) = &mut tapes {
+            tapes.embedding = Some(embedding);
+        }
         for (index, layer) in self.layout.layers.iter().enumerate() {
             let cache = cache.as_mut().map(|(cache, slots)| (&mut **cache, *slots));
-            let (next, tape) = self.layer(index, layer, h, batch, &angles, cache, tapes.is_some())?;
+            let whole = tapes.as_ref().is_some_and(|tapes| !tapes.checkpointing);
+            let input = h.clone();
+            let (next, tape) = self.layer(index, layer, h, batch, angles.as_ref(), cache, whole)?;
             h = next;
-            if let (Some(tapes), Some(tape)) = (tapes.as_mut(), tape) {
-                tapes.push(tape);
+            if let Some(tapes) = &mut tapes {
+                tapes.layers.push(tape.map_or(Kept::Input(input), |tape| Kept::Tape(Box::new(tape))));
             }
         }
         if let Some((cache, slots)) = cache {
@@ -159,308 +218,123 @@ impl Network<'_> {
         Ok(h)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one layer's inputs, passed once")]
+    #[expect(clippy::too_many_arguments, reason = "one layer's inputs, passed at two places")]
     fn layer(
         &self,
         index: usize,
         layer: &LayerParts,
         input: Tensor,
         batch: &Batch,
-        angles: &Angles,
+        angles: Option<&Angles>,
         cache: Option<(&mut KvCache, &[usize])>,
         keep: bool,
     ) -> Result<(Tensor, Option<LayerTape>)> {
-        let heads = self.heads();
-        let (attention_input, attention_scale) = self.norm(&input, layer.attention_norm)?;
-        let (queries, low_q) = self.linear(layer.q, &attention_input, batch)?;
-        let (keys, low_k) = self.linear(layer.k, &attention_input, batch)?;
-        let (values_, low_v) = self.linear(layer.v, &attention_input, batch)?;
-        change(&queries, |x| rope::rotate(x, &angles.cos, &angles.sin, heads.heads, heads.width, false))?;
-        change(&keys, |x| rope::rotate(x, &angles.cos, &angles.sin, heads.kv_heads, heads.width, false))?;
-        let (attended, log_sums) = {
-            let (queries, keys, values_) = (values(&queries)?, values(&keys)?, values(&values_)?);
-            match cache {
-                Some((cache, slots)) => {
-                    cache.write(index, slots, &batch.lengths, &keys, &values_);
-                    attention(&queries, &cache.sources(index, slots, &batch.lengths), &batch.lengths, heads)
-                }
-                None => attention(&queries, &own_sources(&keys, &values_, batch, heads), &batch.lengths, heads),
+        let (ops, heads, arms) = (self.ops, self.heads(), &batch.arms);
+        let before = self.layout.config.norm_place == NormPlace::Before;
+        let attention_input = if before { self.norm(&input, layer.attention_norm)? } else { input.clone() };
+        let ([mut queries, mut keys, values], low_qkv) = self.queries_keys_values(layer, &attention_input, arms)?;
+        if let Some(angles) = angles {
+            queries = ops.rotate(queries, angles, heads.width, false)?;
+            keys = ops.rotate(keys, angles, heads.width, false)?;
+        }
+        let reads = match cache {
+            Some((cache, slots)) => {
+                cache.write(index, slots, &batch.lengths, &keys, &values)?;
+                cache.reads(index, slots)
             }
+            None => Reads {
+                keys: keys.clone(),
+                values: values.clone(),
+                sequences: batch.starts().into_iter().map(|start| (start, 0)).collect(),
+            },
         };
-        let attended = matrix(attended, batch.rows(), self.layout.config.query_width())?;
-        let (projected, low_o) = self.linear(layer.o, &attended, batch)?;
-        let middle = (&input + projected)?;
-        let (mlp_input, mlp_scale) = self.norm(&middle, layer.mlp_norm)?;
-        let (gate, low_gate) = self.linear(layer.gate, &mlp_input, batch)?;
-        let (up, low_up) = self.linear(layer.up, &mlp_input, batch)?;
-        let gated = swiglu(&values(&gate)?, &values(&up)?);
-        let gated = matrix(gated, batch.rows(), self.layout.config.intermediate_size)?;
-        let (down, low_down) = self.linear(layer.down, &gated, batch)?;
-        let output = (&middle + down)?;
+        let attended = ops.attention(&queries, &reads, &batch.lengths, heads)?;
+        drop(reads);
+        let (projected, low_o) = self.linear(layer.o, &attended.out, arms)?;
+        let first_sum = ops.plus(projected, &input)?;
+        let middle = if before { first_sum.clone() } else { self.norm(&first_sum, layer.attention_norm)? };
+        let mlp_input = if before { self.norm(&middle, layer.mlp_norm)? } else { middle.clone() };
+        let (gate, low_gate) = match layer.gate {
+            Some(gate) => {
+                let (gate, low) = self.linear(gate, &mlp_input, arms)?;
+                (Some(gate), low)
+            }
+            None => (None, LowRank::new()),
+        };
+        let (up, low_up) = self.linear(layer.up, &mlp_input, arms)?;
+        let activated = match &gate {
+            Some(gate) => ops.activation(self.layout.config.activation, gate, Some(&up))?,
+            None => ops.activation(self.layout.config.activation, &up, None)?,
+        };
+        let (down, low_down) = self.linear(layer.down, &activated, arms)?;
+        let second_sum = ops.plus(down, &middle)?;
+        let output = if before { second_sum.clone() } else { self.norm(&second_sum, layer.mlp_norm)? };
         let tape = keep.then(|| LayerTape {
-            input,
-            attention_scale,
+            normed: if before { [input, middle] } else { [first_sum, second_sum] },
             attention_input,
             queries,
             keys,
-            values: values_,
+            values,
             attended,
-            log_sums,
-            middle,
-            mlp_scale,
             mlp_input,
             gate,
             up,
-            gated,
-            low_rank: [low_q, low_k, low_v, low_o, low_gate, low_up, low_down],
+            activated,
+            low_qkv,
+            low_o,
+            low_gate,
+            low_up,
+            low_down,
         });
         Ok((output, tape))
     }
 
-    /// Logits of some rows of the hidden states, `[chosen, vocabulary]`.
-    pub fn logits(&self, hidden: &Tensor, rows: &[usize]) -> Result<Tensor> {
-        let chosen = self.chosen_rows(hidden, rows)?;
-        let (normalised, _) = self.norm(&chosen, self.layout.final_norm)?;
-        let (width, vocabulary) = (self.layout.config.hidden_size, self.layout.config.vocab_size);
-        let mut logits = vec![0f32; rows.len() * vocabulary];
-        let table = values(&self.weights[self.layout.unembedding])?;
-        multiply(
-            &mut logits,
-            View::new(&values(&normalised)?, rows.len(), width),
-            View::new(&table, vocabulary, width).transposed(),
-            1.0,
-            Into::Replace,
-        );
-        matrix(logits, rows.len(), vocabulary)
-    }
-
-    fn chosen_rows(&self, hidden: &Tensor, rows: &[usize]) -> Result<Tensor> {
-        let width = self.layout.config.hidden_size;
-        let all = values(hidden)?;
-        let mut chosen = Vec::with_capacity(rows.len() * width);
-        for &row in rows {
-            chosen.extend_from_slice(&all[row * width..(row + 1) * width]);
+    fn queries_keys_values(&self, layer: &LayerParts, x: &Tensor, arms: &ArmRows) -> Result<([Tensor; 3], Vec<LowRank>)> {
+        let mut parts = Vec::with_capacity(3);
+        let mut low_ranks = Vec::with_capacity(3);
+        for &module in &layer.qkv {
+            let (y, low_rank) = self.linear(module, x, arms)?;
+            parts.push(y);
+            low_ranks.push(low_rank);
         }
-        matrix(chosen, rows.len(), width)
-    }
-
-    /// Loss (nats) of every target, and the gradients of their weighted sum.
-    pub fn loss_and_gradients(&self, batch: &Batch, targets: &[Target], gradients: &mut Gradients) -> Result<Vec<f32>> {
-        let mut tapes = Vec::with_capacity(self.layout.layers.len());
-        let hidden = self.hidden(batch, None, Some(&mut tapes))?;
-        let (losses, mut d_hidden) = self.loss_backward(&hidden, targets, gradients)?;
-        drop(hidden);
-        let angles = self.angles(batch);
-        for (index, layer) in self.layout.layers.iter().enumerate().rev() {
-            let Some(tape) = tapes.pop() else { break };
-            // below the first layer there is only the embedding, which LoRA leaves alone
-            let want_input = index > 0 || gradients.weights.is_some();
-            d_hidden = self.layer_backward(layer, tape, d_hidden, batch, &angles, want_input, gradients)?;
+        let (query, kv) = (self.layout.config.query_width(), self.layout.config.kv_width());
+        if let [together] = &parts[..] {
+            let columns = |start, count| self.ops.columns(together, start, count);
+            return Ok(([columns(0, query)?, columns(query, kv)?, columns(query + kv, kv)?], low_ranks));
         }
-        if let Some(weights) = &mut gradients.weights {
-            let width = self.layout.config.hidden_size;
-            let rows = values(&d_hidden)?;
-            weights.add_rows(self.layout.embedding, &self.layout.parameters, &batch.tokens, &rows, width)?;
-        }
-        Ok(losses)
+        let parts: [Tensor; 3] = parts
+            .try_into()
+            .map_err(|parts: Vec<Tensor>| candle_core::Error::Msg(format!("{} projections for q, k and v", parts.len())))?;
+        Ok((parts, low_ranks))
     }
 
     /// Losses of the targets without gradients.
     pub fn losses(&self, batch: &Batch, targets: &[Target]) -> Result<Vec<f32>> {
-        let hidden = self.hidden(batch, None, None)?;
+        let hidden = self.hidden(batch, None)?;
         let mut losses = Vec::with_capacity(targets.len());
         for chunk in targets.chunks(LOGIT_ROWS) {
-            let rows: Vec<usize> = chunk.iter().map(|target| target.row).collect();
-            let logits = self.logits(&hidden, &rows)?;
+            let rows: Vec<u32> = chunk.iter().map(|target| target.row as u32).collect();
+            let logits = self.logits(&hidden, &rows, &batch.arms)?;
             let tokens: Vec<u32> = chunk.iter().map(|target| target.token).collect();
-            change(&logits, |logits| losses.extend(cross_entropy_in_place(logits, &tokens, &vec![0.0; tokens.len()])))?;
+            losses.extend(self.ops.cross_entropy(logits, &tokens, &vec![0.0; tokens.len()])?.0);
         }
         Ok(losses)
     }
 
-    /// Through the unembedding and the final norm: losses, and the gradient of the hidden states.
-    fn loss_backward(&self, hidden: &Tensor, targets: &[Target], gradients: &mut Gradients) -> Result<(Vec<f32>, Tensor)> {
-        let (rows, width) = hidden.dims2()?;
-        let vocabulary = self.layout.config.vocab_size;
-        let mut losses = Vec::with_capacity(targets.len());
-        let mut d_hidden = vec![0f32; rows * width];
-        let table = values(&self.weights[self.layout.unembedding])?;
-        let final_norm = values(&self.weights[self.layout.final_norm])?;
-        for chunk in targets.chunks(LOGIT_ROWS) {
-            let count = chunk.len();
-            let chosen: Vec<usize> = chunk.iter().map(|target| target.row).collect();
-            let tokens: Vec<u32> = chunk.iter().map(|target| target.token).collect();
-            let weights: Vec<f32> = chunk.iter().map(|target| target.weight).collect();
-            let chosen_rows = self.chosen_rows(hidden, &chosen)?;
-            let chosen_rows = values(&chosen_rows)?;
-            let (normalised, scale) = rms_norm(&chosen_rows, &final_norm, self.layout.config.rms_norm_eps as f32);
-            let mut logits = vec![0f32; count * vocabulary];
-            multiply(
-                &mut logits,
-                View::new(&normalised, count, width),
-                View::new(&table, vocabulary, width).transposed(),
-                1.0,
-                Into::Replace,
-            );
-            losses.extend(cross_entropy_in_place(&mut logits, &tokens, &weights));
-            let mut d_normalised = vec![0f32; count * width];
-            multiply(&mut d_normalised, View::new(&logits, count, vocabulary), View::new(&table, vocabulary, width), 1.0, Into::Replace);
-            let full = gradients.weights.as_mut();
-            let (d_chosen, d_norm) = rms_norm_backward(&d_normalised, &chosen_rows, &final_norm, &scale, full.is_some());
-            if let (Some(full), Some(d_norm)) = (full, d_norm) {
-                full.add_product(
-                    self.layout.unembedding,
-                    &self.layout.parameters,
-                    View::new(&logits, count, vocabulary).transposed(),
-                    View::new(&normalised, count, width),
-                )?;
-                full.add_values(self.layout.final_norm, &self.layout.parameters, d_norm)?;
-            }
-            for (&row, from) in chosen.iter().zip(d_chosen.chunks_exact(width)) {
-                for (into, from) in d_hidden[row * width..(row + 1) * width].iter_mut().zip(from) {
-                    *into += from;
-                }
-            }
-        }
-        Ok((losses, matrix(d_hidden, rows, width)?))
-    }
-
-    /// Gradients of a linear layer: of its input (added to `dx` where wanted), of its weights and of the arms' factors.
-    #[expect(clippy::too_many_arguments, reason = "what the layer saw and what is wanted of it, passed at seven places")]
-    fn linear_backward(
+    /// Loss (nats) of every target, and the gradients of their weighted sum.
+    pub fn loss_and_gradients(
         &self,
-        module: ModuleId,
-        dy: &[f32],
-        x: &Tensor,
-        low_rank: &LowRank,
         batch: &Batch,
-        mut dx: Option<(&mut [f32], Into)>,
+        targets: &[Target],
         gradients: &mut Gradients,
-    ) -> Result<()> {
-        let part = &self.layout.modules[module];
-        let (rows, inputs, outputs) = (x.dims2()?.0, part.inputs, part.outputs);
-        let x = values(x)?;
-        if let Some((dx, into)) = &mut dx {
-            let weight = values(&self.weights[part.weight])?;
-            multiply(dx, View::new(dy, rows, outputs), View::new(&weight, outputs, inputs), 1.0, *into);
-        }
-        if let Some(full) = &mut gradients.weights {
-            full.add_product(part.weight, &self.layout.parameters, View::new(dy, rows, outputs).transposed(), View::new(&x, rows, inputs))?;
-            if let Some(bias) = part.bias {
-                let mut sums = vec![0f32; outputs];
-                for row in dy.chunks_exact(outputs) {
-                    sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
-                }
-                full.add_values(bias, &self.layout.parameters, sums)?;
-            }
-        }
-        for ((arm, range), inner) in batch.arms.iter().zip(low_rank) {
-            let (factors, scaling) = self.adapters[*arm];
-            let (Some(factors), Some(inner)) = (&factors[module], inner) else { continue };
-            let (a, b, r, count) = (values(&factors.a)?, values(&factors.b)?, factors.r, range.len());
-            let dy = View::new(&dy[range.start * outputs..], count, outputs);
-            let mut d_inner = vec![0f32; count * r];
-            multiply(&mut d_inner, dy, View::new(&b, outputs, r), scaling, Into::Replace);
-            let slot = &mut gradients.adapters[*arm][module];
-            let fresh = slot.is_none();
-            let into = if fresh { Into::Replace } else { Into::Add };
-            let FactorGradients { a: d_a, b: d_b } =
-                slot.get_or_insert_with(|| FactorGradients { a: vec![0f32; r * inputs], b: vec![0f32; outputs * r] });
-            multiply(d_b, dy.transposed(), View::new(inner, count, r), scaling, into);
-            let d_inner = View::new(&d_inner, count, r);
-            multiply(d_a, d_inner.transposed(), View::new(&x[range.start * inputs..], count, inputs), 1.0, into);
-            if let Some((dx, _)) = &mut dx {
-                let dx = &mut dx[range.start * inputs..range.end * inputs];
-                multiply(dx, d_inner, View::new(&a, r, inputs), 1.0, Into::Add);
-            }
-        }
-        Ok(())
+        options: &PassOptions,
+    ) -> Result<Vec<f32>> {
+        let mut tapes =
+            Tapes { embedding: None, layers: Vec::with_capacity(self.layout.layers.len()), checkpointing: options.checkpointing };
+        let hidden = self.forward(batch, None, Some(&mut tapes))?;
+        let (losses, d_hidden) = self.loss_backward(&hidden, batch, targets, gradients)?;
+        drop(hidden);
+        self.backward(batch, tapes, d_hidden, gradients)?;
+        Ok(losses)
     }
-
-    #[expect(clippy::too_many_arguments, reason = "one layer's inputs, passed once")]
-    fn layer_backward(
-        &self,
-        layer: &LayerParts,
-        tape: LayerTape,
-        d_output: Tensor,
-        batch: &Batch,
-        angles: &Angles,
-        want_input: bool,
-        gradients: &mut Gradients,
-    ) -> Result<Tensor> {
-        let config = &self.layout.config;
-        let (rows, width, heads) = (batch.rows(), config.hidden_size, self.heads());
-        let [low_q, low_k, low_v, low_o, low_gate, low_up, low_down] = &tape.low_rank;
-        let want_norm = gradients.weights.is_some();
-
-        let d_out = values(&d_output)?;
-        let mut d_gated = vec![0f32; rows * config.intermediate_size];
-        self.linear_backward(layer.down, &d_out, &tape.gated, low_down, batch, Some((&mut d_gated, Into::Replace)), gradients)?;
-        let (d_gate, d_up) = swiglu_backward(&d_gated, &values(&tape.gate)?, &values(&tape.up)?);
-        drop(d_gated);
-        let mut d_mlp_input = vec![0f32; rows * width];
-        self.linear_backward(layer.gate, &d_gate, &tape.mlp_input, low_gate, batch, Some((&mut d_mlp_input, Into::Replace)), gradients)?;
-        self.linear_backward(layer.up, &d_up, &tape.mlp_input, low_up, batch, Some((&mut d_mlp_input, Into::Add)), gradients)?;
-        let mlp_norm = values(&self.weights[layer.mlp_norm])?;
-        let (mut d_middle, d_norm) = rms_norm_backward(&d_mlp_input, &values(&tape.middle)?, &mlp_norm, &tape.mlp_scale, want_norm);
-        self.keep_norm(layer.mlp_norm, d_norm, gradients)?;
-        d_middle.iter_mut().zip(&*d_out).for_each(|(into, from)| *into += from);
-        drop(d_out);
-
-        let mut d_attended = vec![0f32; rows * config.query_width()];
-        self.linear_backward(layer.o, &d_middle, &tape.attended, low_o, batch, Some((&mut d_attended, Into::Replace)), gradients)?;
-        let (mut d_queries, mut d_keys, d_values) = {
-            let (queries, keys, values_, out) =
-                (values(&tape.queries)?, values(&tape.keys)?, values(&tape.values)?, values(&tape.attended)?);
-            let seen = Seen { queries: &queries, keys: &keys, values: &values_, out: &out, log_sums: &tape.log_sums };
-            attention_backward(&d_attended, seen, &batch.lengths, heads)
-        };
-        rope::rotate(&mut d_queries, &angles.cos, &angles.sin, heads.heads, heads.width, true);
-        rope::rotate(&mut d_keys, &angles.cos, &angles.sin, heads.kv_heads, heads.width, true);
-        let mut d_attention_input = vec![0f32; rows * width];
-        for (module, dy, low_rank, into) in
-            [(layer.q, &d_queries, low_q, Into::Replace), (layer.k, &d_keys, low_k, Into::Add), (layer.v, &d_values, low_v, Into::Add)]
-        {
-            let dx = want_input.then_some((&mut d_attention_input[..], into));
-            self.linear_backward(module, dy, &tape.attention_input, low_rank, batch, dx, gradients)?;
-        }
-        if !want_input {
-            return matrix(d_middle, rows, width);
-        }
-        let attention_norm = values(&self.weights[layer.attention_norm])?;
-        let (mut d_input, d_norm) =
-            rms_norm_backward(&d_attention_input, &values(&tape.input)?, &attention_norm, &tape.attention_scale, want_norm);
-        self.keep_norm(layer.attention_norm, d_norm, gradients)?;
-        d_input.iter_mut().zip(&d_middle).for_each(|(into, from)| *into += from);
-        matrix(d_input, rows, width)
-    }
-
-    fn keep_norm(&self, norm: ParameterId, gradient: Option<Vec<f32>>, gradients: &mut Gradients) -> Result<()> {
-        match (gradient, &mut gradients.weights) {
-            (Some(gradient), Some(full)) => full.add_values(norm, &self.layout.parameters, gradient),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// `y (+)= x W^T`, by whichever way is faster for so many rows.
-fn product(y: &mut [f32], x: &[f32], weight: &[f32], inputs: usize, into: Into) {
-    let (rows, outputs) = (x.len() / inputs, weight.len() / inputs);
-    if rows > skinny::MOST_ROWS || !skinny::multiply_rows(y, x, weight, inputs, into == Into::Add) {
-        multiply(y, View::new(x, rows, inputs), View::new(weight, outputs, inputs).transposed(), 1.0, into);
-    }
-}
-
-/// Each sequence reads the keys and values of its own rows.
-fn own_sources<'a>(keys: &'a [f32], values: &'a [f32], batch: &Batch, heads: Heads) -> Vec<Source<'a>> {
-    let row = heads.kv_heads * heads.width;
-    batch
-        .starts()
-        .into_iter()
-        .zip(&batch.lengths)
-        .map(|(start, length)| {
-            let range = start * row..(start + length) * row;
-            Source { keys: &keys[range.clone()], values: &values[range], past: 0 }
-        })
-        .collect()
 }

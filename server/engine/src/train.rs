@@ -3,11 +3,12 @@
 use crate::{
     EngineError, Flow, Lora, Model, Signal,
     batch::Batch,
-    gradients::Gradients,
-    network::{Network, Target},
+    gradients::{Gradients, adapter_slots},
+    network::{Network, PassOptions, Target},
     optimizer::{AdamW, Update, rate_factor},
+    slices::{Values, values},
 };
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use rand::{SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use std::collections::HashMap;
@@ -95,6 +96,9 @@ impl Example {
         targets: &mut Vec<Target>,
         arm: Option<usize>,
     ) -> Result<(), EngineError> {
+        if let Some(classes) = &model.layout.classes {
+            return self.push_class_into(model, classes.labels, batch, targets, arm);
+        }
         let mut tokens = self.context.clone();
         tokens.extend_from_slice(&self.target);
         model.check_tokens(&tokens)?;
@@ -113,6 +117,31 @@ impl Example {
             weight: 1.0,
         }));
         Ok(())
+    }
+
+    /// For a classifier: the whole context is read, and the one target is the class.
+    fn push_class_into(
+        &self,
+        model: &Model,
+        labels: usize,
+        batch: &mut Batch,
+        targets: &mut Vec<Target>,
+        arm: Option<usize>,
+    ) -> Result<(), EngineError> {
+        model.check_tokens(&self.context)?;
+        match self.target[..] {
+            [label] if (label as usize) < labels && !self.context.is_empty() => {
+                targets.push(Target { row: batch.rows(), token: label, weight: 1.0 });
+                batch.push(&self.context, 0, arm);
+                Ok(())
+            }
+            _ => Err(EngineError::Input(format!(
+                "an example of {} tokens has the target {:?}; a classifier needs some text and one class from 0 to {}",
+                self.context.len(),
+                self.target,
+                labels - 1
+            ))),
+        }
     }
 
     /// Target tokens that count: a first token without anything before it can't be predicted.
@@ -187,7 +216,7 @@ pub fn train_loras(
     }
     let steps = options.steps(examples.len());
     let modules = model.layout.modules.len();
-    let mut optimizers: Vec<AdamW> = arms.iter().map(|_| AdamW::new(2 * modules)).collect();
+    let mut optimizers: Vec<AdamW> = arms.iter().map(|_| AdamW::new(adapter_slots(modules))).collect();
     let mut orders: Vec<DataOrder> = arms.iter().map(|arm| DataOrder::new(examples.len(), arm.seed, options.shuffle)).collect();
     let mut results: Vec<Result<TrainReport, EngineError>> = arms.iter().map(|_| Ok(TrainReport::default())).collect();
     for step in 0..steps {
@@ -217,18 +246,17 @@ pub fn train_loras(
                 results[arm] = Err(EngineError::LossNotFinite { step: step + 1, loss, learning_rate: arms[arm].learning_rate });
                 continue;
             }
-            let factors = loras[arm].factors();
-            let updates: Vec<Update<'_>> = factors
+            let tensors = loras[arm].trainable();
+            let found: Vec<(usize, &Tensor, Values<'_>)> = tensors
                 .iter()
                 .zip(&gradients.adapters[arm])
                 .enumerate()
-                .filter_map(|(module, (factors, gradient))| factors.as_ref().zip(gradient.as_ref()).map(|pair| (module, pair)))
-                .flat_map(|(module, (factors, gradient))| {
-                    [
-                        Update { index: 2 * module, tensor: &factors.a, gradient: &gradient.a, decays: true },
-                        Update { index: 2 * module + 1, tensor: &factors.b, gradient: &gradient.b, decays: true },
-                    ]
-                })
+                .filter_map(|(index, (tensor, gradient))| tensor.zip(gradient.as_ref()).map(|(tensor, gradient)| (index, tensor, gradient)))
+                .map(|(index, tensor, gradient)| Ok((index, tensor, values(gradient)?)))
+                .collect::<Result<_, EngineError>>()?;
+            let updates: Vec<Update<'_>> = found
+                .iter()
+                .map(|(index, tensor, gradient)| Update { index: *index, tensor, gradient, decays: tensor.rank() > 1 })
                 .collect();
             let norm = optimizers[arm].step(&updates, rate, arms[arm].weight_decay, options)?;
             if let Some(error) = exploded(norm, step, &arms[arm]) {
@@ -279,12 +307,16 @@ pub fn train_full(
         if !loss.is_finite() {
             return Err(EngineError::LossNotFinite { step: step + 1, loss, learning_rate: arm.learning_rate });
         }
-        let gradients = gradients.weights.map(|weights| weights.0).unwrap_or_default();
-        let updates: Vec<Update<'_>> = gradients
+        let gradients = gradients.weights.unwrap_or_default();
+        let found: Vec<(usize, Values<'_>)> = gradients
             .iter()
             .enumerate()
             .filter_map(|(index, gradient)| gradient.as_ref().map(|gradient| (index, gradient)))
-            .map(|(index, gradient)| Update { index, tensor: &model.weights[index], gradient, decays: parameters[index].decays })
+            .map(|(index, gradient)| Ok((index, values(gradient)?)))
+            .collect::<Result<_, EngineError>>()?;
+        let updates: Vec<Update<'_>> = found
+            .iter()
+            .map(|(index, gradient)| Update { index: *index, tensor: &model.weights[*index], gradient, decays: parameters[*index].decays })
             .collect();
         let norm = optimizer.step(&updates, rate, arm.weight_decay, options)?;
         if let Some(error) = exploded(norm, step, arm) {
@@ -369,7 +401,7 @@ fn pass(
             owners.resize(targets.len(), part.arm.unwrap_or(0));
         }
     }
-    let losses = network.loss_and_gradients(&batch, &targets, gradients)?;
+    let losses = network.loss_and_gradients(&batch, &targets, gradients, &PassOptions::default())?;
     for (loss, owner) in losses.into_iter().zip(owners) {
         sums[owner].loss += f64::from(loss);
         sums[owner].target_tokens += 1;
@@ -422,19 +454,21 @@ pub fn gradients(model: &Model, lora: Option<&Lora>, examples: &[Example]) -> Re
     let mut sums = [StepLoss::default()];
     pass(model, &model.network(&loras), &[part], examples, &mut gradients, &mut sums)?;
     let mut named = HashMap::new();
-    for (parameter, gradient) in layout.parameters.iter().zip(gradients.weights.map(|weights| weights.0).unwrap_or_default()) {
+    for (parameter, gradient) in layout.parameters.iter().zip(gradients.weights.unwrap_or_default()) {
         if let Some(gradient) = gradient {
-            named.insert(parameter.name.clone(), Tensor::from_vec(gradient, parameter.shape.as_slice(), &Device::Cpu)?);
+            named.insert(parameter.name.clone(), gradient);
         }
     }
-    for (module, gradient) in gradients.adapters.into_iter().flatten().enumerate() {
-        if let (Some(gradient), Some(lora)) = (gradient, lora) {
-            let part = &layout.modules[module];
-            let (a, b) = Lora::tensor_names(&part.name);
-            let r = lora.config().r;
-            named.insert(a, Tensor::from_vec(gradient.a, (r, part.inputs), &Device::Cpu)?);
-            named.insert(b, Tensor::from_vec(gradient.b, (part.outputs, r), &Device::Cpu)?);
-        }
+    if let (Some(adapter), Some(lora)) = (gradients.adapters.into_iter().next(), lora) {
+        let modules = layout.modules.iter().flat_map(|module| <[String; 2]>::from(Lora::tensor_names(&module.name)));
+        let names = modules.chain(Lora::head_names());
+        named.extend(
+            names
+                .zip(adapter)
+                .zip(lora.trainable())
+                .filter(|(_, tensor)| tensor.is_some())
+                .filter_map(|((name, gradient), _)| Some((name, gradient?))),
+        );
     }
     Ok((sums[0].mean(), named))
 }

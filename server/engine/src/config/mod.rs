@@ -1,15 +1,26 @@
-//! What a decoder looks like: read from a Hugging Face `config.json` or from a GGUF file's metadata.
+//! What a transformer looks like: read from a Hugging Face `config.json` or from a GGUF file's metadata. One description
+//! covers every kind; [`crate::layout`] says how a kind names its tensors.
+
+mod bert;
+mod gpt2;
+mod json;
+mod llama;
+mod opt;
+mod rope;
+
+pub(crate) use llama::like_llama;
+pub use rope::RopeScaling;
 
 use crate::EngineError;
 use serde_json::Value;
 use std::path::Path;
 
-/// Kinds that [`DecoderConfig`] describes, by their `model_type`.
-pub const SUPPORTED_KINDS: &[&str] = &["llama", "mistral", "qwen2"];
+/// Kinds that [`ModelConfig`] describes, by their `model_type`.
+pub const SUPPORTED_KINDS: &[&str] = &["llama", "mistral", "qwen2", "gpt2", "opt", "bert"];
 
-/// A decoder of the Llama family. Names are those of transformers' `LlamaConfig`.
+/// A transformer: its sizes, and which of the usual parts it is made of.
 #[derive(Debug, Clone, PartialEq)]
-pub struct DecoderConfig {
+pub struct ModelConfig {
     /// `model_type`: one of [`SUPPORTED_KINDS`].
     pub kind: String,
     pub hidden_size: usize,
@@ -19,74 +30,91 @@ pub struct DecoderConfig {
     pub num_key_value_heads: usize,
     pub head_dim: usize,
     pub vocab_size: usize,
+    /// Tokens that a sequence may have.
     pub max_position_embeddings: usize,
-    pub rms_norm_eps: f64,
-    pub rope_theta: f64,
-    pub rope_scaling: RopeScaling,
+    pub norm: Norm,
+    pub norm_eps: f64,
+    pub norm_place: NormPlace,
+    pub positions: Positions,
+    pub activation: Activation,
+    /// The MLP is `down(activation(gate) * up)`; else `down(activation(up))`.
+    pub gated: bool,
     pub tie_word_embeddings: bool,
     /// Biases of q, k and v; of the attention's output; of the MLP.
     pub qkv_bias: bool,
     pub output_bias: bool,
     pub mlp_bias: bool,
+    /// Width of the token embedding: OPT-350m's is below `hidden_size`, with projections in and out.
+    pub embedding_size: usize,
+    /// A norm after the last layer.
+    pub final_norm: bool,
+    /// BERT: a norm after the embeddings, and rows of the token-type embedding (0: none).
+    pub embedding_norm: bool,
+    pub token_types: usize,
+    /// Every position sees every other; else only what came before.
+    pub bidirectional: bool,
+    /// What is put on the last hidden states.
+    pub head: Head,
+    /// `config.json` as it was read, so that what is written keeps what we don't interpret.
+    pub(crate) source: Value,
 }
 
-/// How rotary frequencies are stretched for contexts beyond those trained on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Norm {
+    /// `x / rms(x) * w`
+    Rms,
+    /// `(x - mean) / deviation * w + b`
+    Layer,
+}
+
+/// Where a layer normalises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NormPlace {
+    /// Before attention and before the MLP: `h + f(norm(h))`.
+    Before,
+    /// After each sum: `norm(h + f(h))`.
+    After,
+}
+
+/// How a token knows its place.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum RopeScaling {
-    None,
-    /// Every frequency divided by `factor`.
-    Linear {
-        factor: f64,
-    },
-    /// Llama 3.1: low frequencies divided by `factor`, high ones kept, those between blended.
-    Llama3 {
-        factor: f64,
-        low_freq_factor: f64,
-        high_freq_factor: f64,
-        original_max_position_embeddings: f64,
-    },
+pub enum Positions {
+    /// Queries and keys turn by an angle (Su et al. 2021).
+    Rotary { theta: f64, scaling: RopeScaling },
+    /// A row of a table is added; position 0 has row `offset` (OPT: 2).
+    Learned { offset: usize },
 }
 
-impl DecoderConfig {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    Silu,
+    /// GELU by its tanh approximation (GPT-2's `gelu_new`).
+    GeluTanh,
+    /// GELU with the error function.
+    Gelu,
+    Relu,
+}
+
+/// What turns hidden states into logits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Head {
+    /// Logits over the vocabulary, at every position.
+    Vocabulary,
+    /// Logits over classes, from the first position, through a tanh pooler: BERT's sequence classification.
+    Classes { labels: usize },
+}
+
+impl ModelConfig {
     /// Reads `config.json`.
     pub fn from_hugging_face(path: &Path, json: &Value) -> Result<Self, EngineError> {
         let kind = json["model_type"].as_str().unwrap_or("(none)").to_string();
         refuse_unknown(path, &kind)?;
-        let bad = |reason: String| EngineError::BadConfig { path: path.into(), reason };
-        let size = |key: &str| {
-            json[key]
-                .as_u64()
-                .filter(|&value| value > 0 && value < 1 << 31)
-                .map(|value| value as usize)
-                .ok_or_else(|| bad(format!("{key} = {} is no size; write a whole number above 0", json[key])))
-        };
-        let flag = |key: &str| json[key].as_bool();
-        let activation = json["hidden_act"].as_str().unwrap_or("silu");
-        if !matches!(activation, "silu" | "swish") {
-            return Err(bad(format!("hidden_act = {activation:?} is not supported for {kind}; supported is silu")));
-        }
-        // transformers 5 writes rope_parameters, earlier ones rope_theta and rope_scaling
-        let rope = if json["rope_parameters"].is_object() { &json["rope_parameters"] } else { &json["rope_scaling"] };
-        let hidden_size = size("hidden_size")?;
-        let num_attention_heads = size("num_attention_heads")?;
-        let bias = flag("attention_bias").unwrap_or(kind == "qwen2");
-        let config = Self {
-            hidden_size,
-            intermediate_size: size("intermediate_size")?,
-            num_hidden_layers: size("num_hidden_layers")?,
-            num_attention_heads,
-            num_key_value_heads: if json["num_key_value_heads"].is_null() { num_attention_heads } else { size("num_key_value_heads")? },
-            head_dim: if json["head_dim"].is_null() { hidden_size / num_attention_heads } else { size("head_dim")? },
-            vocab_size: size("vocab_size")?,
-            max_position_embeddings: json["max_position_embeddings"].as_u64().unwrap_or(2048) as usize,
-            rms_norm_eps: json["rms_norm_eps"].as_f64().unwrap_or(1e-6),
-            rope_theta: rope["rope_theta"].as_f64().or_else(|| json["rope_theta"].as_f64()).unwrap_or(10_000.0),
-            rope_scaling: rope_scaling(rope).map_err(bad)?,
-            tie_word_embeddings: flag("tie_word_embeddings").unwrap_or(false),
-            qkv_bias: bias,
-            output_bias: bias && kind != "qwen2",
-            mlp_bias: flag("mlp_bias").unwrap_or(false),
-            kind,
+        let read = json::Reader { path, json };
+        let config = match kind.as_str() {
+            "gpt2" => gpt2::read(&read)?,
+            "opt" => opt::read(&read)?,
+            "bert" => bert::read(&read)?,
+            _ => llama::read(&read, kind)?,
         };
         config.check(path)?;
         Ok(config)
@@ -101,7 +129,8 @@ impl DecoderConfig {
                 self.num_attention_heads, self.num_key_value_heads
             ));
         }
-        if self.head_dim == 0 || !self.head_dim.is_multiple_of(2) {
+        let turned_in_pairs = matches!(self.positions, Positions::Rotary { .. });
+        if self.head_dim == 0 || (turned_in_pairs && !self.head_dim.is_multiple_of(2)) {
             return bad(format!("head_dim = {} must be even and above 0", self.head_dim));
         }
         Ok(())
@@ -115,58 +144,58 @@ impl DecoderConfig {
         self.num_key_value_heads * self.head_dim
     }
 
+    /// Whether it continues text; an encoder does not.
+    pub fn generates(&self) -> bool {
+        !self.bidirectional && self.head == Head::Vocabulary
+    }
+
     /// `config.json` for a model that is written.
     pub fn to_hugging_face(&self, eos: &[u32], bos: Option<u32>) -> Value {
-        let architecture = match self.kind.as_str() {
-            "qwen2" => "Qwen2ForCausalLM",
-            "mistral" => "MistralForCausalLM",
-            _ => "LlamaForCausalLM",
+        let mut json = match self.kind.as_str() {
+            "gpt2" | "opt" | "bert" => self.source.clone(),
+            _ => llama::write(self, bos),
         };
-        let mut json = serde_json::json!({
-            "architectures": [architecture], "model_type": self.kind, "torch_dtype": "float32",
-            "hidden_size": self.hidden_size, "intermediate_size": self.intermediate_size,
-            "num_hidden_layers": self.num_hidden_layers, "num_attention_heads": self.num_attention_heads,
-            "num_key_value_heads": self.num_key_value_heads, "head_dim": self.head_dim, "vocab_size": self.vocab_size,
-            "max_position_embeddings": self.max_position_embeddings, "rms_norm_eps": self.rms_norm_eps,
-            "rope_theta": self.rope_theta, "hidden_act": "silu", "tie_word_embeddings": self.tie_word_embeddings,
-            "attention_bias": self.qkv_bias, "mlp_bias": self.mlp_bias, "eos_token_id": eos, "bos_token_id": bos,
-        });
-        json["rope_scaling"] = match self.rope_scaling {
-            RopeScaling::None => Value::Null,
-            RopeScaling::Linear { factor } => serde_json::json!({"rope_type": "linear", "factor": factor}),
-            RopeScaling::Llama3 { factor, low_freq_factor, high_freq_factor, original_max_position_embeddings } => serde_json::json!({
-                "rope_type": "llama3", "factor": factor, "low_freq_factor": low_freq_factor, "high_freq_factor": high_freq_factor,
-                "original_max_position_embeddings": original_max_position_embeddings as u64,
-            }),
-        };
+        if let Some(architecture) = self.architecture() {
+            json["architectures"] = serde_json::json!([architecture]);
+        }
+        json["torch_dtype"] = "float32".into();
+        if json.get("dtype").is_some() {
+            json["dtype"] = "float32".into();
+        }
+        if !eos.is_empty() {
+            json["eos_token_id"] = serde_json::json!(eos);
+        }
+        if let Head::Classes { labels } = self.head {
+            json["num_labels"] = labels.into();
+            if json["id2label"].as_object().is_none_or(|known| known.len() != labels) {
+                let name = |label: usize| format!("LABEL_{label}");
+                json["id2label"] = Value::Object((0..labels).map(|label| (label.to_string(), name(label).into())).collect());
+                json["label2id"] = Value::Object((0..labels).map(|label| (name(label), label.into())).collect());
+            }
+        }
         json
     }
 
-    /// Angle that head component `i` turns by for each position, radians: f32, as transformers has it.
+    /// transformers' class for it.
+    fn architecture(&self) -> Option<&'static str> {
+        Some(match self.kind.as_str() {
+            "llama" => "LlamaForCausalLM",
+            "mistral" => "MistralForCausalLM",
+            "qwen2" => "Qwen2ForCausalLM",
+            "gpt2" => "GPT2LMHeadModel",
+            "opt" => "OPTForCausalLM",
+            "bert" => "BertForSequenceClassification",
+            _ => return None,
+        })
+    }
+
+    /// Angle that head component `i` turns by for each position, radians: f32, as transformers has it. Empty where
+    /// positions are not rotary.
     pub fn inverse_frequencies(&self) -> Vec<f32> {
-        let half = self.head_dim / 2;
-        (0..half)
-            .map(|i| {
-                let plain = 1.0 / self.rope_theta.powf(2.0 * i as f64 / self.head_dim as f64);
-                let scaled = match self.rope_scaling {
-                    RopeScaling::None => plain,
-                    RopeScaling::Linear { factor } => plain / factor,
-                    RopeScaling::Llama3 { factor, low_freq_factor, high_freq_factor, original_max_position_embeddings } => {
-                        let wavelength = 2.0 * std::f64::consts::PI / plain;
-                        let turns = original_max_position_embeddings / wavelength;
-                        if turns > high_freq_factor {
-                            plain
-                        } else if turns < low_freq_factor {
-                            plain / factor
-                        } else {
-                            let smooth = (turns - low_freq_factor) / (high_freq_factor - low_freq_factor);
-                            (1.0 - smooth) * plain / factor + smooth * plain
-                        }
-                    }
-                };
-                scaled as f32
-            })
-            .collect()
+        match self.positions {
+            Positions::Rotary { theta, scaling } => rope::inverse_frequencies(self.head_dim, theta, scaling),
+            Positions::Learned { .. } => Vec::new(),
+        }
     }
 }
 
@@ -176,21 +205,4 @@ pub(crate) fn refuse_unknown(path: &Path, kind: &str) -> Result<(), EngineError>
         return Ok(());
     }
     Err(EngineError::UnknownKind { path: path.into(), kind: kind.into(), supported: SUPPORTED_KINDS.join(", ") })
-}
-
-fn rope_scaling(rope: &Value) -> Result<RopeScaling, String> {
-    let kind = rope["rope_type"].as_str().or_else(|| rope["type"].as_str()).unwrap_or("default");
-    let number =
-        |key: &str| rope[key].as_f64().filter(|value| *value > 0.0).ok_or_else(|| format!("rope scaling {kind}: {key} is missing"));
-    match kind {
-        "default" => Ok(RopeScaling::None),
-        "linear" => Ok(RopeScaling::Linear { factor: number("factor")? }),
-        "llama3" => Ok(RopeScaling::Llama3 {
-            factor: number("factor")?,
-            low_freq_factor: number("low_freq_factor")?,
-            high_freq_factor: number("high_freq_factor")?,
-            original_max_position_embeddings: number("original_max_position_embeddings")?,
-        }),
-        other => Err(format!("rope scaling {other:?} is not supported; supported are default, linear, llama3")),
-    }
 }

@@ -1,4 +1,4 @@
-//! Causal attention over ragged batches: the rows of each sequence stand together, nothing is padded.
+//! Attention over ragged batches: the rows of each sequence stand together, nothing is padded.
 //! Grouped heads: query head h reads key/value head `h / (heads / kv_heads)`. Only the log of each row's softmax sum is
 //! kept; the backward pass computes the probabilities again, as in FlashAttention (Dao et al. 2022).
 
@@ -12,6 +12,8 @@ pub struct Heads {
     pub heads: usize,
     pub kv_heads: usize,
     pub width: usize,
+    /// A row sees what came before it and itself; else its whole sequence.
+    pub causal: bool,
 }
 
 impl Heads {
@@ -81,7 +83,7 @@ fn forward_sequence<'a>(out: &mut [f32], log_sums: &mut [f32], queries: &[f32], 
     let share = heads.heads / heads.kv_heads;
     let mut scores = vec![0f32; source.past + queries.len() / row];
     for (position, (query_row, out_row)) in queries.chunks_exact(row).zip(out.chunks_exact_mut(row)).enumerate() {
-        let visible = source.past + position + 1;
+        let visible = if heads.causal { source.past + position + 1 } else { scores.len() };
         for head in 0..heads.heads {
             let query = &query_row[head * width..(head + 1) * width];
             let out = &mut out_row[head * width..(head + 1) * width];
@@ -144,7 +146,8 @@ pub fn attention_backward(d_out: &[f32], seen: Seen<'_>, lengths: &[usize], head
 fn backward_sequence<'a>(d_queries: &mut [f32], d_keys: &mut [f32], d_values: &mut [f32], d_out: &[f32], seen: Seen<'a>, heads: Heads) {
     let (row, kv_row, width, scale) = (heads.query_row(), heads.kv_row(), heads.width, heads.scale());
     let share = heads.heads / heads.kv_heads;
-    for position in 0..d_out.len() / row {
+    let rows = d_out.len() / row;
+    for position in 0..rows {
         for head in 0..heads.heads {
             let at = position * row + head * width;
             let query = &seen.queries[at..at + width];
@@ -152,8 +155,8 @@ fn backward_sequence<'a>(d_queries: &mut [f32], d_keys: &mut [f32], d_values: &m
             let d_query = &mut d_queries[at..at + width];
             let log_sum = seen.log_sums[position * heads.heads + head];
             let mean = vector::dot(d_out, &seen.out[at..at + width]);
-            for earlier in 0..=position {
-                let kv = earlier * kv_row + head / share * width;
+            for other in 0..if heads.causal { position + 1 } else { rows } {
+                let kv = other * kv_row + head / share * width;
                 let key = &seen.keys[kv..kv + width];
                 let probability = vector::exp(vector::dot(query, key) * scale - log_sum);
                 let d_score = probability * (vector::dot(d_out, &seen.values[kv..kv + width]) - mean) * scale;

@@ -1,6 +1,7 @@
 //! Matrix products by the `gemm` crate, the one that candle uses, with what candle's `matmul` leaves out:
 //! adding into what is there, and writing into a part of a matrix.
 
+use super::skinny;
 use gemm::Parallelism;
 
 /// A matrix that is looked at: `data[row * row_stride + column * column_stride]`.
@@ -73,6 +74,14 @@ pub fn multiply(destination: &mut [f32], left: View<'_>, right: View<'_>, factor
             false,
             parallelism,
         );
+    }
+}
+
+/// `y (+)= x W^T` with `x` `[rows, inputs]` and `W` `[outputs, inputs]`, by whichever way is faster for so many rows.
+pub fn multiply_by_rows(y: &mut [f32], x: &[f32], weight: &[f32], inputs: usize, into: Into) {
+    let (rows, outputs) = (x.len() / inputs, weight.len() / inputs);
+    if rows > skinny::MOST_ROWS || !skinny::multiply_rows(y, x, weight, inputs, into == Into::Add) {
+        multiply(y, View::new(x, rows, inputs), View::new(weight, outputs, inputs).transposed(), 1.0, into);
     }
 }
 

@@ -78,6 +78,14 @@ pub fn exp(x: f32) -> f32 {
     p * f32::from_bits(((n as i32 + 127) << 23) as u32)
 }
 
+/// The error function to within 2e-7: rational approximation 7.1.26 of Abramowitz and Stegun (1964).
+#[inline(always)]
+pub fn erf(x: f32) -> f32 {
+    let t = 1.0 / (1.0 + 0.327_591_1 * x.abs());
+    let polynomial = t * (0.254_829_6 + t * (-0.284_496_74 + t * (1.421_413_7 + t * (-1.453_152 + t * 1.061_405_4))));
+    (1.0 - polynomial * exp(-x * x)).copysign(x)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

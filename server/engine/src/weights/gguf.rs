@@ -5,7 +5,7 @@ use super::{Header, Loaded, check_shape, check_tokenizer};
 use crate::{
     EngineError,
     chat::ChatTemplate,
-    config::{DecoderConfig, RopeScaling},
+    config::{ModelConfig, Positions, RopeScaling, like_llama},
     layout::Layout,
     tokenizer::{GgufVocabulary, TextTokenizer},
 };
@@ -14,6 +14,9 @@ use candle_core::{
     quantized::gguf_file::{Content, Value},
 };
 use std::{collections::HashMap, fs::File, io::BufReader, path::Path};
+
+/// Kinds whose GGUF files are read; the others are read from Hugging Face's.
+const LLAMA_KINDS: &[&str] = &["llama", "mistral", "qwen2"];
 
 fn bad(path: &Path, reason: impl Into<String>) -> EngineError {
     EngineError::BadWeights { path: path.into(), reason: reason.into() }
@@ -77,13 +80,20 @@ impl Metadata<'_> {
     }
 }
 
-fn config(path: &Path, content: &Content) -> Result<DecoderConfig, EngineError> {
+fn config(path: &Path, content: &Content) -> Result<ModelConfig, EngineError> {
     let architecture = content
         .metadata
         .get("general.architecture")
         .and_then(|value| value.to_string().ok())
         .ok_or_else(|| bad(path, "metadata general.architecture is missing"))?;
     crate::config::refuse_unknown(path, architecture)?;
+    if !LLAMA_KINDS.contains(&architecture.as_str()) {
+        return Err(EngineError::UnknownKind {
+            path: path.into(),
+            kind: format!("{architecture} in a GGUF file"),
+            supported: format!("{} there, and {architecture} as a Hugging Face directory", LLAMA_KINDS.join(", ")),
+        });
+    }
     let metadata = Metadata { path, values: &content.metadata, prefix: architecture.clone() };
     let hidden_size = metadata.size("embedding_length")?;
     let num_attention_heads = metadata.size("attention.head_count")?;
@@ -100,9 +110,7 @@ fn config(path: &Path, content: &Content) -> Result<DecoderConfig, EngineError> 
         other => return Err(bad(path, format!("rope scaling {other:?} is not supported in GGUF files; supported are none, linear"))),
     };
     let has = |name: &str| content.tensor_infos.contains_key(name);
-    let config = DecoderConfig {
-        kind: architecture.clone(),
-        hidden_size,
+    let config = ModelConfig {
         intermediate_size: metadata.size("feed_forward_length")?,
         num_hidden_layers: metadata.size("block_count")?,
         num_attention_heads,
@@ -110,13 +118,13 @@ fn config(path: &Path, content: &Content) -> Result<DecoderConfig, EngineError> 
         head_dim: metadata.number("attention.key_length").map_or(hidden_size / num_attention_heads, |value| value as usize),
         vocab_size: embedding.shape.dims()[0],
         max_position_embeddings: metadata.size("context_length")?,
-        rms_norm_eps: metadata.number("attention.layer_norm_rms_epsilon").unwrap_or(1e-5),
-        rope_theta: metadata.number("rope.freq_base").unwrap_or(10_000.0),
-        rope_scaling,
+        norm_eps: metadata.number("attention.layer_norm_rms_epsilon").unwrap_or(1e-5),
+        positions: Positions::Rotary { theta: metadata.number("rope.freq_base").unwrap_or(10_000.0), scaling: rope_scaling },
         tie_word_embeddings: !has("output.weight"),
         qkv_bias: has("blk.0.attn_q.bias"),
         output_bias: has("blk.0.attn_output.bias"),
         mlp_bias: has("blk.0.ffn_up.bias"),
+        ..like_llama(architecture.clone(), hidden_size)
     };
     config.check(path)?;
     Ok(config)

@@ -1,7 +1,7 @@
 //! Hugging Face model directories: `config.json`, safetensors (one file or shards), `tokenizer.json`.
 
 use super::{Header, Loaded, check_shape, check_tokenizer};
-use crate::{EngineError, chat::ChatTemplate, config::DecoderConfig, layout::Layout, tokenizer::TextTokenizer};
+use crate::{EngineError, chat::ChatTemplate, config::ModelConfig, layout::Layout, tokenizer::TextTokenizer};
 use candle_core::{DType, Device};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ pub(crate) fn weight_files(directory: &Path) -> Result<Vec<PathBuf>, EngineError
 /// Reads `config.json`, the safetensors headers and the tokenizer.
 pub(crate) fn header(directory: &Path) -> Result<Header, EngineError> {
     let path = directory.join("config.json");
-    let config = DecoderConfig::from_hugging_face(&path, &read_json(&path)?)?;
+    let config = ModelConfig::from_hugging_face(&path, &read_json(&path)?)?;
     let layout = Layout::new(config);
     let mut found = std::collections::HashMap::new();
     let mut dtype = String::new();
@@ -112,7 +112,11 @@ pub(crate) fn load(directory: &Path, device: &Device) -> Result<Loaded, EngineEr
         .parameters
         .iter()
         .map(|parameter| {
-            tensors.load(&parameter.name, device).and_then(|tensor| tensor.to_dtype(DType::F32)).map_err(|error| {
+            let load = || {
+                let tensor = tensors.load(&parameter.name, device)?.to_dtype(DType::F32)?;
+                if parameter.stored_transposed { tensor.t()?.contiguous() } else { Ok(tensor) }
+            };
+            load().map_err(|error| {
                 bad_weights(directory, format!("tensor {} can't be read ({error}); download the file again", parameter.name))
             })
         })
