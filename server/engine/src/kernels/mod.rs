@@ -5,10 +5,9 @@ pub mod activation;
 pub mod adamw;
 pub mod attention;
 pub mod cross_entropy;
-pub mod matmul;
 pub mod norm;
+pub mod product;
 pub mod rope;
-pub mod skinny;
 pub mod vector;
 
 /// Rows handed to a thread at a time, so that small batches don't drown in scheduling.

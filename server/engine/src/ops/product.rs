@@ -2,7 +2,7 @@
 
 use super::Ops;
 use crate::{
-    kernels::matmul::{Into, View, multiply, multiply_by_rows},
+    kernels::product::{Into, View, multiply},
     slices::{change, matrix, values},
 };
 use candle_core::{DType, Result, Tensor};
@@ -44,10 +44,6 @@ impl<'a> Product<'a> {
     fn fused(&self, destination: &mut [f32], into: Into) -> Result<()> {
         let ((left_rows, left_columns), (right_rows, right_columns)) = (self.left.dims2()?, self.right.dims2()?);
         let (left, right) = (values(self.left)?, values(self.right)?);
-        if self.right_transposed && !self.left_transposed && self.factor == 1.0 {
-            multiply_by_rows(destination, &left, &right, left_columns, into);
-            return Ok(());
-        }
         let view = |data, rows, columns, transposed| {
             let view = View::new(data, rows, columns);
             if transposed { view.transposed() } else { view }

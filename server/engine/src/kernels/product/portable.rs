@@ -1,0 +1,39 @@
+//! For processors without the vector instructions that we know: the same sums in the same order, one at a time.
+
+use super::schedule::Tile;
+
+pub(super) const ROWS: usize = 4;
+pub(super) const LANES: usize = 4;
+
+/// As the vector kernels' `tile`.
+///
+/// # Safety
+/// See [`Tile`].
+pub(super) unsafe fn tile(tile: &Tile) {
+    for row in 0..tile.rows {
+        for column in 0..tile.columns {
+            // SAFETY: the caller's promise
+            let mut sum = if tile.goes_on { unsafe { *tile.c.add(row * tile.c_row + column) } } else { 0.0 };
+            for step in 0..tile.steps {
+                // SAFETY: the caller's promise
+                let (a, b) = unsafe { (*tile.a.add(row * tile.a_row + step * tile.a_step), *tile.b.add(step * tile.b_step + column)) };
+                sum = a.mul_add(b, sum);
+            }
+            // SAFETY: the caller's promise
+            unsafe { *tile.c.add(row * tile.c_row + column) = sum };
+        }
+    }
+}
+
+/// `into[step * width + lane] = from[lane * stride + step]`, zeros beyond `lanes`.
+///
+/// # Safety
+/// `from` holds `lanes` rows of `steps` values, `stride` apart; `into` `steps * width` values.
+pub(super) unsafe fn panel(from: *const f32, stride: usize, lanes: usize, steps: usize, into: *mut f32, width: usize) {
+    for step in 0..steps {
+        for lane in 0..width {
+            // SAFETY: the caller's promise
+            unsafe { *into.add(step * width + lane) = if lane < lanes { *from.add(lane * stride + step) } else { 0.0 } };
+        }
+    }
+}
