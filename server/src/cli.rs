@@ -1,5 +1,6 @@
 //! The command line.
 
+mod bench;
 mod check;
 mod meter;
 mod run;
@@ -75,6 +76,11 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Measure this machine: LoRA at several ranks, full fine-tuning, and completions with each
+    ///
+    /// Loss on targets alone, batches of 8, one epoch, AdamW; lora_alpha = 2 r on every linear layer, rates 2e-4 and 2e-5. Arms that
+    /// train or complete together each count with an equal share of the time.
+    Bench(bench::BenchFlags),
     /// Say what a recipe will take on this machine: time, memory, disk
     Estimate {
         /// The recipe, a TOML file; - reads it from the standard input
@@ -111,10 +117,11 @@ impl From<std::io::Error> for Failure {
 /// Reads the command line and does it.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let json = matches!(
-        cli.command,
-        Command::Run { json: true, .. } | Command::Validate { json: true, .. } | Command::Estimate { json: true, .. }
-    );
+    let json = match &cli.command {
+        Command::Run { json, .. } | Command::Validate { json, .. } | Command::Estimate { json, .. } => *json,
+        Command::Bench(flags) => flags.wants_json(),
+        Command::Serve(_) | Command::Worker { .. } => false,
+    };
     match dispatch(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Code(code)) => ExitCode::from(code),
@@ -150,6 +157,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Run { recipe, out, json } => run::run(&cli.common, &recipe, &out, json),
         Command::Worker { directory } => run::worker(&cli.common, &directory),
         Command::Validate { recipe, json } => check::validate(&cli.common, &recipe, json),
+        Command::Bench(flags) => bench::bench(&flags),
         Command::Estimate { recipe, json } => check::estimate(&cli.common, &recipe, json),
     }
 }
