@@ -15,6 +15,8 @@ use rayon::prelude::*;
 
 /// Prompt rows computed at a time.
 const PREFILL_ROWS: usize = 1024;
+/// Tokens that prompts must share for it to be worth computing them apart.
+const SHARED_PREFIX: usize = 4;
 
 /// One sequence to continue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,18 +132,23 @@ impl<'a> Group<'a> {
         &self.requests[self.members[slot]]
     }
 
-    /// Computes every prompt, a repeated one once.
+    /// Computes every prompt: a repeated one once, and what all prompts of an arm begin with (a judge's instructions) once.
     fn prefill(&mut self, network: &Network<'_>) -> Result<(), EngineError> {
         let same = |a: &Request, b: &Request| a.lora == b.lora && a.prompt == b.prompt;
         let firsts: Vec<usize> =
             (0..self.members.len()).filter(|&slot| slot == 0 || !same(self.request(slot - 1), self.request(slot))).collect();
+        self.prefill_prefixes(network, &firsts)?;
         let mut next = 0;
         while next < firsts.len() {
             let mut batch = Batch::default();
             let start = next;
-            while next < firsts.len() && (next == start || batch.rows() + self.request(firsts[next]).prompt.len() <= PREFILL_ROWS) {
-                let request = self.request(firsts[next]);
-                batch.push(&request.prompt, 0, request.lora);
+            while let Some(&slot) = firsts.get(next) {
+                let (request, past) = (self.request(slot), self.cache.length(slot));
+                let rest = &request.prompt[past..];
+                if next > start && batch.rows() + rest.len() > PREFILL_ROWS {
+                    break;
+                }
+                batch.push(rest, past, request.lora);
                 next += 1;
             }
             let slots = &firsts[start..next];
@@ -162,6 +169,46 @@ impl<'a> Group<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Puts what an arm's prompts have in common into the slots of all of them.
+    fn prefill_prefixes(&mut self, network: &Network<'_>, firsts: &[usize]) -> Result<(), EngineError> {
+        let shared: Vec<(&[usize], usize)> = firsts
+            .chunk_by(|&a, &b| self.request(a).lora == self.request(b).lora)
+            .map(|slots| (slots, self.common_prefix(slots)))
+            .filter(|(slots, length)| slots.len() > 1 && *length >= SHARED_PREFIX)
+            .collect();
+        let mut left = &shared[..];
+        while !left.is_empty() {
+            let mut batch = Batch::default();
+            let mut slots = Vec::new();
+            while let Some(((group, length), rest)) = left.split_first() {
+                if !slots.is_empty() && batch.rows() + length > PREFILL_ROWS {
+                    break;
+                }
+                let request = self.request(group[0]);
+                batch.push(&request.prompt[..*length], 0, request.lora);
+                slots.push(group[0]);
+                left = rest;
+            }
+            network.hidden(&batch, Some((&mut self.cache, &slots)))?;
+        }
+        for (slots, length) in shared {
+            for &slot in &slots[1..] {
+                self.cache.copy(slots[0], slot, length)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tokens that the prompts of some slots all begin with; each keeps one of its own, since something must be computed for it.
+    fn common_prefix(&self, slots: &[usize]) -> usize {
+        let first = &self.request(slots[0]).prompt;
+        let common = |slot: usize| {
+            let prompt = &self.request(slot).prompt;
+            first.iter().zip(prompt).take_while(|(a, b)| a == b).count().min(prompt.len() - 1)
+        };
+        slots.iter().map(|&slot| common(slot)).min().unwrap_or(0)
     }
 
     /// Chooses the next token of every active slot. Gives how many slots ended and how many tokens were taken.

@@ -251,6 +251,30 @@ fn an_arm_ends_the_same_alone_and_in_company() {
 }
 
 #[test]
+fn a_prefix_that_prompts_share_changes_nothing() {
+    let model = Model::open(&reference("llama_tiny")).unwrap();
+    let config = LoraConfig { r: 2, lora_alpha: 4.0, use_rslora: false, target_modules: vec!["all-linear".into()] };
+    let mut lora = [Lora::new(&model, &config, 0).unwrap()];
+    let arm = ArmTraining { learning_rate: 1e-2, weight_decay: 0.0, seed: 0 };
+    train_loras(&model, &mut lora, &[arm], &examples(&figures("llama_tiny")), &TrainOptions::default(), &mut ignore).unwrap();
+    let prefix: Vec<u32> = (10..30).collect();
+    // one is the prefix and a token, one ends within it, one repeats another
+    let endings: [&[u32]; 5] = [&[40], &[41, 42, 43], &[44, 45], &[41, 42, 43], &[46, 47, 48, 49, 50]];
+    let requests: Vec<Request> = [None, Some(0)]
+        .into_iter()
+        .flat_map(|lora| endings.map(|ending| Request { prompt: [&prefix, ending].concat(), lora, seed: ending.len() as u64 }))
+        .chain([Request { prompt: prefix[..6].to_vec(), lora: Some(0), seed: 9 }])
+        .collect();
+    for options in [greedy(6, 64), sampled(6)] {
+        let together = generate(&model, &[&lora[0]], &requests, &options, &mut ignore).unwrap();
+        for (request, expected) in requests.iter().zip(&together) {
+            let alone = generate(&model, &[&lora[0]], std::slice::from_ref(request), &options, &mut ignore).unwrap();
+            assert_eq!(&alone[0], expected, "{:?}", request.prompt);
+        }
+    }
+}
+
+#[test]
 fn an_arm_whose_loss_explodes_fails_alone() {
     let model = Model::open(&reference("llama_tiny")).unwrap();
     let pairs = examples(&figures("llama_tiny"));
