@@ -231,11 +231,13 @@ impl RecipeForm {
         recipe.judge.model = reader.optional("judge.model");
         recipe.judge.url = reader.optional("judge.url");
         recipe.judge.api_key_env = reader.optional("judge.api_key_env");
+        recipe.judge.chat_template = reader.optional_choice("judge.chat_template");
         recipe.judge.prompt = reader.optional("judge.prompt");
 
         reader.choice("counterfactuals.source", &mut recipe.counterfactuals.source);
         recipe.counterfactuals.path = reader.optional("counterfactuals.path");
         recipe.counterfactuals.model = reader.optional("counterfactuals.model");
+        recipe.counterfactuals.chat_template = reader.optional_choice("counterfactuals.chat_template");
         reader.number("counterfactuals.k", &mut recipe.counterfactuals.k, WHOLE);
         reader.number("counterfactuals.max_new_tokens", &mut recipe.counterfactuals.max_new_tokens, WHOLE);
         reader.number("counterfactuals.temperature", &mut recipe.counterfactuals.temperature, DECIMAL);
@@ -294,10 +296,12 @@ pub const FIELDS: &[&str] = &[
     "judge.model",
     "judge.url",
     "judge.api_key_env",
+    "judge.chat_template",
     "judge.prompt",
     "counterfactuals.source",
     "counterfactuals.path",
     "counterfactuals.model",
+    "counterfactuals.chat_template",
     "counterfactuals.k",
     "counterfactuals.max_new_tokens",
     "counterfactuals.temperature",
