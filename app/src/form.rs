@@ -457,6 +457,9 @@ mod tests {
             model = "m"
             url = "http://127.0.0.1:1/v1"
             mode = "word"
+            chat_template = "llama-2"
+            [counterfactuals]
+            chat_template = "chatml"
             [training]
             max_steps = 3
             adam_epsilon = 1e-8
@@ -512,6 +515,7 @@ mod tests {
             ("generation.do_sample", "perhaps", "generation.do_sample"),
             ("training.num_train_epochs", "-1", "training.num_train_epochs"),
             ("judge.kind", "jury", "judge.kind"),
+            ("judge.chat_template", "vicuna", "judge.chat_template"),
             ("arms.0.lora_r", "", "arms[0].lora_r"),
             ("arms.1.learning_rate", "fast", "arms[1].learning_rate"),
             ("arms.1.weight_decay", "x", "arms[1].weight_decay"),
