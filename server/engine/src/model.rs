@@ -33,6 +33,8 @@ pub struct ModelInfo {
     pub licence: Option<String>,
     /// Every linear layer that LoRA can be put on: (module name, out, in).
     pub linear_layers: Vec<(String, usize, usize)>,
+    /// Classes that it tells apart; `None`: it continues text.
+    pub classes: Option<usize>,
     pub has_chat_template: bool,
 }
 
@@ -63,6 +65,7 @@ fn info(header: &Header) -> ModelInfo {
         dtype: header.dtype.clone(),
         licence: header.licence.clone(),
         linear_layers: header.layout.modules.iter().map(|module| (module.name.clone(), module.outputs, module.inputs)).collect(),
+        classes: header.layout.classes.as_ref().map(|classes| classes.labels),
         has_chat_template: header.has_chat_template,
     }
 }

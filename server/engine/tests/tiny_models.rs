@@ -244,6 +244,25 @@ fn ten_lora_steps_agree_with_peft() {
     }
 }
 
+#[test]
+fn an_adapter_of_some_layers_of_a_name_is_read_back() {
+    for (model_name, target, saved) in [
+        ("gpt2_tiny", "attn.c_proj", "transformer.h.0.attn.c_proj"),
+        ("gpt2_tiny", "c_proj", "c_proj"),
+        ("bert_tiny", "attention.output.dense", "bert.encoder.layer.0.attention.output.dense"),
+        ("opt_tiny", "fc1", "fc1"),
+    ] {
+        let model = Model::open(&reference(model_name)).unwrap();
+        let config = LoraConfig { r: 2, lora_alpha: 4.0, use_rslora: false, target_modules: vec![target.into()] };
+        let lora = Lora::new(&model, &config, 0).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        lora.save(directory.path(), model_name).unwrap();
+        let opened = Lora::load(directory.path(), &model).unwrap();
+        assert_eq!(opened.config().target_modules[0], saved);
+        assert_eq!(opened.tensors().keys().collect::<std::collections::BTreeSet<_>>(), lora.tensors().keys().collect());
+    }
+}
+
 fn same_factor(ours: &str, theirs: &str) -> bool {
     let bare = |name: &str| name.replace(".default", "").replace("base_model.model.", "");
     bare(ours) == bare(theirs)

@@ -86,7 +86,19 @@ fn inspect(errors: &mut FieldErrors, shelf: &ModelShelf, field: &str, source: &s
         errors.push(field, source, remedy);
         return None;
     }
-    rankscope_engine::inspect(&path).map_err(|error| errors.push(field, source, sentence(&error))).ok()
+    let model = rankscope_engine::inspect(&path).map_err(|error| errors.push(field, source, sentence(&error))).ok()?;
+    if let Some(classes) = model.classes {
+        errors.push(
+            field,
+            source,
+            format!(
+                "This {} tells {classes} classes apart and can't continue a text; choose a model that does, such as gpt2, opt or llama.",
+                model.kind
+            ),
+        );
+        return None;
+    }
+    Some(model)
 }
 
 fn check_against_model(errors: &mut FieldErrors, recipe: &Recipe, model: &ModelInfo) {
