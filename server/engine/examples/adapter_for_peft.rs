@@ -1,5 +1,5 @@
-//! Trains an adapter on a tiny model of `tests/reference` and writes it as studies do, with the logits that it gives, so that
-//! `tests/reference/load_in_peft.py` can hold PEFT against them.
+//! Trains an adapter on a tiny model of `tests/reference` and writes it as studies do, with the logits that it gives and the merged
+//! model, so that `tests/reference/load_in_peft.py` can hold PEFT and transformers against them.
 //!
 //!     cargo run -p rankscope-engine --example adapter_for_peft -- gpt2_tiny /tmp/gpt2_adapter [TARGET_MODULE ...]
 
@@ -28,6 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     train_loras(&model, &mut loras, &[arm], &common::examples(&figures), &options, &mut common::ignore)?.remove(0)?;
     let [lora] = loras;
     lora.save(&out, &name)?;
+    lora.merge(&model)?.save(&out.join("merged"))?;
     let mut written: HashMap<String, Tensor> = HashMap::new();
     for (index, prompt) in figures["prompts"].as_array().into_iter().flatten().enumerate() {
         let ids = common::tokens(&prompt["token_ids_with_special"]);
