@@ -4,6 +4,7 @@ pub(crate) mod gguf;
 pub(crate) mod hugging_face;
 mod names;
 mod pickle;
+mod rope_divisors;
 mod weight_file;
 
 use crate::{EngineError, chat::ChatTemplate, layout::Layout, tokenizer::TextTokenizer};
