@@ -177,6 +177,15 @@ mod tests {
     }
 
     #[test]
+    fn a_classifier_continues_no_text() {
+        let bert = || tiny().replace("llama_tiny", "bert_tiny");
+        let expected = "This bert tells 3 classes apart and can't continue a text";
+        check_fields(|r| r.model.source = bert(), &[("model.source", expected)]);
+        check_fields(|r| r.counterfactuals.model = Some(bert()), &[("counterfactuals.model", expected)]);
+        check_fields(|r| (r.judge.kind, r.judge.model) = (JudgeKind::Model, Some(bert())), &[("judge.model", expected)]);
+    }
+
+    #[test]
     fn files_and_models_that_are_not_there_are_named_all_at_once() {
         check_fields(
             |r| {

@@ -184,8 +184,9 @@ fn rebuilt(storage: &Object, offset: &Object, shape: &Object, strides: &Object) 
     let Object::Tuple(storage) = storage.as_ref() else { return None };
     let [_, Object::Class { class_name, .. }, Object::Unicode(key), ..] = storage.as_slice() else { return None };
     let (shape, strides) = (sizes(shape)?, sizes(strides)?);
-    (shape.len() == strides.len()).then(|| ())?;
-    Some(View { storage: key.clone(), class: class_name.clone(), offset: size(offset)?, shape, strides })
+    let offset = size(offset)?;
+    let fits = shape.len() == strides.len();
+    fits.then(|| View { storage: key.clone(), class: class_name.clone(), offset, shape, strides })
 }
 
 fn size(object: &Object) -> Option<usize> {
