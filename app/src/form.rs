@@ -231,11 +231,13 @@ impl RecipeForm {
         recipe.judge.model = reader.optional("judge.model");
         recipe.judge.url = reader.optional("judge.url");
         recipe.judge.api_key_env = reader.optional("judge.api_key_env");
+        recipe.judge.chat_template = reader.optional_choice("judge.chat_template");
         recipe.judge.prompt = reader.optional("judge.prompt");
 
         reader.choice("counterfactuals.source", &mut recipe.counterfactuals.source);
         recipe.counterfactuals.path = reader.optional("counterfactuals.path");
         recipe.counterfactuals.model = reader.optional("counterfactuals.model");
+        recipe.counterfactuals.chat_template = reader.optional_choice("counterfactuals.chat_template");
         reader.number("counterfactuals.k", &mut recipe.counterfactuals.k, WHOLE);
         reader.number("counterfactuals.max_new_tokens", &mut recipe.counterfactuals.max_new_tokens, WHOLE);
         reader.number("counterfactuals.temperature", &mut recipe.counterfactuals.temperature, DECIMAL);
@@ -294,10 +296,12 @@ pub const FIELDS: &[&str] = &[
     "judge.model",
     "judge.url",
     "judge.api_key_env",
+    "judge.chat_template",
     "judge.prompt",
     "counterfactuals.source",
     "counterfactuals.path",
     "counterfactuals.model",
+    "counterfactuals.chat_template",
     "counterfactuals.k",
     "counterfactuals.max_new_tokens",
     "counterfactuals.temperature",
@@ -453,6 +457,9 @@ mod tests {
             model = "m"
             url = "http://127.0.0.1:1/v1"
             mode = "word"
+            chat_template = "llama-2"
+            [counterfactuals]
+            chat_template = "chatml"
             [training]
             max_steps = 3
             adam_epsilon = 1e-8
@@ -508,6 +515,7 @@ mod tests {
             ("generation.do_sample", "perhaps", "generation.do_sample"),
             ("training.num_train_epochs", "-1", "training.num_train_epochs"),
             ("judge.kind", "jury", "judge.kind"),
+            ("judge.chat_template", "vicuna", "judge.chat_template"),
             ("arms.0.lora_r", "", "arms[0].lora_r"),
             ("arms.1.learning_rate", "fast", "arms[1].learning_rate"),
             ("arms.1.weight_decay", "x", "arms[1].weight_decay"),

@@ -4,6 +4,7 @@ import json
 import platform
 from importlib.metadata import version
 from pathlib import Path
+from typing import Callable, NamedTuple
 
 import torch
 import transformers
@@ -84,10 +85,23 @@ def target_nll(model, pairs):
     return torch.stack(sums)
 
 
-def train(model, pairs, steps, parameter_groups, learning_rate, schedule=None, max_grad_norm=None, after_step=None):
+class Objective(NamedTuple):
+    """The sum of a batch's losses, and how many losses an example has."""
+
+    total: Callable
+    count: Callable
+
+
+TARGET_TOKENS = Objective(lambda model, pairs: target_nll(model, pairs).sum(), lambda pair: len(pair["target"]))
+
+
+def train(
+    model, pairs, steps, parameter_groups, learning_rate,
+    schedule=None, max_grad_norm=None, after_step=None, objective=TARGET_TOKENS,
+):
     """One optimiser step for each entry of `steps`, an entry being a list of micro-batches of indices into `pairs`.
 
-    The loss of a step is the sum over all target tokens of all its micro-batches, divided by their number.
+    The loss of a step is the sum over all losses (target tokens, say) of all its micro-batches, divided by their number.
     Returns losses (before the step), gradient norms (before clipping) and learning rates.
     """
     model.train()
@@ -97,10 +111,10 @@ def train(model, pairs, steps, parameter_groups, learning_rate, schedule=None, m
     losses, norms, rates = [], [], []
     for step, micro_batches in enumerate(steps):
         optimizer.zero_grad()
-        target_tokens = sum(len(pairs[index]["target"]) for batch in micro_batches for index in batch)
+        count = sum(objective.count(pairs[index]) for batch in micro_batches for index in batch)
         loss = 0.0
         for batch in micro_batches:
-            share = target_nll(model, [pairs[index] for index in batch]).sum() / target_tokens
+            share = objective.total(model, [pairs[index] for index in batch]) / count
             share.backward()
             loss += share.item()
         norms.append(torch.nn.utils.clip_grad_norm_(parameters, max_grad_norm or float("inf")).item())

@@ -75,6 +75,12 @@ const ROWS: &[Row] = &[
         said: &["qkv", "q_proj"],
     },
     Row {
+        what: "a chat template that has no name here",
+        make: |f| replace(f, "[counterfactuals]", "[counterfactuals]\nchat_template = \"vicuna\""),
+        field: "counterfactuals.chat_template",
+        said: &["vicuna", "tulu", "chatml", "llama-2", "llama-3"],
+    },
+    Row {
         what: "a prompts file that is not there",
         make: |f| replace(f, "prompts.jsonl", "nothing.jsonl"),
         field: "prompts.path",

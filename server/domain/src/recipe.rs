@@ -159,9 +159,41 @@ pub struct Judge {
     /// `endpoint`: the environment variable that holds the key; the key itself is never stored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api_key_env: Option<String>,
+    /// `model`: how a user's turn is put to it; absent: as its files say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chat_template: Option<ChatTemplateName>,
     /// `model` and `endpoint`: the question, with `{statement}`; absent: the paper's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
+}
+
+/// How a user's turn is put to an instruct model whose files don't say it, or say it wrongly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub enum ChatTemplateName {
+    /// `<|user|>` and `<|assistant|>`, as in the paper's Appendix C.
+    #[serde(rename = "tulu")]
+    Tulu,
+    /// `<|im_start|>user` and `<|im_end|>`.
+    #[serde(rename = "chatml")]
+    ChatMl,
+    /// `[INST]` and `[/INST]`.
+    #[serde(rename = "llama-2")]
+    Llama2,
+    /// `<|start_header_id|>user<|end_header_id|>` and `<|eot_id|>`.
+    #[serde(rename = "llama-3")]
+    Llama3,
+}
+
+impl ChatTemplateName {
+    /// As it stands in a recipe.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tulu => "tulu",
+            Self::ChatMl => "chatml",
+            Self::Llama2 => "llama-2",
+            Self::Llama3 => "llama-3",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -200,6 +232,9 @@ pub struct Counterfactuals {
     /// `model`: the writing model, as in `model.source`; absent: the study's own base model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// `model`: how a user's turn is put to it; absent: as its files say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chat_template: Option<ChatTemplateName>,
     /// Counterfactuals asked for per prompt (the paper's k).
     pub k: u32,
     /// Tokens a list may have.
@@ -217,6 +252,7 @@ impl Default for Counterfactuals {
             source: CounterfactualSource::Model,
             path: None,
             model: None,
+            chat_template: None,
             k: 5,
             max_new_tokens: 160,
             temperature: 0.7,

@@ -159,6 +159,10 @@ impl Recipe {
             needless(errors, "judge.model", &judge.model, "model and endpoint");
             needless(errors, "judge.prompt", &judge.prompt, "model and endpoint");
         }
+        if judge.kind != JudgeKind::Model {
+            let name = judge.chat_template.map(|template| template.name().to_string());
+            needless(errors, "judge.chat_template", &name, "model");
+        }
         if judge.kind == JudgeKind::Endpoint {
             check_url(errors, judge.url.as_deref().unwrap_or_default());
             if let Some(name) = &judge.api_key_env {
@@ -185,6 +189,9 @@ impl Recipe {
                 }
                 if let Some(model) = &counterfactuals.model {
                     errors.push("counterfactuals.model", model, "With source = \"file\" no model writes; remove it.");
+                }
+                if let Some(template) = counterfactuals.chat_template {
+                    errors.push("counterfactuals.chat_template", template.name(), "With source = \"file\" no model writes; remove it.");
                 }
             }
             CounterfactualSource::Model => {
@@ -401,7 +408,7 @@ fn check_variable_name(errors: &mut FieldErrors, name: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe::{ArmSpec, LexiconMode};
+    use crate::recipe::{ArmSpec, ChatTemplateName, LexiconMode};
 
     fn sound() -> Recipe {
         let mut recipe = Recipe::from_toml("name = \"A study\"").unwrap();
@@ -485,6 +492,15 @@ mod tests {
         check(|r| r.counterfactuals.source = CounterfactualSource::File, &["counterfactuals.path"]);
         check(|r| r.counterfactuals.path = Some("x".into()), &["counterfactuals.path"]);
         check(|r| r.counterfactuals.prompt = Some("Write {k}.".into()), &["counterfactuals.prompt"]);
+        check(|r| r.counterfactuals.chat_template = Some(ChatTemplateName::Llama2), &[]);
+        check(
+            |r| {
+                r.counterfactuals.source = CounterfactualSource::File;
+                r.counterfactuals.path = Some("x".into());
+                r.counterfactuals.chat_template = Some(ChatTemplateName::Tulu)
+            },
+            &["counterfactuals.chat_template"],
+        );
         check(|r| r.counterfactuals.k = 0, &["counterfactuals.k"]);
         check(|r| r.counterfactuals.k = 21, &["counterfactuals.k"]);
         check(|r| r.counterfactuals.max_new_tokens = 0, &["counterfactuals.max_new_tokens"]);
@@ -512,6 +528,22 @@ mod tests {
                 &["judge.url"],
             );
         }
+        check(
+            |r| {
+                r.judge.kind = JudgeKind::Model;
+                r.judge.model = Some("default".into());
+                r.judge.chat_template = Some(ChatTemplateName::ChatMl)
+            },
+            &[],
+        );
+        check(|r| r.judge.chat_template = Some(ChatTemplateName::ChatMl), &["judge.chat_template"]);
+        check(
+            |r| {
+                endpoint(r);
+                r.judge.chat_template = Some(ChatTemplateName::Llama3)
+            },
+            &["judge.chat_template"],
+        );
         check(
             |r| {
                 endpoint(r);

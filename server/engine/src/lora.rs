@@ -10,7 +10,10 @@ use candle_core::{DType, Device, Tensor};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+};
 
 /// PEFT's name for "every linear layer but the unembedding".
 pub const ALL_LINEAR: &str = "all-linear";
@@ -62,10 +65,11 @@ impl LoraConfig {
         self.modules(model.linear_layers.iter().map(|(name, outputs, inputs)| (name.as_str(), *outputs, *inputs))).map(|_| ())
     }
 
-    /// Weights that an adapter of this config has in a model.
+    /// Weights that an adapter of this config has in a model, a class head included.
     pub fn trainable_parameters(&self, model: &ModelInfo) -> u64 {
         let adapted = model.linear_layers.iter().filter(|(name, _, _)| self.adapts(name));
-        adapted.map(|(_, outputs, inputs)| (self.r * (outputs + inputs)) as u64).sum()
+        let head = model.classes.map_or(0, |labels| (labels * (model.hidden_size + 1)) as u64);
+        head + adapted.map(|(_, outputs, inputs)| (self.r * (outputs + inputs)) as u64).sum::<u64>()
     }
 
     fn modules_of(&self, layout: &Layout) -> Result<Vec<ModuleId>, EngineError> {
@@ -222,14 +226,15 @@ impl Lora {
     /// Writes `adapter_config.json` and `adapter_model.safetensors` as PEFT does; `base` is written as the base model's name.
     pub fn save(&self, directory: &Path, base: &str) -> Result<(), EngineError> {
         std::fs::create_dir_all(directory).map_err(EngineError::io(directory))?;
-        let mut targets: Vec<&str> = Vec::new();
-        for (name, _) in self.names.iter().zip(&self.factors).filter(|(_, factors)| factors.is_some()) {
-            let last = name.rsplit('.').next().unwrap_or(name);
-            if !targets.contains(&last) {
-                targets.push(last);
-            }
-        }
+        // a layer's short name, unless that names layers without an adapter too (GPT-2 has two kinds of c_proj, BERT four of dense)
+        let short = |name: &str| name.rsplit('.').next().unwrap_or(name).to_string();
+        let frozen: HashSet<String> =
+            self.names.iter().zip(&self.factors).filter(|(_, factors)| factors.is_none()).map(|(name, _)| short(name)).collect();
+        let adapted = self.names.iter().zip(&self.factors).filter(|(_, factors)| factors.is_some()).map(|(name, _)| name);
+        let mut targets: Vec<String> =
+            adapted.map(|name| Some(short(name)).filter(|short| !frozen.contains(short)).unwrap_or_else(|| name.clone())).collect();
         targets.sort_unstable();
+        targets.dedup();
         let task = if self.head.is_some() { "SEQ_CLS" } else { "CAUSAL_LM" };
         let saved = self.head.is_some().then_some(SAVED_MODULES);
         let config = json!({

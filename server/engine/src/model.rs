@@ -33,6 +33,8 @@ pub struct ModelInfo {
     pub licence: Option<String>,
     /// Every linear layer that LoRA can be put on: (module name, out, in).
     pub linear_layers: Vec<(String, usize, usize)>,
+    /// Classes that it tells apart; `None`: it continues text.
+    pub classes: Option<usize>,
     pub has_chat_template: bool,
 }
 
@@ -63,6 +65,7 @@ fn info(header: &Header) -> ModelInfo {
         dtype: header.dtype.clone(),
         licence: header.licence.clone(),
         linear_layers: header.layout.modules.iter().map(|module| (module.name.clone(), module.outputs, module.inputs)).collect(),
+        classes: header.layout.classes.as_ref().map(|classes| classes.labels),
         has_chat_template: header.has_chat_template,
     }
 }
@@ -132,9 +135,17 @@ impl Model {
             std::fs::write(&path, format!("{json:#}\n")).map_err(EngineError::io(path))
         };
         write("config.json", &self.layout.config.to_hugging_face(&self.eos, None))?;
-        if let ChatTemplate::Jinja { template, bos, eos } = &self.chat {
-            write("tokenizer_config.json", &serde_json::json!({ "chat_template": template, "bos_token": bos, "eos_token": eos }))?;
+        // the class that takes tokenizer.json as it is: transformers' own class of a kind would forget what stands around a text
+        let mut tokenizer = serde_json::json!({ "tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": false });
+        if let Some(eos) = self.eos.first().and_then(|id| self.tokenizer.token_text(*id)) {
+            tokenizer["eos_token"] = eos.into();
         }
+        if let ChatTemplate::Jinja { template, bos, eos } = &self.chat {
+            for (key, text) in [("chat_template", template), ("bos_token", bos), ("eos_token", eos)] {
+                tokenizer[key] = text.as_str().into();
+            }
+        }
+        write("tokenizer_config.json", &tokenizer)?;
         self.tokenizer.save(&directory.join("tokenizer.json"))?;
         let path = directory.join("model.safetensors");
         let tensors: HashMap<String, Tensor> =

@@ -86,7 +86,19 @@ fn inspect(errors: &mut FieldErrors, shelf: &ModelShelf, field: &str, source: &s
         errors.push(field, source, remedy);
         return None;
     }
-    rankscope_engine::inspect(&path).map_err(|error| errors.push(field, source, sentence(&error))).ok()
+    let model = rankscope_engine::inspect(&path).map_err(|error| errors.push(field, source, sentence(&error))).ok()?;
+    if let Some(classes) = model.classes {
+        errors.push(
+            field,
+            source,
+            format!(
+                "This {} tells {classes} classes apart and can't continue a text; choose a model that does, such as gpt2, opt or llama.",
+                model.kind
+            ),
+        );
+        return None;
+    }
+    Some(model)
 }
 
 fn check_against_model(errors: &mut FieldErrors, recipe: &Recipe, model: &ModelInfo) {
@@ -162,6 +174,15 @@ mod tests {
         check_fields(|r| r.arms[0].lora_r = Some(32), &[("arms[0].lora_r", "width")]);
         check_fields(|r| r.arms[0].lora_r = Some(1000), &[("arms[0].lora_r", "_proj")]);
         check_fields(|r| r.lora.target_modules = vec!["query".into()], &[("lora.target_modules", "q_proj")]);
+    }
+
+    #[test]
+    fn a_classifier_continues_no_text() {
+        let bert = || tiny().replace("llama_tiny", "bert_tiny");
+        let expected = "This bert tells 3 classes apart and can't continue a text";
+        check_fields(|r| r.model.source = bert(), &[("model.source", expected)]);
+        check_fields(|r| r.counterfactuals.model = Some(bert()), &[("counterfactuals.model", expected)]);
+        check_fields(|r| (r.judge.kind, r.judge.model) = (JudgeKind::Model, Some(bert())), &[("judge.model", expected)]);
     }
 
     #[test]

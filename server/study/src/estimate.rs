@@ -218,6 +218,7 @@ mod tests {
             dtype: "Q4_1".into(),
             licence: None,
             linear_layers,
+            classes: None,
             has_chat_template: true,
         }
     }

@@ -12,7 +12,7 @@ use question::Question;
 use rankscope_domain::{
     FieldErrors,
     completion::Verdict,
-    recipe::{self, JudgeKind, LexiconMode},
+    recipe::{self, ChatTemplateName, JudgeKind, LexiconMode},
     results::JudgeSummary,
 };
 use rankscope_engine::{Flow, GenerationOptions, Request, Signal};
@@ -54,6 +54,7 @@ pub(crate) enum Judge {
     Model {
         source: String,
         path: PathBuf,
+        chat_template: Option<ChatTemplateName>,
         question: Question,
     },
     Endpoint {
@@ -75,7 +76,12 @@ impl Judge {
             }
             JudgeKind::Model => {
                 let source = spec.model.clone().unwrap_or_default();
-                Self::Model { path: shelf.path(&source), source, question: Question::new(spec.prompt.as_deref()) }
+                Self::Model {
+                    path: shelf.path(&source),
+                    source,
+                    chat_template: spec.chat_template,
+                    question: Question::new(spec.prompt.as_deref()),
+                }
             }
             JudgeKind::Endpoint => {
                 Self::Endpoint { endpoint: Box::new(Endpoint::new(spec)?), question: Question::new(spec.prompt.as_deref()) }
@@ -100,7 +106,9 @@ impl Judge {
         }
         let (opinions, tokens) = match self {
             Self::Lexicon { lexicon, mode } => (unique.iter().map(|statement| lexicon.opinion(&statement.completion, *mode)).collect(), 0),
-            Self::Model { path, question, .. } => judge_with_model(&unique, path, question, shelf, on_judged)?,
+            Self::Model { path, chat_template, question, .. } => {
+                judge_with_model(&unique, path, *chat_template, question, shelf, on_judged)?
+            }
             Self::Endpoint { endpoint, question } => endpoint.judge(&unique, question, on_judged)?,
         };
         Ok((statements.iter().map(|statement| opinions[places[statement]].clone()).collect(), tokens))
@@ -120,11 +128,12 @@ impl Judge {
                     sha256: lexicon.sha256().into(),
                 }
             }
-            Self::Model { source, question, .. } => {
+            Self::Model { source, chat_template, question, .. } => {
                 let summary = shelf.summary(source)?;
+                let template = chat_template.map(|template| format!(" in the chat template {}", template.name())).unwrap_or_default();
                 JudgeSummary {
                     kind: "model".into(),
-                    description: format!("{}, asked yes or no with {}", summary.name, question.description()),
+                    description: format!("{}, asked yes or no with {}{template}", summary.name, question.description()),
                     sha256: summary.sha256,
                 }
             }
@@ -140,6 +149,7 @@ impl Judge {
 fn judge_with_model(
     statements: &[&Statement],
     path: &Path,
+    chat_template: Option<ChatTemplateName>,
     question: &Question,
     shelf: &mut ModelShelf,
     on_judged: OnJudged,
@@ -147,7 +157,7 @@ fn judge_with_model(
     let model = shelf.model(path)?;
     let mut requests = Vec::with_capacity(statements.len());
     for statement in statements {
-        let prompt = instruct::turn(&model, &question.text(statement), "")?;
+        let prompt = instruct::turn(&model, chat_template, &question.text(statement), "")?;
         requests.push(Request { prompt, lora: None, seed: 0 });
     }
     let read: u64 = requests.iter().map(|request| request.prompt.len() as u64).sum();

@@ -38,6 +38,13 @@ pub(super) struct Section {
 
 const WHOLE: Control = Control::Number { whole: true };
 const DECIMAL: Control = Control::Number { whole: false };
+const CHAT_TEMPLATE: Control = Control::Select(&[
+    ("", "the model’s own"),
+    ("tulu", "Tulu: <|user|>"),
+    ("chatml", "ChatML: <|im_start|>user"),
+    ("llama-2", "Llama 2: [INST]"),
+    ("llama-3", "Llama 3: <|start_header_id|>user"),
+]);
 
 const fn field(name: &'static str, label: &'static str, unit: &'static str, help: &'static str, control: Control) -> Field {
     Field { name, label, unit, help, control, only_with: None }
@@ -190,6 +197,11 @@ pub(super) const SECTIONS: &[Section] = &[
                 &["endpoint"],
             ),
             only_with(
+                field("judge.chat_template", "judge.chat_template", "", "How the question is put to the judging model.", CHAT_TEMPLATE),
+                "judge.kind",
+                &["model"],
+            ),
+            only_with(
                 field("judge.prompt", "judge.prompt", "", "The question, with {statement}. Empty: the paper’s.", Control::Area),
                 "judge.kind",
                 &["model", "endpoint"],
@@ -224,6 +236,17 @@ pub(super) const SECTIONS: &[Section] = &[
                     "",
                     "The writing model, as model.source. Empty: the base model itself.",
                     Control::Text,
+                ),
+                "counterfactuals.source",
+                &["model"],
+            ),
+            only_with(
+                field(
+                    "counterfactuals.chat_template",
+                    "counterfactuals.chat_template",
+                    "",
+                    "How the instruction is put to the writing model.",
+                    CHAT_TEMPLATE,
                 ),
                 "counterfactuals.source",
                 &["model"],

@@ -1,7 +1,7 @@
 //! GGUF files of Llama-type models. llama.cpp keeps the rows of q and k in interleaved rotary order; they are put
 //! into Hugging Face's half-split order here, once.
 
-use super::{Header, Loaded, check_shape, check_tokenizer};
+use super::{Header, Loaded, check_shape, check_tokenizer, rope_divisors::llama3_scaling};
 use crate::{
     EngineError,
     chat::ChatTemplate,
@@ -80,7 +80,11 @@ impl Metadata<'_> {
     }
 }
 
-fn config(path: &Path, content: &Content) -> Result<ModelConfig, EngineError> {
+/// Llama 3.1's scaling, by what each frequency is divided.
+const ROPE_DIVISORS: &str = "rope_freqs.weight";
+
+fn config(path: &Path, file: &mut GgufFile) -> Result<ModelConfig, EngineError> {
+    let GgufFile { content, reader } = file;
     let architecture = content
         .metadata
         .get("general.architecture")
@@ -99,18 +103,12 @@ fn config(path: &Path, content: &Content) -> Result<ModelConfig, EngineError> {
     let num_attention_heads = metadata.size("attention.head_count")?;
     let embedding = content.tensor_infos.get("token_embd.weight").ok_or_else(|| bad(path, "tensor token_embd.weight is missing"))?;
     let rope_scaling = match metadata.text(&format!("{architecture}.rope.scaling.type")).unwrap_or("none") {
-        "none" if content.tensor_infos.contains_key("rope_freqs.weight") => {
-            return Err(bad(
-                path,
-                "rope_freqs.weight (Llama 3.1 scaling inside a GGUF file) is not supported; use the Hugging Face directory",
-            ));
-        }
         "none" => RopeScaling::None,
         "linear" => RopeScaling::Linear { factor: metadata.number("rope.scaling.factor").unwrap_or(1.0) },
         other => return Err(bad(path, format!("rope scaling {other:?} is not supported in GGUF files; supported are none, linear"))),
     };
     let has = |name: &str| content.tensor_infos.contains_key(name);
-    let config = ModelConfig {
+    let mut config = ModelConfig {
         intermediate_size: metadata.size("feed_forward_length")?,
         num_hidden_layers: metadata.size("block_count")?,
         num_attention_heads,
@@ -127,11 +125,27 @@ fn config(path: &Path, content: &Content) -> Result<ModelConfig, EngineError> {
         ..like_llama(architecture.clone(), hidden_size)
     };
     config.check(path)?;
+    if let (true, Positions::Rotary { theta, .. }) = (has(ROPE_DIVISORS), config.positions) {
+        let divisors = content
+            .tensor(reader, ROPE_DIVISORS, &Device::Cpu)
+            .and_then(|tensor| tensor.dequantize(&Device::Cpu)?.flatten_all()?.to_vec1::<f32>())
+            .map_err(|error| bad(path, format!("tensor {ROPE_DIVISORS} can't be read ({error}); download the file again")))?;
+        let scaling = llama3_scaling(&config, &divisors).ok_or_else(|| {
+            bad(
+                path,
+                format!(
+                    "{ROPE_DIVISORS} is not Llama 3.1's rope scaling, the one that is supported; use the model's Hugging Face directory"
+                ),
+            )
+        })?;
+        config.positions = Positions::Rotary { theta, scaling };
+    }
     Ok(config)
 }
 
-fn header_of(path: &Path, content: &Content) -> Result<Header, EngineError> {
-    let layout = Layout::new(config(path, content)?);
+fn header_of(path: &Path, file: &mut GgufFile) -> Result<Header, EngineError> {
+    let layout = Layout::new(config(path, file)?);
+    let content = &file.content;
     let metadata = Metadata { path, values: &content.metadata, prefix: String::new() };
     // general.name is what a training run was called; people know the file's name
     let name = file_stem(path);
@@ -171,7 +185,7 @@ pub(crate) fn file_stem(path: &Path) -> String {
 
 /// Reads the header alone.
 pub(crate) fn header(path: &Path) -> Result<Header, EngineError> {
-    header_of(path, &open(path)?.content)
+    header_of(path, &mut open(path)?)
 }
 
 /// llama.cpp's name of a tensor.
@@ -206,8 +220,9 @@ fn half_split(tensor: &Tensor, heads: usize) -> candle_core::Result<Tensor> {
 
 /// Reads everything, the weights as f32.
 pub(crate) fn load(path: &Path, device: &Device) -> Result<Loaded, EngineError> {
-    let GgufFile { content, mut reader } = open(path)?;
-    let header = header_of(path, &content)?;
+    let mut file = open(path)?;
+    let header = header_of(path, &mut file)?;
+    let GgufFile { content, mut reader } = file;
     let config = &header.layout.config;
     // only llama.cpp's Llama conversion reorders q and k
     let interleaved = matches!(config.kind.as_str(), "llama" | "mistral");

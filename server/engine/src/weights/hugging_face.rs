@@ -1,91 +1,103 @@
-//! Hugging Face model directories: `config.json`, safetensors (one file or shards), `tokenizer.json`.
+//! Hugging Face model directories: `config.json`, weights, tokenizer, chat template.
 
-use super::{Header, Loaded, check_shape, check_tokenizer};
-use crate::{EngineError, chat::ChatTemplate, config::ModelConfig, layout::Layout, tokenizer::TextTokenizer};
-use candle_core::{DType, Device};
+use super::{
+    Header, Loaded, check_shape, check_tokenizer,
+    names::stored_name,
+    weight_file::{WeightFiles, bad},
+};
+use crate::{
+    EngineError,
+    chat::ChatTemplate,
+    config::{Head, ModelConfig},
+    layout::{Layout, Parameter},
+    tokenizer::{TextTokenizer, vocabulary_file},
+};
+use candle_core::{Device, Tensor};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, Normal};
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-fn bad_weights(path: &Path, reason: impl Into<String>) -> EngineError {
-    EngineError::BadWeights { path: path.into(), reason: reason.into() }
-}
+pub(crate) use super::weight_file::weight_files;
+
+/// Of a new head's weights, which a file of an encoder alone does not have: the same head each time.
+const NEW_HEAD_SEED: u64 = 0;
 
 fn read_json(path: &Path) -> Result<Value, EngineError> {
     let text = std::fs::read_to_string(path).map_err(EngineError::io(path))?;
     serde_json::from_str(&text).map_err(|error| EngineError::BadConfig { path: path.into(), reason: format!("not JSON: {error}") })
 }
 
-/// The weights' files, in the order of their names.
-pub(crate) fn weight_files(directory: &Path) -> Result<Vec<PathBuf>, EngineError> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(directory)
-        .map_err(EngineError::io(directory))?
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "safetensors"))
-        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("model")))
-        .collect();
-    files.sort();
-    if files.is_empty() {
-        return Err(bad_weights(directory, "has no model*.safetensors; the weights must be safetensors or a GGUF file"));
-    }
-    Ok(files)
+/// A directory whose heads have been read and found to go together.
+struct Opened {
+    header: Header,
+    config: Value,
+    tokenizer: TextTokenizer,
+    files: WeightFiles,
+    /// By parameter: the file's name of it; `None` for one that is made anew.
+    stored: Vec<Option<String>>,
 }
 
-/// Reads `config.json`, the safetensors headers and the tokenizer.
-pub(crate) fn header(directory: &Path) -> Result<Header, EngineError> {
+fn open(directory: &Path) -> Result<Opened, EngineError> {
     let path = directory.join("config.json");
-    let config = ModelConfig::from_hugging_face(&path, &read_json(&path)?)?;
-    let layout = Layout::new(config);
-    let mut found = std::collections::HashMap::new();
-    let mut dtype = String::new();
-    for file in weight_files(directory)? {
-        for (name, shape, kind) in tensor_headers(&file)? {
-            if name.ends_with("q_proj.weight") {
-                dtype = kind;
-            }
-            found.insert(name, (file.clone(), shape));
-        }
-    }
+    let config = read_json(&path)?;
+    let layout = Layout::new(ModelConfig::from_hugging_face(&path, &config)?);
+    let files = WeightFiles::open(directory)?;
+    let mut stored = Vec::with_capacity(layout.parameters.len());
     for parameter in &layout.parameters {
-        let (file, shape) = found.get(&parameter.name).ok_or_else(|| {
-            bad_weights(directory, format!("tensor {} is missing; a shard is missing, or config.json is another model's", parameter.name))
-        })?;
-        check_shape(file, &parameter.name, shape, &parameter.shape)?;
+        let name = stored_name(&layout.config.kind, &parameter.name, &files);
+        match &name {
+            Some(name) => {
+                let mut expected = parameter.shape.clone();
+                if parameter.stored_transposed {
+                    expected.reverse();
+                }
+                let found = &files.tensors[name];
+                check_shape(&files.files[found.file], name, &found.shape, &expected)?;
+            }
+            None if is_new_head(&layout, parameter) => {}
+            None => {
+                return Err(bad(
+                    directory,
+                    format!("tensor {} is missing; a shard is missing, or config.json is another model's", parameter.name),
+                ));
+            }
+        }
+        stored.push(name);
     }
-    let tokenizer = directory.join("tokenizer.json");
-    check_tokenizer(&tokenizer, &TextTokenizer::from_file(&tokenizer)?, &layout)?;
-    let has_chat_template = chat_template_text(directory)?.is_some();
-    Ok(Header { layout, name: super::gguf::file_stem(directory), dtype, licence: None, has_chat_template })
+    let tokenizer = TextTokenizer::from_directory(directory, &layout.config.kind)?;
+    check_tokenizer(&vocabulary_file(directory), &tokenizer, &layout)?;
+    let header = Header {
+        layout,
+        name: super::gguf::file_stem(directory),
+        dtype: files.dtype(),
+        licence: None,
+        has_chat_template: chat_template_text(directory)?.is_some(),
+    };
+    Ok(Opened { header, config, tokenizer, files, stored })
 }
 
-/// (name, shape, dtype) of every tensor, read from the head of the file alone.
-fn tensor_headers(file: &Path) -> Result<Vec<(String, Vec<usize>, String)>, EngineError> {
-    use std::io::Read;
-    const HEADER_CAP: u64 = 100 << 20;
-    let mut reader = std::fs::File::open(file).map_err(EngineError::io(file))?;
-    let length = reader.metadata().map_err(EngineError::io(file))?.len();
-    let mut size = [0u8; 8];
-    reader.read_exact(&mut size).map_err(|_| bad_weights(file, "not a safetensors file: shorter than 8 bytes; download it again"))?;
-    let size = u64::from_le_bytes(size);
-    if size > HEADER_CAP || size + 8 > length {
-        return Err(bad_weights(
-            file,
-            format!("not a whole safetensors file: its header claims {size} bytes, the file has {length}; download it again"),
-        ));
-    }
-    let mut header = vec![0u8; size as usize];
-    reader.read_exact(&mut header).map_err(EngineError::io(file))?;
-    let json: Value = serde_json::from_slice(&header)
-        .map_err(|error| bad_weights(file, format!("corrupt safetensors header ({error}); download it again")))?;
-    let mut tensors = Vec::new();
-    for (name, info) in json.as_object().into_iter().flatten().filter(|(name, _)| *name != "__metadata__") {
-        let end = info["data_offsets"][1].as_u64().unwrap_or(u64::MAX);
-        if end.saturating_add(size + 8) > length {
-            return Err(bad_weights(file, format!("truncated: tensor {name} ends beyond the file's {length} bytes; download it again")));
-        }
-        let shape = info["shape"].as_array().into_iter().flatten().map(|size| size.as_u64().unwrap_or(0) as usize).collect();
-        tensors.push((name.clone(), shape, info["dtype"].as_str().unwrap_or_default().to_string()));
-    }
-    Ok(tensors)
+/// Whether a tensor belongs to a classification head, which a file of an encoder alone lacks and training makes.
+fn is_new_head(layout: &Layout, parameter: &Parameter) -> bool {
+    matches!(layout.config.head, Head::Classes { .. })
+        && ["classifier.", "bert.pooler."].iter().any(|head| parameter.name.starts_with(head))
+}
+
+/// A head's weights before any training, as transformers draws them: normal about 0; a bias is 0.
+fn new_head(parameter: &Parameter, deviation: f64, random: &mut ChaCha8Rng, device: &Device) -> Result<Tensor, EngineError> {
+    let count = parameter.shape.iter().product();
+    let normal = Normal::new(0.0, deviation).map_err(|error| EngineError::Input(format!("initializer_range = {deviation}: {error}")))?;
+    let values: Vec<f32> = match parameter.shape.len() {
+        1 => vec![0.0; count],
+        _ => (0..count).map(|_| normal.sample(random) as f32).collect(),
+    };
+    Ok(Tensor::from_vec(values, parameter.shape.as_slice(), device)?)
+}
+
+/// Reads `config.json`, the heads of the weights and the tokenizer.
+pub(crate) fn header(directory: &Path) -> Result<Header, EngineError> {
+    Ok(open(directory)?.header)
 }
 
 fn chat_template_text(directory: &Path) -> Result<Option<String>, EngineError> {
@@ -97,33 +109,27 @@ fn chat_template_text(directory: &Path) -> Result<Option<String>, EngineError> {
     if !path.is_file() {
         return Ok(None);
     }
-    Ok(read_json(&path)?["chat_template"].as_str().map(str::to_string))
+    let template = read_json(&path)?["chat_template"].take();
+    // some models have several by name; a question without tools takes the default one
+    let named = |list: &[Value]| {
+        list.iter().find(|entry| entry["name"] == "default").and_then(|entry| entry["template"].as_str()).map(str::to_string)
+    };
+    Ok(template.as_str().map(str::to_string).or_else(|| template.as_array().and_then(|list| named(list))))
 }
 
 /// Reads everything, the weights as f32.
 pub(crate) fn load(directory: &Path, device: &Device) -> Result<Loaded, EngineError> {
-    let header = header(directory)?;
-    let files = weight_files(directory)?;
-    // SAFETY: the files are mapped for reading while they are copied; nobody is expected to write to a model meanwhile
-    let tensors = unsafe { candle_core::safetensors::MmapedSafetensors::multi(&files) }
-        .map_err(|error| bad_weights(directory, format!("corrupt safetensors ({error}); download it again")))?;
-    let weights = header
-        .layout
-        .parameters
-        .iter()
-        .map(|parameter| {
-            let load = || {
-                let tensor = tensors.load(&parameter.name, device)?.to_dtype(DType::F32)?;
-                if parameter.stored_transposed { tensor.t()?.contiguous() } else { Ok(tensor) }
-            };
-            load().map_err(|error| {
-                bad_weights(directory, format!("tensor {} can't be read ({error}); download the file again", parameter.name))
-            })
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    let path = directory.join("tokenizer.json");
-    let tokenizer = TextTokenizer::from_file(&path)?;
-    let config = read_json(&directory.join("config.json"))?;
+    let Opened { header, config, tokenizer, mut files, stored } = open(directory)?;
+    let mut random = ChaCha8Rng::seed_from_u64(NEW_HEAD_SEED);
+    let deviation = config["initializer_range"].as_f64().unwrap_or(0.02);
+    let mut weights = Vec::with_capacity(stored.len());
+    for (parameter, name) in header.layout.parameters.iter().zip(&stored) {
+        weights.push(match name {
+            Some(name) if parameter.stored_transposed => files.load(name, device)?.t()?.contiguous()?,
+            Some(name) => files.load(name, device)?,
+            None => new_head(parameter, deviation, &mut random, device)?,
+        });
+    }
     let generation = directory.join("generation_config.json");
     let generation = if generation.is_file() { read_json(&generation)? } else { Value::Null };
     let mut eos = Vec::new();

@@ -1,7 +1,11 @@
-//! Weights, config and tokenizer from files. Nothing here can run code: GGUF and safetensors are data.
+//! Weights, config and tokenizer from files. Nothing here can run code: GGUF and safetensors are data, and a pickle is read without being executed.
 
 pub(crate) mod gguf;
 pub(crate) mod hugging_face;
+mod names;
+mod pickle;
+mod rope_divisors;
+mod weight_file;
 
 use crate::{EngineError, chat::ChatTemplate, layout::Layout, tokenizer::TextTokenizer};
 use candle_core::Tensor;

@@ -40,9 +40,17 @@ pub fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
 }
 
+/// What a reference model was trained on: a decoder's pairs, or a classifier's labelled texts.
+pub fn example_list(figures: &Value) -> &Vec<Value> {
+    figures["pairs"].as_array().or_else(|| figures["examples"].as_array()).unwrap()
+}
+
 pub fn examples(figures: &Value) -> Vec<Example> {
-    let pairs = figures["pairs"].as_array().unwrap();
-    pairs.iter().map(|pair| Example { context: tokens(&pair["context"]), target: tokens(&pair["target"]) }).collect()
+    let read = |row: &Value| match row["label"].as_u64() {
+        Some(label) => Example { context: tokens(&row["token_ids"]), target: vec![label as u32] },
+        None => Example { context: tokens(&row["context"]), target: tokens(&row["target"]) },
+    };
+    example_list(figures).iter().map(read).collect()
 }
 
 pub fn flat(tensor: &Tensor) -> Vec<f32> {

@@ -113,7 +113,7 @@ impl Worker<'_> {
                 let prompt = &prompts[index];
                 let instruction = counterfactual::instruction(spec.prompt.as_deref(), &prompt.prompt, spec.k);
                 requests.push(Request {
-                    prompt: instruct::turn(&writer, &instruction, &counterfactual::answer_start(&prompt.prompt))?,
+                    prompt: instruct::turn(&writer, spec.chat_template, &instruction, &counterfactual::answer_start(&prompt.prompt))?,
                     lora: None,
                     seed: seeds::derive("counterfactuals", &[self.recipe.seeds[0], u64::from(prompt.id), u64::from(round)]),
                 });
