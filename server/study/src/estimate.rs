@@ -232,8 +232,8 @@ fn reckon(recipe: &Recipe, environment: &Environment, checked: &Checked, flops: 
     let peak_memory_bytes = lora_groups
         .iter()
         .flat_map(|group| [group.training_bytes, group.completing_bytes])
-        .chain(full_training_bytes)
-        .chain(full.map(|&cell| footprint.completing(&[cell])))
+        // the trained model's file is mapped while it is read, beside what training had: freed memory is kept for the next tensor
+        .chain(full_training_bytes.map(|bytes| bytes + memory::weights(model) as u64))
         .fold(footprint.completing(&[]), u64::max);
     let full_cells = cells.iter().filter(|cell| cell.arm == Arm::Full).count() as f64;
     let completions = cells.len() as f64 * prompts * samples;
@@ -246,7 +246,7 @@ fn reckon(recipe: &Recipe, environment: &Environment, checked: &Checked, flops: 
         + 1e6;
     let mut assumptions = vec![
         format!(
-            "{:.0} billion operations a second in matrix products, as just measured; other work on this machine slows it.",
+            "{:.0} billion operations a second in matrix products, the best of a few moments just now; other work on this machine slows it.",
             flops / 1e9
         ),
         format!("{:.0} tokens a prompt and {new_tokens} new tokens a completion; completions that end sooner take less.", prompt_tokens),
@@ -387,7 +387,8 @@ mod tests {
             let (estimate, errors) = reckoned_and_checked(|recipe| {
                 recipe.seeds = vec![0, 1, 2];
                 recipe.arms = vec![ArmSpec::lora(64, 1e-3), ArmSpec::lora(128, 1e-3), ArmSpec::full(1e-4)];
-                recipe.training.per_device_train_batch_size = 32;
+                recipe.counterfactuals.k = 20;
+                recipe.training.per_device_train_batch_size = 64;
                 recipe.training.gradient_checkpointing = checkpointing;
                 recipe.memory_limit = Some(MemorySize((gib * f64::from(1 << 30)) as u64));
             });

@@ -10,7 +10,9 @@ use rankscope_engine::{Example, ModelInfo, train::ROWS_TOGETHER};
 /// Bytes of a number.
 const NUMBER: f64 = 4.0;
 /// What the program takes without a model: code, tokenizer, buffers of products.
-const PROGRAM: f64 = 100e6;
+const PROGRAM: f64 = 60e6;
+/// What a pass forward keeps of a row, as a share of the inputs and outputs of all linear layers: some are the same tensor.
+const KEPT_SHARE: f64 = 0.85;
 /// Rows of logits that are there at a time, in training.
 const LOGIT_ROWS: f64 = 256.0;
 /// Sequences that are completed at a time.
@@ -66,14 +68,19 @@ impl Footprint<'_> {
         // arms go through the base together up to a limit of rows
         let together = (rows * arms).min(rows.max(ROWS_TOGETHER as f64));
         let targets = self.target_rows * together / rows.max(1.0);
-        // weights, gradients and AdamW's two moments
-        let adapters = 4.0 * NUMBER * self.adapter_parameters(cells);
-        (PROGRAM + self.resident + adapters + self.passing(together, targets)) as u64
+        let adapters = NUMBER * self.adapter_parameters(cells);
+        (PROGRAM + self.resident + self.training(adapters, together, targets)) as u64
     }
 
     /// Peak while an arm is trained in full: a copy of the base, gradients and two moments.
     pub(crate) fn training_full(&self) -> u64 {
-        (PROGRAM + self.resident + 4.0 * weights(self.model) + self.passing(self.rows, self.target_rows)) as u64
+        (PROGRAM + self.resident + self.training(weights(self.model), self.rows, self.target_rows)) as u64
+    }
+
+    /// Of what is trained, with `bytes` of weights: these and AdamW's two moments all the time; gradients grow layer by layer while
+    /// what the pass forward kept is given up, so the larger of the two counts.
+    fn training(&self, bytes: f64, rows: f64, target_rows: f64) -> f64 {
+        3.0 * bytes + bytes.max(self.passing(rows, target_rows))
     }
 
     /// Peak while these LoRA cells, or a full one, complete the prompts.
@@ -98,9 +105,9 @@ impl Footprint<'_> {
         // a layer's own backward has its inputs' gradients beside what was kept
         let one_layer = 2.0 * rows * widths / layers;
         let kept = if self.recipe.training.gradient_checkpointing {
-            rows * layers * self.model.hidden_size as f64 + rows * widths / layers
+            rows * layers * self.model.hidden_size as f64 + KEPT_SHARE * rows * widths / layers
         } else {
-            rows * widths
+            KEPT_SHARE * rows * widths
         };
         let logits = target_rows.min(LOGIT_ROWS) * self.model.vocab_size as f64 * 1.5;
         (kept + one_layer + logits) * NUMBER
@@ -167,8 +174,14 @@ mod tests {
         recipe.arms = [2, 8, 64].map(|rank| ArmSpec::lora(rank, 1e-3)).into();
         change(&mut recipe);
         let model = model();
-        let footprint =
-            Footprint { recipe: &recipe, model: &model, resident: weights(&model), rows: 100.0, target_rows: 50.0, sequence_tokens: 40.0 };
+        let footprint = Footprint {
+            recipe: &recipe,
+            model: &model,
+            resident: weights(&model),
+            rows: 100_000.0,
+            target_rows: 50.0,
+            sequence_tokens: 40.0,
+        };
         let cells: Vec<CellId> = recipe.cells().into_iter().filter(|cell| cell.arm.rank().is_some()).collect();
         look(&footprint, &cells);
     }

@@ -51,7 +51,7 @@ fn killed_at_any_event(name: &str, change: impl Fn(&mut Recipe)) {
         let study = fixture.study(&format!("killed-at-{kill_at}"), &change);
         let mut seen = 0;
         let killed = catch_unwind(AssertUnwindSafe(|| {
-            let mut echo = |_: &rankscope_domain::event::Event| {
+            let mut echo = |_: &Event| {
                 seen += 1;
                 assert!(seen < kill_at, "killed");
             };
@@ -198,7 +198,7 @@ fn cancelled_it_goes_on_where_it_was() {
     finish(&whole, &fixture.environment);
     let study = fixture.study("cancelled", |_| {});
     let cancel = AtomicBool::new(false);
-    let mut echo = |event: &rankscope_domain::event::Event| {
+    let mut echo = |event: &Event| {
         if matches!(event.what, Happening::TrainStep { step: 2, .. }) {
             cancel.store(true, Ordering::Relaxed);
         }
