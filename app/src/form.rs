@@ -211,6 +211,8 @@ impl RecipeForm {
         recipe.notes = self.get("notes").trim().into();
         reader.list("seeds", &mut recipe.seeds, "a whole number from 0 up; several are separated by commas, as in 0, 1, 2");
 
+        recipe.memory_limit = reader.optional_number("memory_limit", "bytes, or a size such as 8 GiB; or nothing for what the machine has");
+
         reader.text("model.source", &mut recipe.model.source);
 
         reader.choice("prompts.set", &mut recipe.prompts.set);
@@ -247,10 +249,15 @@ impl RecipeForm {
         reader.number("training.num_train_epochs", &mut recipe.training.num_train_epochs, WHOLE);
         recipe.training.max_steps =
             reader.optional_number("training.max_steps", "a whole number, or nothing for as many as the epochs give");
+        recipe.training.save_steps = reader.optional_number("training.save_steps", "a whole number, or nothing for once a minute");
         reader.number("training.per_device_train_batch_size", &mut recipe.training.per_device_train_batch_size, WHOLE);
         reader.number("training.gradient_accumulation_steps", &mut recipe.training.gradient_accumulation_steps, WHOLE);
         reader.choice("training.lr_scheduler_type", &mut recipe.training.lr_scheduler_type);
         reader.number("training.warmup_ratio", &mut recipe.training.warmup_ratio, DECIMAL);
+        reader.number("training.warmup_steps", &mut recipe.training.warmup_steps, WHOLE);
+        reader.choice("training.decay_biases_and_norms", &mut recipe.training.decay_biases_and_norms);
+        reader.choice("training.group_by_length", &mut recipe.training.group_by_length);
+        reader.choice("training.gradient_checkpointing", &mut recipe.training.gradient_checkpointing);
         reader.number("training.max_grad_norm", &mut recipe.training.max_grad_norm, DECIMAL);
         reader.number("training.adam_beta1", &mut recipe.training.adam_beta1, DECIMAL);
         reader.number("training.adam_beta2", &mut recipe.training.adam_beta2, DECIMAL);
@@ -259,6 +266,7 @@ impl RecipeForm {
 
         reader.choice("lora.alpha_policy", &mut recipe.lora.alpha_policy);
         reader.number("lora.alpha", &mut recipe.lora.alpha, DECIMAL);
+        reader.number("lora.lora_dropout", &mut recipe.lora.lora_dropout, DECIMAL);
         reader.list("lora.target_modules", &mut recipe.lora.target_modules, "a name of a projection such as q_proj, or all-linear");
 
         recipe.arms = (0..self.arms.len()).map(|index| reader.arm(index)).collect();
@@ -279,6 +287,7 @@ pub const FIELDS: &[&str] = &[
     "name",
     "notes",
     "seeds",
+    "memory_limit",
     "model.source",
     "prompts.set",
     "prompts.path",
@@ -313,6 +322,11 @@ pub const FIELDS: &[&str] = &[
     "training.gradient_accumulation_steps",
     "training.lr_scheduler_type",
     "training.warmup_ratio",
+    "training.warmup_steps",
+    "training.decay_biases_and_norms",
+    "training.group_by_length",
+    "training.gradient_checkpointing",
+    "training.save_steps",
     "training.max_grad_norm",
     "training.adam_beta1",
     "training.adam_beta2",
@@ -320,6 +334,7 @@ pub const FIELDS: &[&str] = &[
     "training.max_length",
     "lora.alpha_policy",
     "lora.alpha",
+    "lora.lora_dropout",
     "lora.target_modules",
 ];
 
@@ -448,6 +463,7 @@ mod tests {
             name = "All & sundry"
             notes = "two\nlines"
             seeds = [0, 18446744073709551615]
+            memory_limit = "1.5 GiB"
             [prompts]
             set = "jsonl"
             path = "prompts.jsonl"
@@ -462,9 +478,15 @@ mod tests {
             chat_template = "chatml"
             [training]
             max_steps = 3
+            save_steps = 2
+            warmup_steps = 1
+            gradient_checkpointing = true
+            group_by_length = true
+            decay_biases_and_norms = true
             adam_epsilon = 1e-8
             [lora]
             alpha_policy = "rank_stabilised"
+            lora_dropout = 0.05
             target_modules = ["q_proj", "v_proj"]
             [[arms]]
             kind = "lora"
@@ -516,6 +538,9 @@ mod tests {
             ("training.num_train_epochs", "-1", "training.num_train_epochs"),
             ("judge.kind", "jury", "judge.kind"),
             ("judge.chat_template", "vicuna", "judge.chat_template"),
+            ("memory_limit", "plenty", "memory_limit"),
+            ("training.warmup_steps", "some", "training.warmup_steps"),
+            ("training.gradient_checkpointing", "perhaps", "training.gradient_checkpointing"),
             ("arms.0.lora_r", "", "arms[0].lora_r"),
             ("arms.1.learning_rate", "fast", "arms[1].learning_rate"),
             ("arms.1.weight_decay", "x", "arms[1].weight_decay"),

@@ -1,7 +1,7 @@
 //! Configuration: command-line flags over `RANKSCOPE_*` environment variables over `rankscope.toml`.
 //! What is wrong is said at the start, with the field, where it was set, and what to write instead.
 
-use rankscope_domain::FieldErrors;
+use rankscope_domain::{FieldErrors, MemorySize, validate::LEAST_MEMORY};
 use std::{
     collections::BTreeMap,
     env,
@@ -18,7 +18,8 @@ const DATA_DIR: &str = "data_dir";
 const SITE_DIR: &str = "site_dir";
 const DEFAULT_MODEL: &str = "default_model";
 const JOBS: &str = "jobs";
-const FIELDS: [&str; 5] = [ADDRESS, DATA_DIR, SITE_DIR, DEFAULT_MODEL, JOBS];
+const MEMORY_LIMIT: &str = "memory_limit";
+const FIELDS: [&str; 6] = [ADDRESS, DATA_DIR, SITE_DIR, DEFAULT_MODEL, JOBS, MEMORY_LIMIT];
 
 /// What every command may be told.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -29,6 +30,9 @@ pub struct CommonFlags {
     /// GGUF file that `source = "default"` in a recipe stands for
     #[arg(long, value_name = "FILE", global = true)]
     pub default_model: Option<PathBuf>,
+    /// The most memory that a study may take, as 8GiB or in bytes [default: what the machine has, less a margin]
+    #[arg(long, value_name = "SIZE", global = true)]
+    pub memory_limit: Option<String>,
 }
 
 /// What `serve` may be told besides.
@@ -57,6 +61,8 @@ pub struct Config {
     pub site_dir: Option<PathBuf>,
     pub default_model: PathBuf,
     pub jobs: usize,
+    /// Bytes that one study may take; absent: as the machine has.
+    pub memory_limit: Option<u64>,
 }
 
 /// A value and where it comes from.
@@ -110,12 +116,17 @@ pub fn load(common: &CommonFlags, serve: &ServeFlags) -> Result<Config, FieldErr
         errors.0.extend(error.0);
         PathBuf::new()
     });
-    errors.into_result(Config { address, data_dir, site_dir, default_model, jobs })
+    let memory_limit = layers.memory_limit().unwrap_or_else(|error| {
+        errors.0.extend(error.0);
+        None
+    });
+    errors.into_result(Config { address, data_dir, site_dir, default_model, jobs, memory_limit })
 }
 
-/// Reads what the commands without a server need: the default model's path.
-pub fn load_default_model(common: &CommonFlags) -> Result<PathBuf, FieldErrors> {
-    Layers::read(common, &ServeFlags::default())?.default_model()
+/// Reads what the commands without a server need: the default model's path, and the bytes of memory that a study may take.
+pub fn load_for_study(common: &CommonFlags) -> Result<(PathBuf, Option<u64>), FieldErrors> {
+    let layers = Layers::read(common, &ServeFlags::default())?;
+    Ok((layers.default_model()?, layers.memory_limit()?))
 }
 
 /// Where models are kept: `rankscope/models` in the user's cache directory.
@@ -131,6 +142,7 @@ impl Layers {
             (SITE_DIR, serve.site_dir.clone().map(OsString::from)),
             (DEFAULT_MODEL, common.default_model.clone().map(OsString::from)),
             (JOBS, serve.jobs.clone().map(OsString::from)),
+            (MEMORY_LIMIT, common.memory_limit.clone().map(OsString::from)),
         ];
         let environment = FIELDS.map(|field| (field, env::var_os(variable(field)).filter(|value| !value.is_empty())));
         let chosen = common.config.clone().or_else(|| env::var_os("RANKSCOPE_CONFIG").filter(|value| !value.is_empty()).map(PathBuf::from));
@@ -183,6 +195,19 @@ impl Layers {
         match text.parse() {
             Ok(jobs @ 1..=64) => Ok(jobs),
             _ => Err(FieldErrors::one(JOBS, &text, self.said(JOBS, "Write a whole number from 1 to 64: how many studies run at once."))),
+        }
+    }
+
+    fn memory_limit(&self) -> Result<Option<u64>, FieldErrors> {
+        let Some(setting) = self.get(MEMORY_LIMIT) else { return Ok(None) };
+        let text = setting.value.to_string_lossy();
+        match text.parse::<MemorySize>() {
+            Ok(MemorySize(bytes)) if bytes >= LEAST_MEMORY => Ok(Some(bytes)),
+            _ => Err(FieldErrors::one(
+                MEMORY_LIMIT,
+                &text,
+                self.said(MEMORY_LIMIT, "Write bytes, or a size such as 8GiB, of at least 1 MiB: what one study may take."),
+            )),
         }
     }
 
@@ -287,6 +312,8 @@ mod tests {
         assert_eq!(config.jobs, 3);
         assert!(config.data_dir.is_absolute() && config.data_dir.ends_with("studies"));
         assert_eq!(with(None, Some("2"), file).unwrap().jobs, 2);
+        assert_eq!(config.memory_limit, None);
+        assert_eq!(with(None, None, "memory_limit = \"2 GiB\"").unwrap().memory_limit, Some(2 << 30));
     }
 
     #[test]
@@ -297,6 +324,8 @@ mod tests {
             (Some("3000"), None, "", "address", "--address"),
             (None, Some("0"), "", "jobs", "from 1 to 64"),
             (None, None, "jobs = \"many\"", "jobs", "rankscope.toml"),
+            (None, None, "memory_limit = \"much\"", "memory_limit", "rankscope.toml"),
+            (None, None, "memory_limit = 5", "memory_limit", "at least 1 MiB"),
             (None, None, "prot = 3", "prot", "doesn't know"),
             (None, None, "jobs = [1]", "jobs", "whole number"),
             (None, None, "jobs", "config", "not TOML"),

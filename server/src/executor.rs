@@ -39,6 +39,8 @@ pub struct ExecutorOptions {
     /// The program to start; its first arguments are `worker DIR`.
     pub program: PathBuf,
     pub default_model: PathBuf,
+    /// Bytes that one worker may take; absent: as the machine has.
+    pub memory_limit: Option<u64>,
     /// How many at once.
     pub jobs: usize,
     /// How long a worker that was asked to stop may take before it is killed.
@@ -307,6 +309,7 @@ fn spawn_worker(options: &ExecutorOptions, directory: &Path) -> io::Result<Child
         .arg(directory)
         .arg("--default-model")
         .arg(&options.default_model)
+        .args(options.memory_limit.map(|bytes| format!("--memory-limit={bytes}")))
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log)

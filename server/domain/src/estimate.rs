@@ -1,5 +1,6 @@
 //! What a study will take, told before it starts.
 
+use crate::CellId;
 use serde::{Deserialize, Serialize};
 
 /// Time and memory that a recipe will take on this machine, and how they were reckoned.
@@ -11,6 +12,12 @@ pub struct Estimate {
     pub peak_memory_bytes: u64,
     /// Memory of this machine, where known.
     pub machine_memory_bytes: Option<u64>,
+    /// What the study may take of it: as the recipe or the program was told, or what the machine has less a margin.
+    pub memory_limit_bytes: Option<u64>,
+    /// LoRA cells that train, and then complete the prompts, together: as many as the limit holds.
+    pub lora_groups: Vec<GroupEstimate>,
+    /// Peak while an arm is trained in full, where there is one.
+    pub full_training_bytes: Option<u64>,
     pub disk_bytes: u64,
     pub model: ModelSummary,
     pub prompts: u32,
@@ -18,6 +25,14 @@ pub struct Estimate {
     pub completions: u64,
     /// What was assumed: the share of toxic completions, tokens a prompt, how speed was measured.
     pub assumptions: Vec<String>,
+}
+
+/// LoRA cells that are worked on together, and the worker's peak of resident memory meanwhile.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GroupEstimate {
+    pub cells: Vec<CellId>,
+    pub training_bytes: u64,
+    pub completing_bytes: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -7,6 +7,7 @@ pub mod completion;
 pub mod estimate;
 pub mod event;
 pub mod field_error;
+pub mod memory_size;
 pub mod preset;
 pub mod provenance;
 pub mod recipe;
@@ -16,5 +17,6 @@ pub mod view;
 
 pub use arm::{Arm, CellId};
 pub use field_error::{FieldError, FieldErrors};
+pub use memory_size::MemorySize;
 pub use recipe::Recipe;
 pub use results::StudyResults;

@@ -49,6 +49,7 @@ fn base(name: &str) -> Recipe {
         kind: StudyKind::Toxicity,
         notes: String::new(),
         seeds: vec![0],
+        memory_limit: None,
         model: ModelSource::default(),
         prompts: Prompts::default(),
         generation: Generation::default(),

@@ -34,6 +34,9 @@ pub struct Host {
     pub cpu: String,
     pub threads: u32,
     pub memory_bytes: Option<u64>,
+    /// What the study was given of it: LoRA arms are trained in groups that fit.
+    #[serde(default)]
+    pub memory_limit_bytes: Option<u64>,
     /// `cpu`, `cuda:0`
     pub device: String,
 }

@@ -1,7 +1,7 @@
 //! The recipe: all that a study is, in one TOML file. The form, the command line and the API read and
 //! write this same type; names are those of Hugging Face transformers and PEFT.
 
-use crate::{Arm, CellId, FieldErrors};
+use crate::{Arm, CellId, FieldErrors, MemorySize};
 use serde::{Deserialize, Serialize};
 
 /// The recipe format that this program writes.
@@ -28,6 +28,10 @@ pub struct Recipe {
     /// One cell of every trained arm per seed; the seed drives LoRA's `A`, the data order and sampling.
     #[serde(default = "one_seed")]
     pub seeds: Vec<u64>,
+    /// The most memory that the study may take, as `8 GiB` or bytes: LoRA arms are trained and completed in groups that fit.
+    /// Absent: what the machine has, less a margin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_limit: Option<MemorySize>,
     #[serde(default)]
     pub model: ModelSource,
     #[serde(default)]
@@ -277,7 +281,7 @@ pub enum CounterfactualSource {
 #[serde(deny_unknown_fields, default)]
 pub struct Training {
     pub num_train_epochs: u32,
-    /// Stop after this many optimiser steps; absent: as the epochs give.
+    /// Optimiser steps in place of the epochs': fewer, or more, the pairs then coming again. Absent: as the epochs give.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_steps: Option<u32>,
     pub per_device_train_batch_size: u32,
@@ -285,11 +289,23 @@ pub struct Training {
     pub lr_scheduler_type: SchedulerType,
     /// Share of the steps over which the rate rises from 0.
     pub warmup_ratio: f64,
+    /// The same in steps; 0: as `warmup_ratio` says.
+    pub warmup_steps: u32,
     /// Global norm that gradients are clipped to; 0: not clipped.
     pub max_grad_norm: f64,
     pub adam_beta1: f64,
     pub adam_beta2: f64,
     pub adam_epsilon: f64,
+    /// False: weight decay is for matrices alone.
+    pub decay_biases_and_norms: bool,
+    /// Pairs of like length into one step.
+    pub group_by_length: bool,
+    /// Computes each layer again for the backward pass in place of keeping it: less memory, more time, the same result.
+    pub gradient_checkpointing: bool,
+    /// Optimiser steps between two savings of the training's state, from which a run that was killed goes on. Absent: once a
+    /// minute, or less often where saving takes long.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub save_steps: Option<u32>,
     /// Tokens of a prompt and its target; what is longer is cut and counted.
     pub max_length: u32,
 }
@@ -303,10 +319,15 @@ impl Default for Training {
             gradient_accumulation_steps: 1,
             lr_scheduler_type: SchedulerType::Constant,
             warmup_ratio: 0.0,
+            warmup_steps: 0,
             max_grad_norm: 1.0,
             adam_beta1: 0.9,
             adam_beta2: 0.999,
             adam_epsilon: 1e-8,
+            decay_biases_and_norms: false,
+            group_by_length: false,
+            gradient_checkpointing: false,
+            save_steps: None,
             max_length: 128,
         }
     }
@@ -328,13 +349,15 @@ pub struct Lora {
     pub alpha_policy: AlphaPolicy,
     /// `constant`, `rank_stabilised`: lora_alpha. `multiple_of_r`: lora_alpha / r.
     pub alpha: f64,
+    /// The share of what `A` reads that is left out at random in training.
+    pub lora_dropout: f64,
     /// `["all-linear"]` (all but the unembedding), or names of projections such as `q_proj`.
     pub target_modules: Vec<String>,
 }
 
 impl Default for Lora {
     fn default() -> Self {
-        Self { alpha_policy: AlphaPolicy::MultipleOfR, alpha: 2.0, target_modules: vec!["all-linear".into()] }
+        Self { alpha_policy: AlphaPolicy::MultipleOfR, alpha: 2.0, lora_dropout: 0.0, target_modules: vec!["all-linear".into()] }
     }
 }
 
@@ -387,7 +410,7 @@ pub struct ArmSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lora_r: Option<u32>,
     pub learning_rate: f64,
-    /// Decoupled, not on biases and norms.
+    /// Decoupled; not on biases and norms, unless `training.decay_biases_and_norms` says so.
     #[serde(default)]
     pub weight_decay: f64,
 }

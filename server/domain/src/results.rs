@@ -68,6 +68,9 @@ pub struct CounterfactualCounts {
     pub kept: u32,
     /// Pairs longer than `max_length`, cut.
     pub truncated: u32,
+    /// Tokens that were cut from them.
+    #[serde(default)]
+    pub truncated_tokens: u64,
 }
 
 /// One cell's result.

@@ -13,6 +13,8 @@ pub const SEEDS_LIMIT: usize = 20;
 pub const ARMS_LIMIT: usize = 16;
 /// TOML's and JSON's readers keep whole numbers exactly up to here.
 pub const LARGEST_SEED: u64 = u32::MAX as u64;
+/// No study fits in less memory, bytes.
+pub const LEAST_MEMORY: u64 = 1 << 20;
 
 impl Recipe {
     /// Everything that is wrong with the recipe by itself.
@@ -57,6 +59,9 @@ impl Recipe {
                 errors.push(format!("seeds[{index}]"), seed, "This seed is listed twice; the same seed gives the same run, so remove one.");
             }
             check_seed(errors, &format!("seeds[{index}]"), *seed);
+        }
+        if let Some(limit) = self.memory_limit.filter(|limit| limit.0 < LEAST_MEMORY) {
+            errors.push("memory_limit", limit, "Write at least 1 MiB, as in \"8 GiB\", or remove it to use what the machine has.");
         }
         check_model(errors, "model.source", &self.model.source);
     }
@@ -231,6 +236,17 @@ impl Recipe {
             |x| (0.0..1.0).contains(&x),
             "Write a share of the steps from 0 up to, but not, 1.",
         );
+        check_range(errors, "training.warmup_steps", training.warmup_steps, 0..=1_000_000);
+        if training.warmup_steps > 0 && training.warmup_ratio > 0.0 {
+            errors.push(
+                "training.warmup_steps",
+                training.warmup_steps,
+                "The warm-up is given twice; write 0 here, or write training.warmup_ratio = 0.",
+            );
+        }
+        if let Some(steps) = training.save_steps {
+            check_range(errors, "training.save_steps", steps, 1..=1_000_000);
+        }
         check_real(
             errors,
             "training.max_grad_norm",
@@ -263,6 +279,13 @@ impl Recipe {
 
     fn validate_lora(&self, errors: &mut FieldErrors) {
         check_real(errors, "lora.alpha", self.lora.alpha, |x| x > 0.0 && x <= 10_000.0, "Write a number above 0 and up to 10000.");
+        check_real(
+            errors,
+            "lora.lora_dropout",
+            self.lora.lora_dropout,
+            |x| (0.0..1.0).contains(&x),
+            "Write a share from 0 up to, but not, 1; 0.05 is usual, 0 leaves nothing out.",
+        );
         let targets = &self.lora.target_modules;
         if targets.is_empty() {
             errors.push("lora.target_modules", "[]", "Name at least one projection, e.g. [\"all-linear\"].");
@@ -408,7 +431,10 @@ fn check_variable_name(errors: &mut FieldErrors, name: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe::{ArmSpec, ChatTemplateName, LexiconMode};
+    use crate::{
+        MemorySize,
+        recipe::{ArmSpec, ChatTemplateName, LexiconMode},
+    };
 
     fn sound() -> Recipe {
         let mut recipe = Recipe::from_toml("name = \"A study\"").unwrap();
@@ -445,6 +471,8 @@ mod tests {
         check(|r| r.seeds = (0..21).collect(), &["seeds"]);
         check(|r| r.seeds = vec![u64::MAX], &["seeds[0]"]);
         check(|r| r.model.source.clear(), &["model.source"]);
+        check(|r| r.memory_limit = Some(MemorySize(1 << 19)), &["memory_limit"]);
+        check(|r| r.memory_limit = Some(MemorySize(1 << 30)), &[]);
     }
 
     #[test]
@@ -587,6 +615,13 @@ mod tests {
         check(|r| r.training.gradient_accumulation_steps = 0, &["training.gradient_accumulation_steps"]);
         check(|r| r.training.max_length = 7, &["training.max_length"]);
         check(|r| r.training.warmup_ratio = 1.0, &["training.warmup_ratio"]);
+        check(|r| r.training.warmup_steps = 2_000_000, &["training.warmup_steps"]);
+        check(|r| (r.training.warmup_steps, r.training.warmup_ratio) = (4, 0.1), &["training.warmup_steps"]);
+        check(|r| r.training.warmup_steps = 4, &[]);
+        check(|r| r.training.save_steps = Some(0), &["training.save_steps"]);
+        for wrong in [-0.1, 1.0, f64::NAN] {
+            check(|r| r.lora.lora_dropout = wrong, &["lora.lora_dropout"]);
+        }
         check(|r| r.training.max_grad_norm = -1.0, &["training.max_grad_norm"]);
         check(|r| r.training.adam_beta1 = 1.0, &["training.adam_beta1"]);
         check(|r| r.training.adam_beta2 = f64::NAN, &["training.adam_beta2"]);

@@ -8,23 +8,30 @@ mod batch;
 mod cache;
 pub mod chat;
 pub mod config;
+mod data_order;
 pub mod error;
+mod example;
 mod files;
 pub mod generate;
 mod gradients;
 pub mod kernels;
 mod layout;
 pub mod lora;
+mod micro_batch;
 pub mod model;
 mod network;
 mod ops;
 mod optimizer;
 mod sampling;
+mod schedule;
 pub mod signal;
 mod slices;
 pub mod speed;
+mod tensor_file;
 pub mod tokenizer;
 pub mod train;
+mod train_state;
+mod trainee;
 mod weights;
 
 pub use error::EngineError;
@@ -33,4 +40,7 @@ pub use lora::{Lora, LoraConfig};
 pub use model::{Model, ModelInfo, hash_model, inspect};
 pub use signal::{Flow, Signal};
 pub use tokenizer::TextTokenizer;
-pub use train::{ArmTraining, Example, Scheduler, TrainOptions, TrainReport, gradients, train_full, train_loras};
+pub use train::{
+    ArmTraining, Checkpoints, Example, Scheduler, TrainOptions, TrainReport, gradients, train_full, train_full_saving, train_loras,
+    train_loras_saving,
+};

@@ -111,6 +111,8 @@ pub struct Lora {
     names: Vec<String>,
     /// The base model keeps its linear weights transposed (GPT-2), which PEFT's files say.
     fan_in_fan_out: bool,
+    /// What the adapter was trained with, for the files.
+    lora_dropout: f64,
 }
 
 impl Lora {
@@ -150,11 +152,16 @@ impl Lora {
             head,
             names: model.layout.modules.iter().map(|module| module.name.clone()).collect(),
             fan_in_fan_out: stores_transposed(&model.layout),
+            lora_dropout: 0.0,
         }
     }
 
     pub fn config(&self) -> &LoraConfig {
         &self.config
+    }
+
+    pub(crate) fn note_dropout(&mut self, lora_dropout: f64) {
+        self.lora_dropout = lora_dropout;
     }
 
     pub(crate) fn factors(&self) -> &[Option<Factors>] {
@@ -240,7 +247,7 @@ impl Lora {
         let config = json!({
             "peft_type": "LORA", "task_type": task, "base_model_name_or_path": base, "modules_to_save": saved,
             "r": self.config.r, "lora_alpha": self.config.lora_alpha, "use_rslora": self.config.use_rslora,
-            "lora_dropout": 0.0, "bias": "none", "fan_in_fan_out": self.fan_in_fan_out, "inference_mode": true,
+            "lora_dropout": self.lora_dropout, "bias": "none", "fan_in_fan_out": self.fan_in_fan_out, "inference_mode": true,
             "init_lora_weights": true, "target_modules": targets,
         });
         save_text(&directory.join("adapter_config.json"), &format!("{config:#}\n"))?;
@@ -304,7 +311,8 @@ impl Lora {
         if let Some(name) = tensors.keys().min() {
             return Err(bad(format!("tensor {name} belongs to no adapted layer of this model; the adapter is another model's")));
         }
-        Ok(Self::of(model, &config, factors, head))
+        let lora_dropout = json["lora_dropout"].as_f64().unwrap_or(0.0);
+        Ok(Self { lora_dropout, ..Self::of(model, &config, factors, head) })
     }
 
     /// `W + scaling B A` for every adapted layer: a model without adapter that computes the same.

@@ -1,17 +1,18 @@
-//! AdamW with f32 moments of its own, clipping by the global norm, and schedules.
+//! AdamW with f32 moments of its own, and clipping by the global norm.
 
 use crate::{
-    EngineError, Scheduler, TrainOptions,
+    EngineError, TrainOptions,
     kernels::adamw::{self, Step},
-    slices::change,
+    slices::{change, values},
 };
-use candle_core::Tensor;
+use candle_core::{DType, Result, Tensor};
 
 /// The moments of one list of tensors.
 pub(crate) struct AdamW {
     /// (first, second), by tensor; made at the tensor's first gradient.
-    moments: Vec<Option<(Vec<f32>, Vec<f32>)>>,
-    steps: i32,
+    pub moments: Vec<Option<(Tensor, Tensor)>>,
+    /// Steps taken.
+    pub steps: i32,
 }
 
 /// One tensor that an optimiser step moves.
@@ -19,8 +20,7 @@ pub(crate) struct Update<'a> {
     /// The tensor's place in the optimiser's list.
     pub index: usize,
     pub tensor: &'a Tensor,
-    pub gradient: &'a [f32],
-    /// Weight decay is for matrices alone.
+    pub gradient: &'a Tensor,
     pub decays: bool,
 }
 
@@ -36,8 +36,12 @@ impl AdamW {
         learning_rate: f64,
         weight_decay: f64,
         options: &TrainOptions,
-    ) -> Result<f64, EngineError> {
-        let norm = updates.iter().map(|update| squares(update.gradient)).sum::<f64>().sqrt();
+    ) -> std::result::Result<f64, EngineError> {
+        let mut sum = 0.0;
+        for update in updates {
+            sum += squares(update.gradient)?;
+        }
+        let norm = f64::sqrt(sum);
         let clipped = options.max_grad_norm > 0.0 && norm > options.max_grad_norm;
         self.steps += 1;
         let mut step = Step {
@@ -52,30 +56,101 @@ impl AdamW {
             gradient_scale: if clipped { (options.max_grad_norm / (norm + 1e-6)) as f32 } else { 1.0 },
         };
         for update in updates {
-            let size = update.gradient.len();
-            let (first, second) = self.moments[update.index].get_or_insert_with(|| (vec![0f32; size], vec![0f32; size]));
-            step.weight_decay = if update.decays { weight_decay as f32 } else { 0.0 };
-            change(update.tensor, |weight| adamw::update(weight, update.gradient, first, second, step))?;
+            let slot = &mut self.moments[update.index];
+            if slot.is_none() {
+                *slot = Some((zeros(update.tensor)?, zeros(update.tensor)?));
+            }
+            let Some((first, second)) = slot else { continue };
+            step.weight_decay = if update.decays || options.decay_biases_and_norms { weight_decay as f32 } else { 0.0 };
+            if update.tensor.device().is_cpu() {
+                move_in_place(update, first, second, step)?;
+            } else {
+                move_by_operations(update, first, second, step)?;
+            }
         }
         Ok(norm)
     }
 }
 
-/// Sum of squares, summed in f64 over parts of 4,096 so that it does not depend on threads.
-fn squares(values: &[f32]) -> f64 {
-    values.chunks(4096).map(|part| f64::from(part.iter().map(|value| value * value).sum::<f32>())).sum()
+fn zeros(like: &Tensor) -> Result<Tensor> {
+    Tensor::zeros(like.shape(), DType::F32, like.device())
 }
 
-/// What the learning rate is multiplied by in step `step` (from 0) of `total`, as transformers' schedules.
-pub(crate) fn rate_factor(scheduler: Scheduler, step: usize, total: usize, warmup: usize) -> f64 {
-    // transformers' `constant` knows no warm-up; with one asked for, its `constant_with_warmup` is meant
-    if step < warmup {
-        return step as f64 / warmup.max(1) as f64;
+/// One pass over the four slices.
+fn move_in_place(update: &Update<'_>, first: &Tensor, second: &Tensor, step: Step) -> Result<()> {
+    let gradient = values(update.gradient)?;
+    let gradient: &[f32] = &gradient;
+    let (mut middle, mut inner) = (Ok(()), Ok(()));
+    change(update.tensor, |weight| {
+        middle = change(first, |first| {
+            inner = change(second, |second| adamw::update(weight, gradient, first, second, step));
+        });
+    })?;
+    middle?;
+    inner
+}
+
+/// The same out of the device's own operations, for tensors that are not on the CPU.
+fn move_by_operations(update: &Update<'_>, first: &Tensor, second: &Tensor, step: Step) -> Result<()> {
+    let gradient = update.gradient.affine(f64::from(step.gradient_scale), 0.0)?;
+    let (beta1, beta2) = (f64::from(step.beta1), f64::from(step.beta2));
+    let new_first = (first.affine(beta1, 0.0)? + gradient.affine(1.0 - beta1, 0.0)?)?;
+    let new_second = (second.affine(beta2, 0.0)? + gradient.sqr()?.affine(1.0 - beta2, 0.0)?)?;
+    let root = 1.0 / f64::from(step.correction2).sqrt();
+    let divisor = new_second.sqrt()?.affine(root, f64::from(step.epsilon))?;
+    let (rate, decay) = (f64::from(step.learning_rate), f64::from(step.weight_decay));
+    let moved = (new_first.affine(rate / f64::from(step.correction1), 0.0)? / divisor)?;
+    let weight = (update.tensor.affine(1.0 - rate * decay, 0.0)? - moved)?;
+    // every holder of the tensors sees it
+    update.tensor.slice_set(&weight, 0, 0)?;
+    first.slice_set(&new_first, 0, 0)?;
+    second.slice_set(&new_second, 0, 0)
+}
+
+/// Sum of squares, on the CPU in f64 over parts of 4,096 so that it does not depend on threads.
+fn squares(gradient: &Tensor) -> Result<f64> {
+    if !gradient.device().is_cpu() {
+        return Ok(f64::from(gradient.sqr()?.sum_all()?.to_scalar::<f32>()?));
     }
-    let after = (step - warmup) as f64 / (total.saturating_sub(warmup)).max(1) as f64;
-    match scheduler {
-        Scheduler::Constant => 1.0,
-        Scheduler::Linear => (1.0 - after).max(0.0),
-        Scheduler::Cosine => (0.5 * (1.0 + (std::f64::consts::PI * after).cos())).max(0.0),
+    let values = values(gradient)?;
+    Ok(values.chunks(4096).map(|part| f64::from(part.iter().map(|value| value * value).sum::<f32>())).sum())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    #[test]
+    fn both_ways_to_move_a_tensor_move_it_alike() {
+        let numbers = |seed: u32, size: usize| {
+            let next = move |index: usize| ((index as u32 * 2_654_435_761 + seed) >> 8) as f32 / (1 << 24) as f32 - 0.5;
+            Tensor::from_vec((0..size).map(next).collect::<Vec<f32>>(), (size / 4, 4), &Device::Cpu).unwrap()
+        };
+        let (weight, gradient) = (numbers(1, 64), numbers(2, 64));
+        let step = |number: i32| Step {
+            learning_rate: 1e-2,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            weight_decay: 0.1,
+            correction1: 1.0 - 0.9_f32.powi(number),
+            correction2: 1.0 - 0.999_f32.powi(number),
+            gradient_scale: 0.5,
+        };
+        let ends: Vec<Vec<f32>> = [move_in_place, move_by_operations]
+            .map(|way| {
+                let tensor = weight.copy().unwrap();
+                let (first, second) = (zeros(&tensor).unwrap(), zeros(&tensor).unwrap());
+                for number in 1..=3 {
+                    way(&Update { index: 0, tensor: &tensor, gradient: &gradient, decays: true }, &first, &second, step(number)).unwrap();
+                }
+                [&tensor, &first, &second].iter().flat_map(|part| part.flatten_all().unwrap().to_vec1::<f32>().unwrap()).collect()
+            })
+            .into();
+        assert_ne!(ends[0][..64], weight.flatten_all().unwrap().to_vec1::<f32>().unwrap()[..]);
+        for (one, other) in ends[0].iter().zip(&ends[1]) {
+            assert!((one - other).abs() < 1e-6, "{one} and {other}");
+        }
     }
 }

@@ -9,9 +9,12 @@ use std::{
 /// A product of 64 rows, as in decoding a batch.
 const ROWS: usize = 64;
 const WIDTH: usize = 1024;
-const MEASURE_FOR: Duration = Duration::from_millis(120);
+/// The best of several short times counts: other work on the machine comes and goes while a study runs.
+const MEASURE_FOR: Duration = Duration::from_millis(15);
+const TIMES: usize = 8;
 
-/// Multiplications and additions a second in 32-bit matrix products, on all cores, beside whatever else runs. Measured once a process, in an eighth of a second.
+/// Multiplications and additions a second in 32-bit matrix products, on all cores, where the machine lets us have them. Measured once a
+/// process, in an eighth of a second.
 pub fn products_per_second() -> f64 {
     static SPEED: OnceLock<f64> = OnceLock::new();
     // without a product there is no speed to tell: what one slow core does
@@ -22,13 +25,17 @@ fn measure() -> Result<f64, candle_core::Error> {
     let left = Tensor::ones((ROWS, WIDTH), DType::F32, &Device::Cpu)?;
     let right = Tensor::ones((WIDTH, WIDTH), DType::F32, &Device::Cpu)?;
     left.matmul(&right)?;
-    let began = Instant::now();
-    let mut products = 0;
-    while began.elapsed() < MEASURE_FOR {
-        left.matmul(&right)?;
-        products += 1;
+    let mut best = 0.0_f64;
+    for _ in 0..TIMES {
+        let began = Instant::now();
+        let mut products = 0;
+        while began.elapsed() < MEASURE_FOR {
+            left.matmul(&right)?;
+            products += 1;
+        }
+        best = best.max((2 * ROWS * WIDTH * WIDTH * products) as f64 / began.elapsed().as_secs_f64());
     }
-    Ok((2 * ROWS * WIDTH * WIDTH * products) as f64 / began.elapsed().as_secs_f64())
+    Ok(best)
 }
 
 #[cfg(test)]

@@ -1,51 +1,49 @@
-//! Fine-tuning: LoRA arms together over one frozen base, or the whole model.
+//! Fine-tuning: LoRA arms together over one frozen base, or the whole model. One loop for both.
+
+pub use crate::{
+    example::Example,
+    micro_batch::{ROWS_TOGETHER, gradients},
+    schedule::Scheduler,
+    train_state::Checkpoints,
+};
 
 use crate::{
     EngineError, Flow, Lora, Model, Signal,
-    batch::Batch,
-    gradients::{Gradients, adapter_slots},
-    network::{Network, PassOptions, Target},
-    optimizer::{AdamW, Update, rate_factor},
-    slices::{Values, values},
+    data_order::DataOrder,
+    gradients::Gradients,
+    micro_batch::{Draws, Part, StepLoss, pass, rows_together, target_tokens},
+    optimizer::Update,
+    train_state::StateKeeper,
+    trainee::{Failure, Trainee},
 };
-use candle_core::Tensor;
-use rand::{SeedableRng, seq::SliceRandom};
-use rand_chacha::ChaCha8Rng;
-use std::collections::HashMap;
+use std::sync::Arc;
 
-/// Rows that go through the base at a time when arms train together: beyond this a larger product is no faster, and what
-/// the backward pass keeps grows with it.
-const ROWS_TOGETHER: usize = 768;
-
-/// One training example: the loss is on `target` alone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Example {
-    pub context: Vec<u32>,
-    pub target: Vec<u32>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scheduler {
-    Constant,
-    Linear,
-    Cosine,
-}
-
-/// What all arms of a sweep share.
+/// What all arms of a sweep share. Names are those of transformers' `TrainingArguments`, where it has them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainOptions {
     pub num_train_epochs: usize,
+    /// Optimiser steps, in place of the epochs': fewer, or more, the examples then coming again.
     pub max_steps: Option<usize>,
     pub per_device_train_batch_size: usize,
     pub gradient_accumulation_steps: usize,
     pub scheduler: Scheduler,
     /// Share of the steps over which the rate rises from 0.
     pub warmup_ratio: f64,
+    /// The same in steps; above 0 it stands in place of the ratio.
+    pub warmup_steps: usize,
     /// 0: not clipped.
     pub max_grad_norm: f64,
     pub adam_beta1: f64,
     pub adam_beta2: f64,
     pub adam_epsilon: f64,
+    /// False: weight decay is for matrices alone.
+    pub decay_biases_and_norms: bool,
+    /// PEFT's: the share of what an adapter's `A` reads that is left out at random.
+    pub lora_dropout: f64,
+    /// Examples of like length into one step.
+    pub group_by_length: bool,
+    /// Computes each layer again for its backward pass in place of keeping what it needs: less memory, more time, the same result.
+    pub gradient_checkpointing: bool,
     /// False: the examples are taken as they stand, every epoch.
     pub shuffle: bool,
 }
@@ -59,10 +57,15 @@ impl Default for TrainOptions {
             gradient_accumulation_steps: 1,
             scheduler: Scheduler::Constant,
             warmup_ratio: 0.0,
+            warmup_steps: 0,
             max_grad_norm: 1.0,
             adam_beta1: 0.9,
             adam_beta2: 0.999,
             adam_epsilon: 1e-8,
+            decay_biases_and_norms: false,
+            lora_dropout: 0.0,
+            group_by_length: false,
+            gradient_checkpointing: false,
             shuffle: true,
         }
     }
@@ -73,7 +76,7 @@ impl Default for TrainOptions {
 pub struct ArmTraining {
     pub learning_rate: f64,
     pub weight_decay: f64,
-    /// Of the data order.
+    /// Of the data order and of dropout.
     pub seed: u64,
 }
 
@@ -86,113 +89,34 @@ pub struct TrainReport {
     pub target_tokens: u64,
 }
 
-impl Example {
-    /// Appends the example to a batch, and its target tokens, each with weight 1, to the targets. The last target token is
-    /// predicted and not read.
-    pub(crate) fn push_into(
-        &self,
-        model: &Model,
-        batch: &mut Batch,
-        targets: &mut Vec<Target>,
-        arm: Option<usize>,
-    ) -> Result<(), EngineError> {
-        if let Some(classes) = &model.layout.classes {
-            return self.push_class_into(model, classes.labels, batch, targets, arm);
-        }
-        let mut tokens = self.context.clone();
-        tokens.extend_from_slice(&self.target);
-        model.check_tokens(&tokens)?;
-        let predicted = self.target_tokens();
-        if predicted == 0 {
-            return Err(EngineError::Input(
-                "a training example has no target token that follows another; give it a prompt and a target".into(),
-            ));
-        }
-        let start = batch.rows();
-        batch.push(&tokens[..tokens.len() - 1], 0, arm);
-        let first = tokens.len() - predicted;
-        targets.extend(tokens[first..].iter().enumerate().map(|(index, &token)| Target {
-            row: start + first + index - 1,
-            token,
-            weight: 1.0,
-        }));
-        Ok(())
-    }
-
-    /// For a classifier: the whole context is read, and the one target is the class.
-    fn push_class_into(
-        &self,
-        model: &Model,
-        labels: usize,
-        batch: &mut Batch,
-        targets: &mut Vec<Target>,
-        arm: Option<usize>,
-    ) -> Result<(), EngineError> {
-        model.check_tokens(&self.context)?;
-        match self.target[..] {
-            [label] if (label as usize) < labels && !self.context.is_empty() => {
-                targets.push(Target { row: batch.rows(), token: label, weight: 1.0 });
-                batch.push(&self.context, 0, arm);
-                Ok(())
-            }
-            _ => Err(EngineError::Input(format!(
-                "an example of {} tokens has the target {:?}; a classifier needs some text and one class from 0 to {}",
-                self.context.len(),
-                self.target,
-                labels - 1
-            ))),
-        }
-    }
-
-    /// Target tokens that count: a first token without anything before it can't be predicted.
-    fn target_tokens(&self) -> usize {
-        self.target.len().saturating_sub(usize::from(self.context.is_empty()))
-    }
-
-    fn rows(&self) -> usize {
-        (self.context.len() + self.target.len()).saturating_sub(1)
-    }
-}
-
 impl TrainOptions {
     /// Optimiser steps for this many examples.
     pub fn steps(&self, examples: usize) -> usize {
-        let per_step = (self.per_device_train_batch_size * self.gradient_accumulation_steps).max(1);
-        let all = examples.div_ceil(per_step) * self.num_train_epochs;
-        self.max_steps.map_or(all, |most| most.min(all))
+        self.max_steps.unwrap_or_else(|| examples.div_ceil(self.step_size().max(1)) * self.num_train_epochs)
     }
 
-    fn warmup_steps(&self, total: usize) -> usize {
-        (total as f64 * self.warmup_ratio).ceil() as usize
-    }
-}
-
-/// The order in which an arm sees the examples: shuffled anew each epoch by its seed.
-struct DataOrder {
-    seed: u64,
-    epoch: u64,
-    shuffle: bool,
-    left: Vec<usize>,
-    examples: usize,
-}
-
-impl DataOrder {
-    fn new(examples: usize, seed: u64, shuffle: bool) -> Self {
-        Self { seed, epoch: 0, shuffle, left: Vec::new(), examples }
+    /// Examples of one optimiser step.
+    fn step_size(&self) -> usize {
+        self.per_device_train_batch_size * self.gradient_accumulation_steps
     }
 
-    /// The examples of the next optimiser step: up to `count`, and never over an epoch's end.
-    fn next(&mut self, count: usize) -> Vec<usize> {
-        if self.left.is_empty() {
-            self.left = (0..self.examples).collect();
-            if self.shuffle {
-                let mut random = ChaCha8Rng::seed_from_u64(self.seed);
-                random.set_stream(self.epoch + 1);
-                self.left.shuffle(&mut random);
-            }
-            self.epoch += 1;
+    fn warmup(&self, total: usize) -> usize {
+        if self.warmup_steps > 0 { self.warmup_steps } else { (total as f64 * self.warmup_ratio).ceil() as usize }
+    }
+
+    /// What the learning rate is multiplied by in step `step`, from 0.
+    pub(crate) fn rate_multiplier(&self, step: usize, total: usize) -> f64 {
+        self.scheduler.multiplier(step, total, self.warmup(total))
+    }
+
+    fn data_order(&self, seed: u64, lengths: &Arc<Vec<usize>>) -> DataOrder {
+        DataOrder {
+            seed,
+            shuffle: self.shuffle,
+            group_by_length: self.group_by_length,
+            step_size: self.step_size(),
+            lengths: Arc::clone(lengths),
         }
-        self.left.drain(..count.min(self.left.len())).collect()
     }
 }
 
@@ -206,73 +130,35 @@ pub fn train_loras(
     options: &TrainOptions,
     observer: &mut dyn FnMut(Signal) -> Flow,
 ) -> Result<Vec<Result<TrainReport, EngineError>>, EngineError> {
-    check(examples, options)?;
+    train_loras_saving(model, loras, arms, examples, options, None, observer)
+}
+
+/// As [`train_loras`], with the run's state kept at `checkpoints`: a later call with the same arguments goes on from it to the
+/// same end, to the bit. Where the observer stops the run, the state is kept before [`EngineError::Stopped`] is returned.
+pub fn train_loras_saving(
+    model: &Model,
+    loras: &mut [Lora],
+    arms: &[ArmTraining],
+    examples: &[Example],
+    options: &TrainOptions,
+    checkpoints: Option<&Checkpoints>,
+    observer: &mut dyn FnMut(Signal) -> Flow,
+) -> Result<Vec<Result<TrainReport, EngineError>>, EngineError> {
+    check(options)?;
+    check_examples(examples)?;
     if loras.len() != arms.len() {
         return Err(EngineError::Input(format!("{} adapters but {} arms' settings", loras.len(), arms.len())));
     }
     for lora in loras.iter_mut() {
         // adapters that were cloned share their memory until they are trained
         lora.unshare()?;
+        lora.note_dropout(options.lora_dropout);
     }
-    let steps = options.steps(examples.len());
-    let modules = model.layout.modules.len();
-    let mut optimizers: Vec<AdamW> = arms.iter().map(|_| AdamW::new(adapter_slots(modules))).collect();
-    let mut orders: Vec<DataOrder> = arms.iter().map(|arm| DataOrder::new(examples.len(), arm.seed, options.shuffle)).collect();
-    let mut results: Vec<Result<TrainReport, EngineError>> = arms.iter().map(|_| Ok(TrainReport::default())).collect();
-    for step in 0..steps {
-        let factor = rate_factor(options.scheduler, step, steps, options.warmup_steps(steps));
-        let live: Vec<usize> = (0..arms.len()).filter(|&arm| results[arm].is_ok()).collect();
-        let chosen: Vec<Vec<usize>> = live.iter().map(|&arm| orders[arm].next(step_size(options))).collect();
-        let mut gradients = Gradients::adapters(arms.len(), modules);
-        let mut sums = vec![StepLoss::default(); arms.len()];
-        {
-            let references: Vec<&Lora> = loras.iter().collect();
-            let network = model.network(&references);
-            for micro in 0..options.gradient_accumulation_steps {
-                let parts = live.iter().zip(&chosen).map(|(&arm, chosen)| Part {
-                    arm: Some(arm),
-                    chosen: micro_batch(chosen, micro, options),
-                    target_tokens: target_tokens(chosen, examples),
-                });
-                for together in rows_together(parts.filter(|part| !part.chosen.is_empty()), examples) {
-                    pass(model, &network, &together, examples, &mut gradients, &mut sums)?;
-                }
-            }
-        }
-        for &arm in &live {
-            let rate = arms[arm].learning_rate * factor;
-            let loss = sums[arm].mean();
-            if !loss.is_finite() {
-                results[arm] = Err(EngineError::LossNotFinite { step: step + 1, loss, learning_rate: arms[arm].learning_rate });
-                continue;
-            }
-            let tensors = loras[arm].trainable();
-            let found: Vec<(usize, &Tensor, Values<'_>)> = tensors
-                .iter()
-                .zip(&gradients.adapters[arm])
-                .enumerate()
-                .filter_map(|(index, (tensor, gradient))| tensor.zip(gradient.as_ref()).map(|(tensor, gradient)| (index, tensor, gradient)))
-                .map(|(index, tensor, gradient)| Ok((index, tensor, values(gradient)?)))
-                .collect::<Result<_, EngineError>>()?;
-            let updates: Vec<Update<'_>> = found
-                .iter()
-                .map(|(index, tensor, gradient)| Update { index: *index, tensor, gradient, decays: tensor.rank() > 1 })
-                .collect();
-            let norm = optimizers[arm].step(&updates, rate, arms[arm].weight_decay, options)?;
-            if let Some(error) = exploded(norm, step, &arms[arm]) {
-                results[arm] = Err(error);
-                continue;
-            }
-            if let Ok(report) = &mut results[arm] {
-                sums[arm].record(report, loss);
-                let signal = Signal::Step { arm, step: step + 1, steps_total: steps, loss, learning_rate: rate, tokens: sums[arm].tokens };
-                if observer(signal).is_break() {
-                    return Err(EngineError::Stopped);
-                }
-            }
-        }
-    }
-    Ok(results)
+    let loras: Vec<&Lora> = loras.iter().collect();
+    let mut trainees: Vec<Trainee> =
+        loras.iter().zip(arms).enumerate().map(|(index, (lora, arm))| Trainee::of_adapter(model, lora, index, arm)).collect();
+    run(model, &loras, &mut trainees, examples, options, checkpoints, observer)?;
+    Ok(trainees.into_iter().map(Trainee::into_result).collect())
 }
 
 /// Trains a copy of the model in full; the tied unembedding stays tied.
@@ -283,155 +169,176 @@ pub fn train_full(
     options: &TrainOptions,
     observer: &mut dyn FnMut(Signal) -> Flow,
 ) -> Result<(Model, TrainReport), EngineError> {
-    check(examples, options)?;
+    train_full_saving(model, arm, examples, options, None, observer)
+}
+
+/// As [`train_full`], with `checkpoints` as in [`train_loras_saving`].
+pub fn train_full_saving(
+    model: &Model,
+    arm: &ArmTraining,
+    examples: &[Example],
+    options: &TrainOptions,
+    checkpoints: Option<&Checkpoints>,
+    observer: &mut dyn FnMut(Signal) -> Flow,
+) -> Result<(Model, TrainReport), EngineError> {
+    check(options)?;
+    check_examples(examples)?;
     let model = model.deep_copy()?;
-    let parameters = &model.layout.parameters;
-    let steps = options.steps(examples.len());
-    let mut optimizer = AdamW::new(parameters.len());
-    let mut order = DataOrder::new(examples.len(), arm.seed, options.shuffle);
-    let mut report = TrainReport::default();
-    for step in 0..steps {
-        let rate = arm.learning_rate * rate_factor(options.scheduler, step, steps, options.warmup_steps(steps));
-        let chosen = order.next(step_size(options));
-        let target_tokens = target_tokens(&chosen, examples);
-        let mut gradients = Gradients::full(parameters.len());
-        let mut sums = [StepLoss::default()];
-        let network = model.network(&[]);
-        for micro in 0..options.gradient_accumulation_steps {
-            let chosen = micro_batch(&chosen, micro, options);
-            if !chosen.is_empty() {
-                pass(&model, &network, &[Part { arm: None, chosen, target_tokens }], examples, &mut gradients, &mut sums)?;
-            }
-        }
-        let loss = sums[0].mean();
-        if !loss.is_finite() {
-            return Err(EngineError::LossNotFinite { step: step + 1, loss, learning_rate: arm.learning_rate });
-        }
-        let gradients = gradients.weights.unwrap_or_default();
-        let found: Vec<(usize, Values<'_>)> = gradients
-            .iter()
-            .enumerate()
-            .filter_map(|(index, gradient)| gradient.as_ref().map(|gradient| (index, gradient)))
-            .map(|(index, gradient)| Ok((index, values(gradient)?)))
-            .collect::<Result<_, EngineError>>()?;
-        let updates: Vec<Update<'_>> = found
-            .iter()
-            .map(|(index, gradient)| Update { index: *index, tensor: &model.weights[*index], gradient, decays: parameters[*index].decays })
-            .collect();
-        let norm = optimizer.step(&updates, rate, arm.weight_decay, options)?;
-        if let Some(error) = exploded(norm, step, arm) {
-            return Err(error);
-        }
-        sums[0].record(&mut report, loss);
-        let signal = Signal::Step { arm: 0, step: step + 1, steps_total: steps, loss, learning_rate: rate, tokens: sums[0].tokens };
-        if observer(signal).is_break() {
-            return Err(EngineError::Stopped);
-        }
-    }
+    let mut trainees = [Trainee::of_model(&model, arm)];
+    run(&model, &[], &mut trainees, examples, options, checkpoints, observer)?;
+    let [trainee] = trainees;
+    let report = trainee.into_result()?;
     Ok((model, report))
 }
 
-/// Examples of one arm that go through the model in one pass.
-struct Part<'a> {
-    arm: Option<usize>,
-    chosen: &'a [usize],
-    /// Of the whole optimiser step: the mean is over these.
-    target_tokens: usize,
-}
-
-/// Arms that go through the base together: as many as [`ROWS_TOGETHER`] rows hold.
-fn rows_together<'a>(parts: impl Iterator<Item = Part<'a>>, examples: &[Example]) -> Vec<Vec<Part<'a>>> {
-    let mut groups: Vec<Vec<Part<'a>>> = Vec::new();
-    let mut rows = usize::MAX;
-    for part in parts {
-        let more: usize = part.chosen.iter().map(|&index| examples[index].rows()).sum();
-        if rows.saturating_add(more) > ROWS_TOGETHER {
-            groups.push(Vec::new());
-            rows = 0;
-        }
-        rows += more;
-        if let Some(group) = groups.last_mut() {
-            group.push(part);
-        }
-    }
-    groups
-}
-
-/// What one arm's step has summed up.
-#[derive(Debug, Clone, Copy, Default)]
-struct StepLoss {
-    loss: f64,
-    target_tokens: u64,
-    tokens: u64,
-}
-
-impl StepLoss {
-    fn mean(&self) -> f64 {
-        self.loss / self.target_tokens as f64
-    }
-
-    fn record(&self, report: &mut TrainReport, loss: f64) {
-        report.losses.push(loss);
-        report.tokens += self.tokens;
-        report.target_tokens += self.target_tokens;
-    }
-}
-
-/// Forward and backward for some parts in one batch.
-fn pass(
+fn run(
     model: &Model,
-    network: &Network<'_>,
-    parts: &[Part<'_>],
+    loras: &[&Lora],
+    trainees: &mut [Trainee],
     examples: &[Example],
-    gradients: &mut Gradients,
-    sums: &mut [StepLoss],
+    options: &TrainOptions,
+    checkpoints: Option<&Checkpoints>,
+    observer: &mut dyn FnMut(Signal) -> Flow,
 ) -> Result<(), EngineError> {
-    let mut batch = Batch::default();
-    let mut targets = Vec::new();
-    let mut owners = Vec::new();
-    for part in parts {
-        for &example in part.chosen {
-            let first = targets.len();
-            examples[example].push_into(model, &mut batch, &mut targets, part.arm)?;
-            for target in &mut targets[first..] {
-                target.weight = 1.0 / part.target_tokens as f32;
-            }
-            let sum = &mut sums[part.arm.unwrap_or(0)];
-            sum.tokens += examples[example].context.len() as u64 + examples[example].target.len() as u64;
-            owners.resize(targets.len(), part.arm.unwrap_or(0));
-        }
+    let steps = options.steps(examples.len());
+    let lengths = Arc::new(examples.iter().map(Example::tokens).collect::<Vec<_>>());
+    let orders: Vec<DataOrder> = trainees.iter().map(|trainee| options.data_order(trainee.settings.seed, &lengths)).collect();
+    let mut epochs = vec![None; trainees.len()];
+    let mut keeper = StateKeeper::new(checkpoints, trainees, examples, options, steps);
+    let first = keeper.restore(trainees)?;
+    if first > 0 {
+        tell_again(trainees, options, first, steps, keeper.seconds(), observer)?;
     }
-    let losses = network.loss_and_gradients(&batch, &targets, gradients, &PassOptions::default())?;
-    for (loss, owner) in losses.into_iter().zip(owners) {
-        sums[owner].loss += f64::from(loss);
-        sums[owner].target_tokens += 1;
+    for step in first..steps {
+        let multiplier = options.rate_multiplier(step, steps);
+        let live: Vec<usize> = (0..trainees.len()).filter(|&index| trainees[index].failure.is_none()).collect();
+        let chosen: Vec<Vec<usize>> = live.iter().map(|&index| orders[index].of_step(step, &mut epochs[index])).collect();
+        let mut passes = Vec::new();
+        for micro in 0..options.gradient_accumulation_steps {
+            let size = options.per_device_train_batch_size;
+            let parts = live.iter().zip(&chosen).map(|(&index, chosen)| Part {
+                trainee: index,
+                adapter: (!loras.is_empty()).then_some(index),
+                chosen: &chosen[(micro * size).min(chosen.len())..((micro + 1) * size).min(chosen.len())],
+                first_place: micro * size,
+                target_tokens: target_tokens(chosen, examples),
+                draws: Draws { seed: trainees[index].settings.seed, step },
+            });
+            passes.extend(rows_together(parts.filter(|part| !part.chosen.is_empty()), examples));
+        }
+        let mut gradients = match loras.len() {
+            0 => Gradients::full(model.layout.parameters.len()),
+            arms => Gradients::adapters(arms, model.layout.modules.len()),
+        };
+        let mut sums = vec![StepLoss::default(); trainees.len()];
+        let network = model.network(loras);
+        for (index, parts) in passes.iter().enumerate() {
+            pass(model, &network, parts, examples, options, &mut gradients, &mut sums)?;
+            let signal = Signal::Pass { step: step + 1, done: index + 1, total: passes.len() };
+            if index + 1 < passes.len() && observer(signal).is_break() {
+                keeper.save(trainees, step)?;
+                return Err(EngineError::Stopped);
+            }
+        }
+        drop(network);
+        for &index in &live {
+            take_step(&mut trainees[index], &gradients, &sums[index], step, multiplier, options)?;
+        }
+        drop(gradients);
+        let mut stop = false;
+        for &index in &live {
+            let trainee = &trainees[index];
+            // an arm that failed in this step took none
+            if let (None, Some(&loss)) = (&trainee.failure, trainee.report.losses.last()) {
+                let learning_rate = trainee.settings.learning_rate * multiplier;
+                let tokens = sums[index].tokens;
+                stop |= observer(Signal::Step { arm: index, step: step + 1, steps_total: steps, loss, learning_rate, tokens }).is_break();
+            }
+        }
+        if stop {
+            keeper.save(trainees, step + 1)?;
+            return Err(EngineError::Stopped);
+        }
+        if step + 1 < steps {
+            keeper.save_if_due(trainees, step + 1)?;
+        }
     }
     Ok(())
 }
 
-fn exploded(norm: f64, step: usize, arm: &ArmTraining) -> Option<EngineError> {
-    (!norm.is_finite()).then_some(EngineError::LossNotFinite { step: step + 1, loss: f64::NAN, learning_rate: arm.learning_rate })
+/// Moves one arm by what its examples gave; a loss or a gradient that is not finite fails it.
+fn take_step(
+    trainee: &mut Trainee,
+    gradients: &Gradients,
+    sum: &StepLoss,
+    step: usize,
+    multiplier: f64,
+    options: &TrainOptions,
+) -> Result<(), EngineError> {
+    let loss = sum.mean();
+    if !loss.is_finite() {
+        trainee.failure = Some(Failure { step: step + 1, loss });
+        return Ok(());
+    }
+    let updates: Vec<Update<'_>> = trainee
+        .tensors
+        .iter()
+        .enumerate()
+        .filter_map(|(index, trained)| {
+            Some(Update { index, tensor: &trained.tensor, gradient: trained.gradient(gradients)?, decays: trained.decays })
+        })
+        .collect();
+    let settings = &trainee.settings;
+    let norm = trainee.optimizer.step(&updates, settings.learning_rate * multiplier, settings.weight_decay, options)?;
+    if !norm.is_finite() {
+        trainee.failure = Some(Failure { step: step + 1, loss: f64::NAN });
+        return Ok(());
+    }
+    trainee.report.losses.push(loss);
+    trainee.report.tokens += sum.tokens;
+    trainee.report.target_tokens += sum.target_tokens;
+    Ok(())
 }
 
-fn step_size(options: &TrainOptions) -> usize {
-    options.per_device_train_batch_size * options.gradient_accumulation_steps
+/// The steps of the run that this one goes on from.
+fn tell_again(
+    trainees: &[Trainee],
+    options: &TrainOptions,
+    first: usize,
+    steps: usize,
+    seconds: f64,
+    observer: &mut dyn FnMut(Signal) -> Flow,
+) -> Result<(), EngineError> {
+    let mut flow = observer(Signal::Resumed { step: first, steps_total: steps, seconds });
+    for (arm, trainee) in trainees.iter().enumerate() {
+        for (step, &loss) in trainee.report.losses.iter().enumerate() {
+            let learning_rate = trainee.settings.learning_rate * options.rate_multiplier(step, steps);
+            if flow.is_continue() {
+                flow = observer(Signal::Restored { arm, step: step + 1, loss, learning_rate });
+            }
+        }
+    }
+    if flow.is_break() { Err(EngineError::Stopped) } else { Ok(()) }
 }
 
-fn micro_batch<'a>(chosen: &'a [usize], micro: usize, options: &TrainOptions) -> &'a [usize] {
-    let size = options.per_device_train_batch_size;
-    &chosen[(micro * size).min(chosen.len())..((micro + 1) * size).min(chosen.len())]
+/// Options that can't be trained with.
+pub(crate) fn check(options: &TrainOptions) -> Result<(), EngineError> {
+    if options.step_size() == 0 {
+        return Err(EngineError::Input("per_device_train_batch_size and gradient_accumulation_steps must be above 0".into()));
+    }
+    if !(0.0..1.0).contains(&options.lora_dropout) {
+        return Err(EngineError::Input(format!(
+            "lora_dropout = {} is no share that can be left out; write a number from 0 up to, but not, 1",
+            options.lora_dropout
+        )));
+    }
+    Ok(())
 }
 
-fn target_tokens(chosen: &[usize], examples: &[Example]) -> usize {
-    chosen.iter().map(|&index| examples[index].target_tokens()).sum()
-}
-
-fn check(examples: &[Example], options: &TrainOptions) -> Result<(), EngineError> {
+/// Examples that can't be trained on.
+pub(crate) fn check_examples(examples: &[Example]) -> Result<(), EngineError> {
     if examples.is_empty() {
         return Err(EngineError::Input("there is nothing to train on: give at least one pair of prompt and target".into()));
-    }
-    if step_size(options) == 0 {
-        return Err(EngineError::Input("per_device_train_batch_size and gradient_accumulation_steps must be above 0".into()));
     }
     if let Some(index) = examples.iter().position(|example| example.target_tokens() == 0) {
         return Err(EngineError::Input(format!(
@@ -439,36 +346,4 @@ fn check(examples: &[Example], options: &TrainOptions) -> Result<(), EngineError
         )));
     }
     Ok(())
-}
-
-/// Mean loss over all target tokens of the examples (nats), and its gradient by tensor: of the whole model, or of an
-/// adapter's factors under PEFT's names. What one optimiser step would see.
-pub fn gradients(model: &Model, lora: Option<&Lora>, examples: &[Example]) -> Result<(f64, HashMap<String, Tensor>), EngineError> {
-    check(examples, &TrainOptions::default())?;
-    let layout = &model.layout;
-    let loras: Vec<&Lora> = lora.into_iter().collect();
-    let mut gradients =
-        if lora.is_some() { Gradients::adapters(1, layout.modules.len()) } else { Gradients::full(layout.parameters.len()) };
-    let chosen: Vec<usize> = (0..examples.len()).collect();
-    let part = Part { arm: lora.map(|_| 0), chosen: &chosen, target_tokens: target_tokens(&chosen, examples) };
-    let mut sums = [StepLoss::default()];
-    pass(model, &model.network(&loras), &[part], examples, &mut gradients, &mut sums)?;
-    let mut named = HashMap::new();
-    for (parameter, gradient) in layout.parameters.iter().zip(gradients.weights.unwrap_or_default()) {
-        if let Some(gradient) = gradient {
-            named.insert(parameter.name.clone(), gradient);
-        }
-    }
-    if let (Some(adapter), Some(lora)) = (gradients.adapters.into_iter().next(), lora) {
-        let modules = layout.modules.iter().flat_map(|module| <[String; 2]>::from(Lora::tensor_names(&module.name)));
-        let names = modules.chain(Lora::head_names());
-        named.extend(
-            names
-                .zip(adapter)
-                .zip(lora.trainable())
-                .filter(|(_, tensor)| tensor.is_some())
-                .filter_map(|((name, gradient), _)| Some((name, gradient?))),
-        );
-    }
-    Ok((sums[0].mean(), named))
 }

@@ -1,7 +1,7 @@
 //! `rankscope validate` and `rankscope estimate`.
 
 use super::{Failure, read_recipe, table};
-use crate::config::{CommonFlags, load_default_model};
+use crate::config::{CommonFlags, load_for_study};
 use rankscope_domain::Recipe;
 use rankscope_study::Environment;
 use std::{
@@ -11,7 +11,8 @@ use std::{
 
 /// What this machine gives a study.
 pub(super) fn environment(common: &CommonFlags) -> Result<Environment, Failure> {
-    Ok(Environment { default_model: load_default_model(common)?, memory_limit_bytes: None })
+    let (default_model, memory_limit_bytes) = load_for_study(common)?;
+    Ok(Environment { default_model, memory_limit_bytes })
 }
 
 pub(super) fn validate(common: &CommonFlags, path: &Path, json: bool) -> Result<(), Failure> {

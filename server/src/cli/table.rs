@@ -111,10 +111,13 @@ pub(super) fn estimate(estimate: &Estimate) -> String {
         .map(|phase| vec![phase.label.clone(), duration(phase.seconds), format!("{} tokens", phase.tokens)])
         .collect();
     rows.push(vec!["all".into(), duration(estimate.total_seconds), String::new()]);
-    let memory = match estimate.machine_memory_bytes {
-        Some(machine) => format!("{} at its peak, of {} in this machine", bytes(estimate.peak_memory_bytes), bytes(machine)),
-        None => format!("{} at its peak", bytes(estimate.peak_memory_bytes)),
-    };
+    let mut memory = format!("{} at its peak", bytes(estimate.peak_memory_bytes));
+    if let Some(machine) = estimate.machine_memory_bytes {
+        memory += &format!(", of {} in this machine", bytes(machine));
+    }
+    if let Some(limit) = estimate.memory_limit_bytes {
+        memory += &format!("; the study may take {}", bytes(limit));
+    }
     let mut text = format!(
         "{}\n\ntime    {}\nmemory  {memory}\ndisk    {}\nmodel   {}, {} parameters\n        {} prompts, {} completions\n",
         columns(&rows).trim_end(),
@@ -125,6 +128,13 @@ pub(super) fn estimate(estimate: &Estimate) -> String {
         estimate.prompts,
         estimate.completions
     );
+    if estimate.lora_groups.len() > 1 {
+        for (number, group) in estimate.lora_groups.iter().enumerate() {
+            let cells: Vec<_> = group.cells.iter().map(ToString::to_string).collect();
+            let (training, completing) = (bytes(group.training_bytes), bytes(group.completing_bytes));
+            text += &format!("group {}  {}: {training} training, {completing} completing\n", number + 1, cells.join(", "));
+        }
+    }
     for assumption in &estimate.assumptions {
         text += &format!("- {assumption}\n");
     }

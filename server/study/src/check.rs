@@ -1,9 +1,9 @@
 //! What can be said against a recipe with its files and its model at hand, weights unread.
 
-use crate::{Environment, counterfactual, judge::Judge, model_shelf::ModelShelf, prompt_set, worker::lora_config};
+use crate::{Environment, counterfactual, estimate::check_memory, judge::Judge, model_shelf::ModelShelf, prompt_set, worker::lora_config};
 use rankscope_domain::{
     FieldErrors, Recipe,
-    completion::Prompt,
+    completion::{Prompt, TrainingPair},
     recipe::{ArmKind, CounterfactualSource, DEFAULT_MODEL, JudgeKind},
 };
 use rankscope_engine::{EngineError, ModelInfo};
@@ -12,11 +12,17 @@ use rankscope_engine::{EngineError, ModelInfo};
 pub(crate) struct Checked {
     pub(crate) prompts: Vec<Prompt>,
     /// Pairs of the user's own.
-    pub(crate) own_pairs: Option<usize>,
+    pub(crate) own_pairs: Option<Vec<PairLength>>,
     pub(crate) model: ModelInfo,
     /// The writer's and the judge's, where they are not the base model.
     pub(crate) writer: Option<ModelInfo>,
     pub(crate) judge_model: Option<ModelInfo>,
+}
+
+/// Of a pair, characters.
+pub(crate) struct PairLength {
+    pub(crate) prompt: usize,
+    pub(crate) target: usize,
 }
 
 /// Checks the recipe with its files and its model (headers only): everything that is wrong with it.
@@ -56,7 +62,10 @@ pub(crate) fn check_all(recipe: &Recipe, environment: &Environment) -> Result<Ch
             (CounterfactualSource::File, Some(path), _) => {
                 let path = std::path::Path::new(path);
                 match prompt_set::read_input("counterfactuals.path", path).and_then(|text| counterfactual::own_pairs(&text, path)) {
-                    Ok((pairs, _)) => own_pairs = Some(pairs.len()),
+                    Ok((pairs, _)) => {
+                        let length = |pair: &TrainingPair| PairLength { prompt: pair.prompt.len(), target: pair.target.len() };
+                        own_pairs = Some(pairs.iter().map(length).collect());
+                    }
                     Err(wrong) => errors.0.extend(wrong.0),
                 }
             }
@@ -70,7 +79,11 @@ pub(crate) fn check_all(recipe: &Recipe, environment: &Environment) -> Result<Ch
         check_against_model(&mut errors, recipe, model);
     }
     match model {
-        Some(model) if errors.0.is_empty() => Ok(Checked { prompts, own_pairs, model, writer, judge_model }),
+        Some(model) if errors.0.is_empty() => {
+            let checked = Checked { prompts, own_pairs, model, writer, judge_model };
+            check_memory(recipe, environment, &checked, &mut errors);
+            errors.into_result(checked)
+        }
         _ => Err(errors),
     }
 }

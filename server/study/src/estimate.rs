@@ -4,16 +4,16 @@ use crate::{
     Environment,
     check::{Checked, check_all},
     machine,
+    memory::{self, Footprint, gibibytes, limit_text},
     model_shelf::summarise,
     worker::lora_config,
 };
 use rankscope_domain::{
-    Arm, FieldErrors, Recipe,
-    estimate::{Estimate, PhaseEstimate},
+    Arm, CellId, FieldErrors, Recipe,
+    estimate::{Estimate, GroupEstimate, PhaseEstimate},
     event::StageKind,
     recipe::{CounterfactualSource, JudgeKind},
 };
-use rankscope_engine::ModelInfo;
 
 /// Shares of SmolLM2's completions that the built-in lexicon, and that the other judges call toxic, before training.
 const LEXICON_SHARE: f64 = 0.05;
@@ -45,19 +45,113 @@ pub fn estimate(recipe: &Recipe, environment: &Environment) -> Result<Estimate, 
     Ok(reckon(recipe, environment, &checked, flops))
 }
 
+/// How much there will be to do, as far as that is known before it is done.
+struct Amounts {
+    /// Tokens a prompt, and a prompt with its completion.
+    prompt_tokens: f64,
+    sequence_tokens: f64,
+    toxic_share: f64,
+    toxic_prompts: f64,
+    pairs: f64,
+    /// Tokens of a pair, and of its target.
+    pair_tokens: f64,
+    target_tokens: f64,
+}
+
+fn amounts(recipe: &Recipe, checked: &Checked) -> Amounts {
+    let prompts = checked.prompts.len() as f64;
+    let characters = checked.prompts.iter().map(|prompt| prompt.prompt.len() as f64).sum::<f64>();
+    let prompt_tokens = characters / TOKEN_LENGTH / prompts.max(1.0) + 1.0;
+    let sequence_tokens = prompt_tokens + f64::from(recipe.generation.max_new_tokens);
+    let toxic_share = if recipe.judge.kind == JudgeKind::Lexicon { LEXICON_SHARE } else { TOXIC_SHARE };
+    let toxic_prompts = prompts * (1.0 - (1.0 - toxic_share).powf(f64::from(recipe.generation.num_return_sequences)));
+    let longest = f64::from(recipe.training.max_length);
+    match &checked.own_pairs {
+        Some(pairs) => {
+            let count = pairs.len() as f64;
+            let tokens = |characters: usize| characters as f64 / TOKEN_LENGTH + 1.0;
+            let pair_tokens = pairs.iter().map(|pair| tokens(pair.prompt + pair.target).min(longest)).sum::<f64>() / count.max(1.0);
+            let target_tokens = pairs.iter().map(|pair| tokens(pair.target).min(longest)).sum::<f64>() / count.max(1.0);
+            Amounts { prompt_tokens, sequence_tokens, toxic_share, toxic_prompts, pairs: count, pair_tokens, target_tokens }
+        }
+        None => Amounts {
+            prompt_tokens,
+            sequence_tokens,
+            toxic_share,
+            toxic_prompts,
+            pairs: (toxic_prompts * f64::from(recipe.counterfactuals.k) * KEPT_SHARE).max(1.0),
+            pair_tokens: (prompt_tokens + TARGET_TOKENS).min(longest),
+            target_tokens: TARGET_TOKENS,
+        },
+    }
+}
+
+/// What the stages will keep in memory.
+fn footprint<'a>(recipe: &'a Recipe, checked: &'a Checked, amounts: &Amounts) -> Footprint<'a> {
+    let others = checked.writer.iter().chain(&checked.judge_model).map(memory::weights).sum::<f64>();
+    let batch = f64::from(recipe.training.per_device_train_batch_size).min(amounts.pairs);
+    Footprint {
+        recipe,
+        model: &checked.model,
+        resident: memory::weights(&checked.model) + others,
+        rows: batch * amounts.pair_tokens,
+        target_rows: batch * amounts.target_tokens,
+        sequence_tokens: amounts.sequence_tokens,
+    }
+}
+
+/// Refuses arms that can't be trained in the memory that the study may take, with the figures.
+pub(crate) fn check_memory(recipe: &Recipe, environment: &Environment, checked: &Checked, errors: &mut FieldErrors) {
+    let Some(limit) = environment.memory_limit(recipe) else { return };
+    let amounts = amounts(recipe, checked);
+    let footprint = footprint(recipe, checked, &amounts);
+    let mut recomputing = recipe.clone();
+    recomputing.training.gradient_checkpointing = true;
+    let recomputing = Footprint { recipe: &recomputing, ..footprint };
+    for (index, spec) in recipe.arms.iter().enumerate() {
+        let cell = CellId { arm: spec.arm(), seed: recipe.seeds.first().copied().unwrap_or_default() };
+        let needs = |footprint: &Footprint<'_>| match spec.arm() {
+            Arm::Full => footprint.training_full().max(footprint.completing(&[cell])),
+            _ => footprint.training_loras(&[cell]).max(footprint.completing(&[cell])),
+        };
+        let (needed, least) = (needs(&footprint), needs(&recomputing));
+        if needed <= limit {
+            continue;
+        }
+        let may_take = limit_text(recipe, environment, limit);
+        let remedy = if least <= limit {
+            format!("With training.gradient_checkpointing = true it takes about {}: turn it on.", gibibytes(least))
+        } else {
+            "Lower training.per_device_train_batch_size (gradient_accumulation_steps makes up for it), take a smaller model, or leave the arm out."
+                .to_string()
+        };
+        let (field, value) = match spec.lora_r {
+            Some(r) => ("lora_r", r.to_string()),
+            None => ("kind", "full".to_string()),
+        };
+        let what = if spec.arm() == Arm::Full {
+            format!("the model, its copy, gradients and AdamW’s two moments: {}", gibibytes((5.0 * memory::weights(&checked.model)) as u64))
+        } else {
+            format!("the model alone: {}", gibibytes(memory::weights(&checked.model) as u64))
+        };
+        errors.push(
+            format!("arms[{index}].{field}"),
+            value,
+            format!("Training this arm takes about {} of memory ({what}), and the study may take {may_take}. {remedy}", gibibytes(needed)),
+        );
+    }
+}
+
 fn reckon(recipe: &Recipe, environment: &Environment, checked: &Checked, flops: f64) -> Estimate {
     let model = &checked.model;
     let prompts = checked.prompts.len() as f64;
     let samples = f64::from(recipe.generation.num_return_sequences);
-    let prompt_tokens =
-        checked.prompts.iter().map(|prompt| prompt.prompt.len() as f64 / TOKEN_LENGTH + 1.0).sum::<f64>() / prompts.max(1.0);
     let new_tokens = f64::from(recipe.generation.max_new_tokens);
-    let toxic_share = if recipe.judge.kind == JudgeKind::Lexicon { LEXICON_SHARE } else { TOXIC_SHARE };
-    let toxic_prompts = prompts * (1.0 - (1.0 - toxic_share).powf(samples));
+    let amounts = amounts(recipe, checked);
+    let Amounts { prompt_tokens, toxic_share, toxic_prompts, pairs, pair_tokens, .. } = amounts;
     let k = f64::from(recipe.counterfactuals.k);
-    let pairs = checked.own_pairs.map_or((toxic_prompts * k * KEPT_SHARE).max(1.0), |pairs| pairs as f64);
     let cells = recipe.cells();
-    let loras: Vec<_> = cells.iter().filter(|cell| cell.arm.rank().is_some()).collect();
+    let loras: Vec<CellId> = cells.iter().copied().filter(|cell| cell.arm.rank().is_some()).collect();
     let originals = cells.iter().filter(|cell| cell.arm == Arm::Original).count() as f64;
 
     let mut phases = Vec::new();
@@ -95,10 +189,9 @@ fn reckon(recipe: &Recipe, environment: &Environment, checked: &Checked, flops: 
     let training = &recipe.training;
     let per_step = f64::from(training.per_device_train_batch_size) * f64::from(training.gradient_accumulation_steps);
     let steps_an_epoch = (pairs / per_step).ceil();
-    let all_steps = steps_an_epoch * f64::from(training.num_train_epochs);
-    let steps = training.max_steps.map_or(all_steps, |most| all_steps.min(f64::from(most)));
-    let pair_tokens = (prompt_tokens + TARGET_TOKENS).min(f64::from(training.max_length));
-    let trained_tokens = pairs * f64::from(training.num_train_epochs) * pair_tokens * steps / all_steps;
+    let steps = training.max_steps.map_or(steps_an_epoch * f64::from(training.num_train_epochs), f64::from);
+    let trained_tokens = pairs * pair_tokens * steps / steps_an_epoch;
+    let again = if training.gradient_checkpointing { 2.0 } else { 0.0 };
     // forward and the gradient of the input; full fine-tuning has the gradient of the weights besides
     let pass = |products: f64| trained_tokens * products * model.parameters as f64 / (flops * TRAINING_EFFICIENCY);
     let lora_parameters = |arm: Arm| arm.rank().map_or(0, |rank| lora_config(&recipe.lora, rank).trainable_parameters(model)) as f64;
@@ -106,7 +199,7 @@ fn reckon(recipe: &Recipe, environment: &Environment, checked: &Checked, flops: 
         let optimizing: f64 = loras.iter().map(|cell| steps * lora_parameters(cell.arm) * OPTIMIZER_SECONDS).sum();
         let adapters: f64 = loras.iter().map(|cell| trained_tokens * 6.0 * lora_parameters(cell.arm) / (flops * TRAINING_EFFICIENCY)).sum();
         let count = loras.len() as f64;
-        phase(format!("Fine-tune {count} LoRA cells together"), count * pass(4.0) + adapters + optimizing, count * trained_tokens);
+        phase(format!("Fine-tune {count} LoRA cells together"), count * pass(4.0 + again) + adapters + optimizing, count * trained_tokens);
         let (seconds, tokens) = completing(count);
         phase(format!("Complete the prompts: {count} LoRA cells"), seconds, tokens);
         let (seconds, tokens) = judging(count);
@@ -114,29 +207,52 @@ fn reckon(recipe: &Recipe, environment: &Environment, checked: &Checked, flops: 
     }
     for cell in cells.iter().filter(|cell| cell.arm == Arm::Full) {
         let optimizing = steps * model.parameters as f64 * OPTIMIZER_SECONDS;
-        phase(format!("Fine-tune full, seed {}", cell.seed), pass(6.0) + optimizing, trained_tokens);
+        phase(format!("Fine-tune full, seed {}", cell.seed), pass(6.0 + again) + optimizing, trained_tokens);
         let (seconds, tokens) = completing(1.0);
         phase(format!("Complete the prompts: full, seed {}", cell.seed), seconds, tokens);
         let (seconds, tokens) = judging(1.0);
         phase(format!("Judge the completions: full, seed {}", cell.seed), seconds, tokens);
     }
 
-    let peak_memory_bytes = peak_memory(recipe, checked, pair_tokens, prompt_tokens + new_tokens) as u64;
+    let limit = environment.memory_limit(recipe);
+    let footprint = footprint(recipe, checked, &amounts);
+    // the worker parts the cells for training and for completing, by the lengths that it sees; here, for the larger of the two
+    let larger = |footprint: &Footprint<'_>, cells: &[CellId]| footprint.training_loras(cells).max(footprint.completing(cells));
+    let lora_groups: Vec<GroupEstimate> = footprint
+        .groups(&loras, limit, larger)
+        .into_iter()
+        .map(|cells| GroupEstimate {
+            training_bytes: footprint.training_loras(&cells),
+            completing_bytes: footprint.completing(&cells),
+            cells,
+        })
+        .collect();
+    let full = cells.iter().find(|cell| cell.arm == Arm::Full);
+    let full_training_bytes = full.map(|_| footprint.training_full());
+    let peak_memory_bytes = lora_groups
+        .iter()
+        .flat_map(|group| [group.training_bytes, group.completing_bytes])
+        // the trained model's file is mapped while it is read, beside what training had: freed memory is kept for the next tensor
+        .chain(full_training_bytes.map(|bytes| bytes + memory::weights(model) as u64))
+        .fold(footprint.completing(&[]), u64::max);
     let full_cells = cells.iter().filter(|cell| cell.arm == Arm::Full).count() as f64;
     let completions = cells.len() as f64 * prompts * samples;
-    let disk = full_cells * model.parameters as f64 * BYTES
-        + loras.iter().map(|cell| lora_parameters(cell.arm) * BYTES).sum::<f64>()
+    // a training's saved state: weights and two moments, of the old and the new saving for a moment
+    let state = if full_cells > 0.0 { 6.0 * memory::weights(model) } else { 0.0 };
+    let disk = full_cells * memory::weights(model)
+        + state
+        + loras.iter().map(|cell| lora_parameters(cell.arm) * 7.0 * BYTES).sum::<f64>()
         + completions * 300.0
         + 1e6;
     let mut assumptions = vec![
         format!(
-            "{:.0} billion operations a second in matrix products, as just measured; other work on this machine slows it.",
+            "{:.0} billion operations a second in matrix products, the best of a few moments just now; other work on this machine slows it.",
             flops / 1e9
         ),
         format!("{:.0} tokens a prompt and {new_tokens} new tokens a completion; completions that end sooner take less.", prompt_tokens),
     ];
-    assumptions.push(match checked.own_pairs {
-        Some(count) => format!("{count} training pairs, as in your file."),
+    assumptions.push(match &checked.own_pairs {
+        Some(pairs) => format!("{} training pairs, as in your file.", pairs.len()),
         None => format!(
             "{:.0} % of the original model's completions toxic, so {toxic_prompts:.0} prompts to write counterfactuals for, and {:.0} % of those kept: {pairs:.0} training pairs.",
             toxic_share * 100.0,
@@ -149,15 +265,29 @@ fn reckon(recipe: &Recipe, environment: &Environment, checked: &Checked, flops: 
     if recipe.judge.kind == JudgeKind::Endpoint {
         assumptions.push("Half a second an answer of the endpoint.".into());
     }
-    let machine_memory_bytes = environment.memory_limit_bytes.or_else(machine::memory_bytes);
-    if machine_memory_bytes.is_some_and(|memory| peak_memory_bytes > memory) {
-        assumptions.push("This is more memory than there is: leave out full fine-tuning, or use a smaller batch or model.".into());
+    if let Some(limit) = limit {
+        let may_take = limit_text(recipe, environment, limit);
+        if lora_groups.len() > 1 {
+            assumptions.push(format!(
+                "{may_take} parts the LoRA cells into {} groups, one after another; the results are the same.",
+                lora_groups.len()
+            ));
+        }
+        if peak_memory_bytes > limit {
+            assumptions.push(format!(
+                "{} is more memory than there is for the study, {may_take}: turn gradient_checkpointing on, use a smaller batch or model, or leave out full fine-tuning.",
+                gibibytes(peak_memory_bytes)
+            ));
+        }
     }
     Estimate {
         total_seconds: phases.iter().map(|phase| phase.seconds).sum(),
         phases,
         peak_memory_bytes,
-        machine_memory_bytes,
+        machine_memory_bytes: machine::memory_bytes(),
+        memory_limit_bytes: limit,
+        lora_groups,
+        full_training_bytes,
         disk_bytes: disk as u64,
         model: summarise(&recipe.model.source, model, ""),
         prompts: prompts as u32,
@@ -166,31 +296,11 @@ fn reckon(recipe: &Recipe, environment: &Environment, checked: &Checked, flops: 
     }
 }
 
-/// The largest of what training LoRA, training in full and completing keep at a time.
-fn peak_memory(recipe: &Recipe, checked: &Checked, pair_tokens: f64, sequence_tokens: f64) -> f64 {
-    let model = &checked.model;
-    let weights = |info: &ModelInfo| info.parameters as f64 * BYTES;
-    let resident = weights(model) + checked.writer.as_ref().map_or(0.0, &weights) + checked.judge_model.as_ref().map_or(0.0, &weights);
-    // what the backward pass needs again: each layer's inputs and outputs, and the logits at target positions
-    let outputs: f64 = model.linear_layers.iter().map(|(_, outputs, inputs)| (outputs + inputs) as f64).sum();
-    let rows = f64::from(recipe.training.per_device_train_batch_size) * pair_tokens;
-    let target_rows = f64::from(recipe.training.per_device_train_batch_size) * TARGET_TOKENS;
-    let kept = |rows: f64, targets: f64| rows * outputs * BYTES * 1.5 + targets * model.vocab_size as f64 * BYTES * 3.0;
-    let loras: Vec<_> = recipe.cells().into_iter().filter_map(|cell| cell.arm.rank()).collect();
-    let adapters: f64 = loras.iter().map(|&rank| lora_config(&recipe.lora, rank).trainable_parameters(model) as f64).sum();
-    // arms go through the base together up to a limit of rows
-    let together = (rows * loras.len() as f64).min(rows.max(768.0));
-    let lora = adapters * BYTES * 4.0 + kept(together, target_rows * together / rows.max(1.0));
-    let full = if recipe.arm_spec(Arm::Full).is_some() { weights(model) * 4.0 + kept(rows, target_rows) } else { 0.0 };
-    let narrow = model.linear_layers.iter().map(|(_, outputs, _)| *outputs).min().unwrap_or(model.hidden_size) as f64;
-    let completing = 64.0 * (sequence_tokens * 2.0 * narrow * model.layers as f64 + model.vocab_size as f64) * BYTES + adapters * BYTES;
-    resident + lora.max(full).max(completing) + 100e6
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rankscope_domain::{completion::Prompt, recipe::ArmSpec};
+    use rankscope_domain::{MemorySize, completion::Prompt, recipe::ArmSpec};
+    use rankscope_engine::ModelInfo;
 
     fn smollm() -> ModelInfo {
         let mut linear_layers = Vec::new();
@@ -224,6 +334,12 @@ mod tests {
     }
 
     fn reckoned(change: impl FnOnce(&mut Recipe)) -> Estimate {
+        let (estimate, _) = reckoned_and_checked(change);
+        estimate
+    }
+
+    /// What is reckoned, and what is refused for want of memory.
+    fn reckoned_and_checked(change: impl FnOnce(&mut Recipe)) -> (Estimate, FieldErrors) {
         let mut recipe = Recipe::from_toml("name = \"x\"").unwrap();
         recipe.arms = vec![ArmSpec::lora(2, 1e-3), ArmSpec::lora(8, 1e-3), ArmSpec::full(1e-4)];
         change(&mut recipe);
@@ -239,7 +355,9 @@ mod tests {
             .collect();
         let checked = Checked { prompts, own_pairs: None, model: smollm(), writer: None, judge_model: None };
         let environment = Environment { default_model: "".into(), memory_limit_bytes: Some(8 << 30) };
-        reckon(&recipe, &environment, &checked, 100e9)
+        let mut errors = FieldErrors::default();
+        check_memory(&recipe, &environment, &checked, &mut errors);
+        (reckon(&recipe, &environment, &checked, 100e9), errors)
     }
 
     #[test]
@@ -258,8 +376,40 @@ mod tests {
 
     #[test]
     fn too_little_memory_is_said() {
-        let estimate = reckoned(|recipe| recipe.training.per_device_train_batch_size = 1024);
-        assert!(estimate.peak_memory_bytes > 8 << 30);
+        let estimate = reckoned(|recipe| recipe.memory_limit = Some(MemorySize(2 << 30)));
+        assert!(estimate.peak_memory_bytes > 2 << 30);
         assert!(estimate.assumptions.last().unwrap().contains("more memory than there is"));
+    }
+
+    #[test]
+    fn a_memory_limit_parts_the_lora_cells_and_refuses_what_never_fits() {
+        // limit, gradient_checkpointing -> LoRA groups, refused fields and what is said
+        let check = |gib: f64, checkpointing: bool, groups: usize, refused: &[(&str, &str)]| {
+            let (estimate, errors) = reckoned_and_checked(|recipe| {
+                recipe.seeds = vec![0, 1, 2];
+                recipe.arms = vec![ArmSpec::lora(64, 1e-3), ArmSpec::lora(128, 1e-3), ArmSpec::full(1e-4)];
+                recipe.counterfactuals.k = 20;
+                recipe.training.per_device_train_batch_size = 64;
+                recipe.training.gradient_checkpointing = checkpointing;
+                recipe.memory_limit = Some(MemorySize((gib * f64::from(1 << 30)) as u64));
+            });
+            let peaks: Vec<_> = estimate.lora_groups.iter().map(|group| group.training_bytes >> 20).collect();
+            assert_eq!(estimate.lora_groups.len(), groups, "{gib} GiB: {peaks:?} MiB");
+            let cells: usize = estimate.lora_groups.iter().map(|group| group.cells.len()).sum();
+            assert_eq!(cells, 6);
+            assert_eq!(errors.0.len(), refused.len(), "{gib} GiB: {errors}");
+            for (error, (field, said)) in errors.0.iter().zip(refused) {
+                assert!(error.field == *field && error.remedy.contains(said) && error.remedy.contains("GiB"), "{error}");
+            }
+        };
+        check(8.0, false, 1, &[]);
+        check(3.0, false, 3, &[("arms[2].kind", "gradient_checkpointing = true it takes about")]);
+        check(3.0, true, 2, &[]);
+        check(
+            0.5,
+            false,
+            6,
+            &[("arms[0].lora_r", "leave the arm out"), ("arms[1].lora_r", "model alone"), ("arms[2].kind", "two moments")],
+        );
     }
 }

@@ -171,7 +171,7 @@ fn judge_with_model(
     };
     let mut observer = |signal: Signal| match signal {
         Signal::Generated { done, total, new_tokens } => on_judged(done, total, new_tokens),
-        Signal::Step { .. } => Flow::Continue(()),
+        _ => Flow::Continue(()),
     };
     let answers = rankscope_engine::generate(&model, &[], &requests, &options, &mut observer).map_err(StudyError::from_engine)?;
     let written: u64 = answers.iter().map(|answer| answer.tokens.len() as u64).sum();

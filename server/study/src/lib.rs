@@ -11,6 +11,7 @@ mod event_log;
 mod instruct;
 mod judge;
 mod machine;
+mod memory;
 mod model_shelf;
 mod plan;
 mod prompt_set;
@@ -27,6 +28,7 @@ pub use check::check;
 pub use directory::Study;
 pub use error::StudyError;
 pub use estimate::estimate;
+pub use machine::memory_limit;
 pub use recipe_paths::resolve_paths;
 pub use worker::{Outcome, run};
 
@@ -37,6 +39,15 @@ use std::path::PathBuf;
 pub struct Environment {
     /// GGUF file that `model.source = "default"` stands for.
     pub default_model: PathBuf,
-    /// The study may use this many bytes of memory; `None`: what the machine has.
+    /// A study may take this many bytes of memory; `None`: what the machine has, less a margin. A recipe may ask for less.
     pub memory_limit_bytes: Option<u64>,
+}
+
+impl Environment {
+    /// Bytes that a study of this recipe may take; `None`: nobody knows what the machine has.
+    pub(crate) fn memory_limit(&self, recipe: &rankscope_domain::Recipe) -> Option<u64> {
+        let given = self.memory_limit_bytes.or_else(memory_limit);
+        let asked = recipe.memory_limit.map(|limit| limit.0);
+        given.into_iter().chain(asked).min()
+    }
 }

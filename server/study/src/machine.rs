@@ -10,6 +10,7 @@ pub(crate) fn host() -> Host {
         cpu: cpu_name().unwrap_or_else(|| "unknown".into()),
         threads: std::thread::available_parallelism().map_or(1, |count| count.get() as u32),
         memory_bytes: memory_bytes(),
+        memory_limit_bytes: None,
         device: "cpu".into(),
     }
 }
@@ -22,6 +23,11 @@ pub(crate) fn memory_bytes() -> Option<u64> {
         (Some(machine), Some(container)) => Some(u64::min(machine, container)),
         (one, other) => one.or(other),
     }
+}
+
+/// Bytes that a study may take where nobody says: of what the machine has, a tenth, and at least half a GiB, is left to the rest.
+pub fn memory_limit() -> Option<u64> {
+    memory_bytes().map(|bytes| bytes - (bytes / 10).max(1 << 29).min(bytes / 2))
 }
 
 fn total_of_meminfo(text: &str) -> Option<u64> {

@@ -28,6 +28,11 @@ pub(crate) struct CellMetrics {
     pub(crate) losses: Vec<f64>,
     pub(crate) tokens: u64,
     pub(crate) target_tokens: u64,
+    /// Training pairs that were longer than `max_length`, and the tokens that were cut from them.
+    #[serde(default)]
+    pub(crate) truncated_examples: u32,
+    #[serde(default)]
+    pub(crate) truncated_tokens: u64,
 }
 
 /// All that a cell has to show.

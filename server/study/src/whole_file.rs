@@ -51,6 +51,14 @@ fn is_unfinished(path: &Path) -> bool {
     name.starts_with(".writing-") || name.starts_with(".tmp") || name.ends_with(".partial")
 }
 
+/// Removes a directory with all that is in it; one that is not there is no error.
+pub(crate) fn remove_directory(directory: &Path) -> Result<(), StudyError> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StudyError::at(directory)(error)),
+        _ => Ok(()),
+    }
+}
+
 /// Makes the names in a directory last.
 pub(crate) fn sync_directory(directory: &Path) -> Result<(), StudyError> {
     #[cfg(unix)]

@@ -3,6 +3,7 @@
 
 mod complete;
 mod counterfactuals;
+mod groups;
 mod load;
 mod train;
 
@@ -87,6 +88,11 @@ struct Work {
 }
 
 impl Work {
+    fn add(&mut self, cell: CellWork) {
+        self.tokens += cell.tokens;
+        self.cells.push(cell);
+    }
+
     fn of_cells(cells: Vec<CellWork>) -> Self {
         Self { tokens: cells.iter().map(|cell| cell.tokens).sum(), cells, earlier_seconds: 0.0 }
     }
@@ -143,8 +149,8 @@ impl Worker<'_> {
             Task::Baseline(cells) | Task::Complete(cells) => self.complete(stage, cells),
             Task::Judge(cells) => self.judge_cells(cells),
             Task::Counterfactuals => self.counterfactuals(stage),
-            Task::TrainLoras(cells) => self.train_loras(cells),
-            Task::TrainFull(cell) => self.train_full(*cell),
+            Task::TrainLoras(cells) => self.train_loras(stage, cells),
+            Task::TrainFull(cell) => self.train_full(stage, *cell),
             Task::Results => self.results(),
         }
     }

@@ -3,8 +3,13 @@
 mod fixture;
 
 use fixture::{Fixture, compare, events, finish};
-use rankscope_domain::{Arm, CellId, event::Happening, recipe::ArmSpec};
-use rankscope_study::{Outcome, Study, StudyError, run};
+use rankscope_domain::{
+    Arm, CellId, MemorySize, Recipe,
+    event::{Event, Happening},
+    recipe::ArmSpec,
+    view::LossCurve,
+};
+use rankscope_study::{Environment, Outcome, Study, StudyError, estimate, run};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::atomic::{AtomicBool, Ordering},
@@ -35,19 +40,18 @@ fn a_study_runs_to_its_end_and_a_second_run_changes_nothing() {
     assert_eq!((progress.fraction(), progress.stages_done), (1.0, progress.stages_total));
 }
 
-#[test]
-fn killed_at_any_event_it_ends_the_same() {
+/// Kills a study at every event of its first seconds, then at every third, and compares what it ends with.
+fn killed_at_any_event(name: &str, change: impl Fn(&mut Recipe)) {
     let fixture = Fixture::new();
-    let whole = fixture.study("whole", |_| {});
+    let whole = fixture.study("whole", &change);
     finish(&whole, &fixture.environment);
     let count = events(&whole).len();
-    assert!(count > 30, "{count} events");
-    // every event of the first seconds, then every third
+    assert!(count > 30, "{name}: {count} events");
     for kill_at in (1..count).filter(|at| *at < 12 || at % 3 == 0) {
-        let study = fixture.study(&format!("killed-at-{kill_at}"), |_| {});
+        let study = fixture.study(&format!("killed-at-{kill_at}"), &change);
         let mut seen = 0;
         let killed = catch_unwind(AssertUnwindSafe(|| {
-            let mut echo = |_: &rankscope_domain::event::Event| {
+            let mut echo = |_: &Event| {
                 seen += 1;
                 assert!(seen < kill_at, "killed");
             };
@@ -56,7 +60,135 @@ fn killed_at_any_event_it_ends_the_same() {
         assert!(killed.is_err(), "it was not killed at event {kill_at}");
         finish(&study, &fixture.environment);
         compare(&whole, &study);
+        assert_eq!(losses(&study), losses(&whole), "{name}: the page shows other curves after a kill at event {kill_at}");
     }
+}
+
+/// The curves that the page shows, folded from the events.
+fn losses(study: &Study) -> Vec<LossCurve> {
+    study.progress().unwrap().losses
+}
+
+#[test]
+fn killed_at_any_event_it_ends_the_same() {
+    killed_at_any_event("nothing saved", |_| {});
+}
+
+#[test]
+fn killed_at_any_event_it_goes_on_from_the_saved_state_to_the_same_end() {
+    killed_at_any_event("saved after every second step", |recipe| {
+        recipe.training.save_steps = Some(2);
+        recipe.training.num_train_epochs = 2;
+        recipe.training.gradient_accumulation_steps = 2;
+        recipe.training.per_device_train_batch_size = 1;
+        recipe.training.group_by_length = true;
+        recipe.lora.lora_dropout = 0.1;
+    });
+}
+
+#[test]
+fn killed_at_any_event_groups_end_the_same() {
+    killed_at_any_event("in groups", |recipe| {
+        recipe.training.save_steps = Some(1);
+        in_groups(recipe);
+    });
+}
+
+/// Memory for two or three of the six LoRA cells at a time.
+fn in_groups(recipe: &mut Recipe) {
+    recipe.arms = vec![ArmSpec::lora(14, 1e-2), ArmSpec::lora(15, 1e-2), ArmSpec::lora(16, 1e-2), ArmSpec::full(1e-3)];
+    let environment = Environment { default_model: Fixture::model(), memory_limit_bytes: None };
+    let together = estimate(recipe, &environment).unwrap().lora_groups;
+    assert_eq!(together.len(), 1);
+    recipe.memory_limit = Some(MemorySize(together[0].training_bytes - 1_100_000));
+}
+
+#[test]
+fn a_memory_limit_parts_the_arms_and_changes_no_result() {
+    let fixture = Fixture::new();
+    let parted = fixture.study("parted", in_groups);
+    let whole = fixture.study("whole", |recipe| {
+        in_groups(recipe);
+        recipe.memory_limit = None;
+    });
+    finish(&parted, &fixture.environment);
+    finish(&whole, &fixture.environment);
+    let notes = |study: &Study| study.progress().unwrap().notes.iter().filter(|note| note.contains("groups")).cloned().collect::<Vec<_>>();
+    assert!(notes(&parted)[0].contains("memory_limit of the recipe") && notes(&whole).is_empty(), "{:?}", notes(&parted));
+    let planned = estimate(&parted.recipe().unwrap(), &fixture.environment).unwrap();
+    assert!((2..6).contains(&planned.lora_groups.len()), "{:?}", planned.lora_groups);
+    let [parted, whole] = [parted, whole].map(|study| study.results().unwrap().unwrap());
+    assert_eq!(parted.cells.len(), whole.cells.len());
+    for (one, other) in parted.cells.iter().zip(&whole.cells) {
+        assert_eq!((one.cell, one.losses.len(), one.total.judged), (other.cell, other.losses.len(), other.total.judged));
+        for (one, other) in one.losses.iter().zip(&other.losses) {
+            assert!((one - other).abs() < 1e-5 * other, "{one} and {other}");
+        }
+        assert_eq!((&one.total, &one.groups), (&other.total, &other.groups), "{}", one.cell);
+    }
+}
+
+#[test]
+fn an_arm_that_never_fits_is_refused_before_the_start() {
+    let fixture = Fixture::new();
+    let study = fixture.study("small", |recipe| recipe.memory_limit = Some(MemorySize(64 << 20)));
+    let error = run(&study, &fixture.environment, &AtomicBool::new(false), &mut |_| {}).unwrap_err().to_string();
+    for said in ["arms[0].lora_r", "arms[2].kind", "64 MiB (memory_limit of the recipe)", "per_device_train_batch_size"] {
+        assert!(error.contains(said), "{said:?} is not in: {error}");
+    }
+    assert!(study.provenance().unwrap().is_none());
+}
+
+#[test]
+fn pairs_that_are_too_long_are_cut_and_counted() {
+    let fixture = Fixture::new();
+    let pair = |index: usize| {
+        let target = if index < 3 { " good and kind, and brave, and known for it" } else { " good" };
+        format!("{{\"prompt\": \"the {index} is\", \"target\": {target:?}}}\n")
+    };
+    std::fs::write(fixture.directory.path().join("pairs.jsonl"), (0..8).map(pair).collect::<String>()).unwrap();
+    let study = fixture.study("cut", |recipe| {
+        recipe.training.max_length = 9;
+        recipe.seeds = vec![0];
+    });
+    finish(&study, &fixture.environment);
+    let counts = study.results().unwrap().unwrap().counterfactuals;
+    assert!(counts.truncated == 3 && counts.truncated_tokens > 3, "{counts:?}");
+    let said = format!("{} of the {} training pairs are longer than max_length = 9 tokens", counts.truncated, counts.kept);
+    assert!(study.progress().unwrap().notes.iter().any(|note| note.starts_with(&said)), "{:?}", study.progress().unwrap().notes);
+    let metrics = std::fs::read_to_string(study.cell_path(CellId { arm: Arm::Full, seed: 0 }).join("metrics.json")).unwrap();
+    let metrics: serde_json::Value = serde_json::from_str(&metrics).unwrap();
+    assert_eq!(metrics["truncated_examples"], counts.truncated);
+    assert_eq!(metrics["truncated_tokens"], counts.truncated_tokens);
+}
+
+#[test]
+fn a_worker_that_goes_on_takes_no_saved_step_again() {
+    let fixture = Fixture::new();
+    let study = fixture.study("saved", |recipe| recipe.training.save_steps = Some(1));
+    let killed = catch_unwind(AssertUnwindSafe(|| {
+        let mut echo = |event: &Event| assert!(!matches!(event.what, Happening::TrainStep { step: 3, .. }), "killed");
+        run(&study, &fixture.environment, &AtomicBool::new(false), &mut echo).map(|_| ())
+    }));
+    assert!(killed.is_err());
+    let before = events(&study).len();
+    finish(&study, &fixture.environment);
+    let again: Vec<u32> = events(&study)[before..]
+        .iter()
+        .filter_map(|event| match event.what {
+            Happening::TrainStep { cell: CellId { arm: Arm::Lora(2), seed: 0 }, step, .. } => Some(step),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(again, [3, 4]);
+    let lines = std::fs::read_to_string(study.cell_path(CellId { arm: Arm::Lora(2), seed: 0 }).join("train.jsonl")).unwrap();
+    assert_eq!(lines.lines().count(), 4);
+    let left: Vec<_> = std::fs::read_dir(study.directory().join("stages"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .filter(|name| name.ends_with(".parts"))
+        .collect();
+    assert!(left.is_empty(), "{left:?} is left");
 }
 
 #[test]
@@ -66,7 +198,7 @@ fn cancelled_it_goes_on_where_it_was() {
     finish(&whole, &fixture.environment);
     let study = fixture.study("cancelled", |_| {});
     let cancel = AtomicBool::new(false);
-    let mut echo = |event: &rankscope_domain::event::Event| {
+    let mut echo = |event: &Event| {
         if matches!(event.what, Happening::TrainStep { step: 2, .. }) {
             cancel.store(true, Ordering::Relaxed);
         }

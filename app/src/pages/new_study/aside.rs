@@ -11,7 +11,10 @@ use crate::{
     raw_text::raw_text,
 };
 use leptos::{prelude::*, task::spawn_local};
-use rankscope_domain::{FieldErrors, Recipe, estimate::Estimate};
+use rankscope_domain::{
+    FieldErrors, Recipe,
+    estimate::{Estimate, GroupEstimate},
+};
 use std::time::Duration;
 
 /// How long the form must rest before the server is asked.
@@ -76,12 +79,14 @@ fn EstimateView(estimate: Estimate) -> impl IntoView {
         Some(machine) => format!("{} of this machine’s {}", quantity::bytes(estimate.peak_memory_bytes), quantity::bytes(machine)),
         None => quantity::bytes(estimate.peak_memory_bytes),
     };
-    let is_too_much = estimate.machine_memory_bytes.is_some_and(|machine| estimate.peak_memory_bytes > machine);
+    let is_too_much = estimate.memory_limit_bytes.is_some_and(|limit| estimate.peak_memory_bytes > limit);
+    let limit = estimate.memory_limit_bytes.map(|limit| view! { <dt>"Memory limit"</dt><dd>{quantity::bytes(limit)}</dd> });
     let phases = estimate
         .phases
         .iter()
         .map(|phase| view! { <tr><th scope="row">{phase.label.clone()}</th><td class="number nowrap">{quantity::duration(phase.seconds)}</td></tr> })
         .collect_view();
+    let groups = (!estimate.lora_groups.is_empty() || estimate.full_training_bytes.is_some()).then(|| memory_by_group(&estimate));
     let assumptions = estimate.assumptions.iter().map(|text| view! { <li>{text.clone()}</li> }).collect_view();
     let model = if estimate.model.name.is_empty() { estimate.model.source.clone() } else { estimate.model.name.clone() };
     view! {
@@ -89,6 +94,7 @@ fn EstimateView(estimate: Estimate) -> impl IntoView {
         <dl class="facts">
             <dt>"Memory"</dt>
             <dd>{memory}</dd>
+            {limit}
             <dt>"Disk"</dt>
             <dd>{quantity::bytes(estimate.disk_bytes)}</dd>
             <dt>"Prompts"</dt>
@@ -100,14 +106,49 @@ fn EstimateView(estimate: Estimate) -> impl IntoView {
         </dl>
         {is_too_much.then(|| view! {
             <p class="notice notice-error">
-                "This needs more memory than the machine has. Leave the full arm out, or lower per_device_train_batch_size."
+                "This needs more memory than the study may take. Leave the full arm out, lower per_device_train_batch_size, or turn gradient_checkpointing on."
             </p>
         })}
         <details>
             <summary>"By phase, and what was assumed"</summary>
             <table><caption>"Time by phase."</caption><tbody>{phases}</tbody></table>
+            {groups}
             <ul class="note">{assumptions}</ul>
         </details>
+    }
+}
+
+/// Which arms are in memory together, and what each group peaks at.
+fn memory_by_group(estimate: &Estimate) -> impl IntoView + use<> {
+    let row = |who: String, training: u64, completing: Option<u64>| {
+        view! {
+            <tr>
+                <th scope="row">{who}</th>
+                <td class="number nowrap">{quantity::bytes(training)}</td>
+                <td class="number nowrap">{completing.map_or_else(|| "–".into(), quantity::bytes)}</td>
+            </tr>
+        }
+    };
+    let names = |group: &GroupEstimate| group.cells.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let groups =
+        estimate.lora_groups.iter().map(|group| row(names(group), group.training_bytes, Some(group.completing_bytes))).collect_view();
+    let full = estimate.full_training_bytes.map(|bytes| row("full, one seed at a time".into(), bytes, None));
+    let caption = match estimate.lora_groups.len() {
+        0 | 1 => "Peak memory of what is trained together.".to_string(),
+        count => format!("Peak memory of what is trained together: the limit parts the LoRA arms into {count} groups, one after another."),
+    };
+    view! {
+        <table>
+            <caption>{caption}</caption>
+            <thead>
+                <tr>
+                    <th scope="col">"Cells"</th>
+                    <th scope="col" class="number">"Training"</th>
+                    <th scope="col" class="number">"Completing"</th>
+                </tr>
+            </thead>
+            <tbody>{groups} {full}</tbody>
+        </table>
     }
 }
 

@@ -299,6 +299,7 @@ pub(super) const SECTIONS: &[Section] = &[
                 ]),
             ),
             field("lora.alpha", "alpha", "", "lora_alpha; for a multiple of r, the multiple.", DECIMAL),
+            field("lora.lora_dropout", "lora_dropout", "", "Share of what A reads that training leaves out at random; 0: none.", DECIMAL),
             field(
                 "lora.target_modules",
                 "target_modules",
@@ -312,7 +313,7 @@ pub(super) const SECTIONS: &[Section] = &[
         title: "Training",
         fields: &[
             field("training.num_train_epochs", "num_train_epochs", "epochs", "Passes over the training pairs.", WHOLE),
-            field("training.max_steps", "max_steps", "steps", "Stop after this many optimiser steps. Empty: as the epochs give.", WHOLE),
+            field("training.max_steps", "max_steps", "steps", "Optimiser steps in place of the epochs’. Empty: as the epochs give.", WHOLE),
             field("training.per_device_train_batch_size", "per_device_train_batch_size", "pairs", "Pairs in memory at once.", WHOLE),
             field(
                 "training.gradient_accumulation_steps",
@@ -330,10 +331,51 @@ pub(super) const SECTIONS: &[Section] = &[
                 Control::Select(&[("constant", "constant"), ("linear", "linear"), ("cosine", "cosine")]),
             ),
             field("training.warmup_ratio", "warmup_ratio", "of the steps", "Over which the rate rises from 0.", DECIMAL),
+            field("training.warmup_steps", "warmup_steps", "steps", "The same in steps; 0: as warmup_ratio says.", WHOLE),
             field("training.max_grad_norm", "max_grad_norm", "", "Gradients are clipped to this norm; 0: not clipped.", DECIMAL),
+        ],
+    },
+    Section {
+        title: "Advanced",
+        fields: &[
             field("training.adam_beta1", "adam_beta1", "", "AdamW’s first decay.", DECIMAL),
             field("training.adam_beta2", "adam_beta2", "", "AdamW’s second decay.", DECIMAL),
             field("training.adam_epsilon", "adam_epsilon", "", "Keeps AdamW from dividing by 0.", DECIMAL),
+            field(
+                "training.decay_biases_and_norms",
+                "decay_biases_and_norms",
+                "",
+                "What weight_decay touches.",
+                Control::Select(&[("false", "matrices alone"), ("true", "biases and norms too")]),
+            ),
+            field(
+                "training.group_by_length",
+                "group_by_length",
+                "",
+                "Whether a step takes pairs of like length.",
+                Control::Select(&[("false", "in random order"), ("true", "like lengths together")]),
+            ),
+            field(
+                "training.gradient_checkpointing",
+                "gradient_checkpointing",
+                "",
+                "Computes each layer twice in place of keeping it: less memory, about a third more time, the same result.",
+                Control::Select(&[("false", "off"), ("true", "on")]),
+            ),
+            field(
+                "training.save_steps",
+                "save_steps",
+                "steps",
+                "Between two savings of the training’s state, from which a run that was killed goes on. Empty: at most once a minute.",
+                WHOLE,
+            ),
+            field(
+                "memory_limit",
+                "memory_limit",
+                "",
+                "The most memory that the study may take, as 8 GiB: LoRA arms are trained in groups that fit. Empty: what the machine has.",
+                Control::Text,
+            ),
         ],
     },
 ];

@@ -44,6 +44,7 @@ fn ProvenanceList(provenance: Provenance) -> impl IntoView {
     let Provenance { rankscope_version, recipe_sha256, model, counterfactual_model, judge_model, files, builtin, started_at, host } =
         provenance;
     let memory = host.memory_bytes.map(|bytes| format!(", {} memory", quantity::bytes(bytes))).unwrap_or_default();
+    let limit = host.memory_limit_bytes;
     let machine = format!("{} on {} {}, {} threads{memory}, device {}", host.cpu, host.os, host.arch, host.threads, host.device);
     view! {
         <dl class="facts">
@@ -53,6 +54,7 @@ fn ProvenanceList(provenance: Provenance) -> impl IntoView {
             <dd>{rankscope_version}</dd>
             <dt>"Machine"</dt>
             <dd>{machine}</dd>
+            {limit.map(|limit| view! { <dt>"Memory limit"</dt><dd>{quantity::bytes(limit)}</dd> })}
             <dt>"recipe.toml"</dt>
             <dd><Hash sha256=recipe_sha256 /></dd>
             <dt>"Base model"</dt>

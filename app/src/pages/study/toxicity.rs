@@ -356,19 +356,20 @@ fn Contrasts(contrasts: Vec<Contrast>) -> impl IntoView {
 #[component]
 fn Counterfactuals(results: Arc<StudyResults>) -> impl IntoView {
     let counts = results.counterfactuals.clone();
-    let rows = [
-        ("Prompts that led the original model to a toxic completion", counts.toxic_prompts),
-        ("Counterfactuals asked for", counts.requested),
-        ("Found in the answers", counts.parsed),
-        ("Dropped: said twice", counts.dropped_duplicate),
-        ("Dropped: did not continue the prompt", counts.dropped_prefix),
-        ("Dropped: empty, cut short or with a placeholder", counts.dropped_incomplete),
-        ("Dropped: toxic or unreadable for the judge", counts.dropped_toxic),
-        ("Kept as training pairs", counts.kept),
-        ("Cut at max_length", counts.truncated),
+    let rows: [(&str, u64); 10] = [
+        ("Prompts that led the original model to a toxic completion", counts.toxic_prompts.into()),
+        ("Counterfactuals asked for", counts.requested.into()),
+        ("Found in the answers", counts.parsed.into()),
+        ("Dropped: said twice", counts.dropped_duplicate.into()),
+        ("Dropped: did not continue the prompt", counts.dropped_prefix.into()),
+        ("Dropped: empty, cut short or with a placeholder", counts.dropped_incomplete.into()),
+        ("Dropped: toxic or unreadable for the judge", counts.dropped_toxic.into()),
+        ("Kept as training pairs", counts.kept.into()),
+        ("Cut at max_length", counts.truncated.into()),
+        ("Tokens cut from them", counts.truncated_tokens),
     ];
     let rows = rows
-        .map(|(label, count)| view! { <tr><th scope="row">{label}</th><td class="number">{quantity::count(count.into())}</td></tr> })
+        .map(|(label, count)| view! { <tr><th scope="row">{label}</th><td class="number">{quantity::count(count)}</td></tr> })
         .collect_view();
     view! {
         <section aria-labelledby="counterfactuals-title">

@@ -1,8 +1,12 @@
 //! Completing prompts: all cells of a stage in one batch, in parts that a later worker need not do again.
 
-use super::{Work, Worker};
+use super::{Work, Worker, groups::group_name};
 use crate::{StudyError, plan::CellWork, plan::Stage, seeds, whole_file};
-use rankscope_domain::{Arm, CellId, completion::Completion, event::Unit};
+use rankscope_domain::{
+    Arm, CellId,
+    completion::{Completion, Prompt},
+    event::Unit,
+};
 use rankscope_engine::{Flow, GenerationOptions, Lora, Model, Request, Signal};
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Instant};
@@ -34,7 +38,10 @@ pub(super) struct Source<'a> {
     pub(super) options: GenerationOptions,
     pub(super) unit: Unit,
     /// Tells the parts of a stage's rounds apart.
-    pub(super) round: u32,
+    pub(super) round: String,
+    /// Requests of the stage's earlier rounds, and of all its rounds.
+    pub(super) before: u64,
+    pub(super) total: u64,
 }
 
 impl Worker<'_> {
@@ -52,21 +59,44 @@ impl Worker<'_> {
         } else {
             self.base_model()?
         };
-        let mut loras = Vec::new();
-        for cell in live.iter().filter(|cell| cell.arm.rank().is_some()) {
-            loras.push(Lora::load(&self.study.cell_path(*cell), &model).map_err(StudyError::from_engine)?);
-        }
-        let loras: Vec<&Lora> = loras.iter().collect();
         let prompts = self.prompts()?;
-        let samples = self.recipe.generation.num_return_sequences;
         let mut encoded = Vec::with_capacity(prompts.len());
         for prompt in &prompts {
             encoded.push(model.tokenizer().encode(&prompt.prompt, true).map_err(StudyError::from_engine)?);
         }
+        let is_lora = first.arm.rank().is_some();
+        let groups = if is_lora { self.completing_groups(cells, &model, &encoded)? } else { vec![cells.to_vec()] };
+        let mut work = Work::default();
+        let requests_of_cell = prompts.len() as u64 * u64::from(self.recipe.generation.num_return_sequences);
+        let total = live.len() as u64 * requests_of_cell;
+        for group in &groups {
+            let of_group: Vec<CellId> = group.iter().copied().filter(|cell| live.contains(cell)).collect();
+            let round = if groups.len() == 1 { "0".into() } else { group_name(group) };
+            let before = work.cells.len() as u64 * requests_of_cell;
+            self.complete_group(stage, &of_group, &model, (&prompts, &encoded), (round, before, total), &mut work)?;
+        }
+        Ok(work)
+    }
+
+    fn complete_group(
+        &mut self,
+        stage: &Stage,
+        cells: &[CellId],
+        model: &Model,
+        (prompts, encoded): (&[Prompt], &[Vec<u32>]),
+        (round, before, total): (String, u64, u64),
+        work: &mut Work,
+    ) -> Result<(), StudyError> {
+        let mut loras = Vec::new();
+        for cell in cells.iter().filter(|cell| cell.arm.rank().is_some()) {
+            loras.push(Lora::load(&self.study.cell_path(*cell), model).map_err(StudyError::from_engine)?);
+        }
+        let loras: Vec<&Lora> = loras.iter().collect();
+        let samples = self.recipe.generation.num_return_sequences;
         let mut requests = Vec::new();
         let mut places = Vec::new();
-        for (index, cell) in live.iter().enumerate() {
-            for (prompt, tokens) in prompts.iter().zip(&encoded) {
+        for (index, cell) in cells.iter().enumerate() {
+            for (prompt, tokens) in prompts.iter().zip(encoded) {
                 for sample in 0..samples {
                     requests.push(Request {
                         prompt: tokens.clone(),
@@ -86,18 +116,19 @@ impl Worker<'_> {
             top_k: generation.top_k as usize,
             batch_size: BATCH_SIZE,
         };
-        let source = Source { model: &model, loras: &loras, options, unit: Unit::Completions, round: 0 };
+        let source = Source { model, loras: &loras, options, unit: Unit::Completions, round, before, total };
         let (texts, earlier_seconds) = self.generate_in_parts(stage, &source, &requests)?;
-        let mut completions: Vec<Vec<Completion>> = live.iter().map(|_| Vec::new()).collect();
+        let mut completions: Vec<Vec<Completion>> = cells.iter().map(|_| Vec::new()).collect();
         for ((cell, prompt_id, sample), text) in places.into_iter().zip(texts) {
             completions[cell].push(Completion { prompt_id, sample, text: text.text, new_tokens: text.new_tokens, finished: text.finished });
         }
-        let mut work = Vec::new();
-        for (cell, completions) in live.into_iter().zip(completions) {
+        for (&cell, completions) in cells.iter().zip(completions) {
             whole_file::write_lines(&self.study.cell_file(cell, "completions.jsonl"), &completions)?;
-            work.push(CellWork { cell, tokens: completions.iter().map(|completion| u64::from(completion.new_tokens)).sum() });
+            let tokens = completions.iter().map(|completion| u64::from(completion.new_tokens)).sum();
+            work.add(CellWork { cell, tokens });
         }
-        Ok(Work { earlier_seconds, ..Work::of_cells(work) })
+        work.earlier_seconds += earlier_seconds;
+        Ok(())
     }
 
     pub(super) fn base_model(&mut self) -> Result<Arc<Model>, StudyError> {
@@ -113,10 +144,10 @@ impl Worker<'_> {
         requests: &[Request],
     ) -> Result<(Vec<Text>, f64), StudyError> {
         let directory = self.parts_path(stage);
-        let total = requests.len() as u64;
+        let total = source.total;
         let mut texts: Vec<Text> = Vec::with_capacity(requests.len());
         let mut earlier_seconds = 0.0;
-        let mut before = 0;
+        let mut before = source.before;
         let mut tokens_before = 0;
         self.reporter.restart_clock();
         for (number, part_requests) in requests.chunks(PART_SIZE).enumerate() {
@@ -125,11 +156,11 @@ impl Worker<'_> {
             if let Some(part) = known.filter(|part| part.texts.len() == part_requests.len()) {
                 earlier_seconds += part.seconds;
                 texts.extend(part.texts);
-                before = texts.len() as u64;
+                before = source.before + texts.len() as u64;
                 continue;
             }
             let began = Instant::now();
-            let done_before = texts.len() as u64;
+            let done_before = source.before + texts.len() as u64;
             let mut part_tokens = 0;
             let reporter = &mut self.reporter;
             let mut observer = |signal: Signal| match signal {
@@ -137,7 +168,7 @@ impl Worker<'_> {
                     part_tokens = new_tokens;
                     reporter.progress(before, done_before + done as u64, total, source.unit, tokens_before + new_tokens)
                 }
-                Signal::Step { .. } => Flow::Continue(()),
+                _ => Flow::Continue(()),
             };
             let result = rankscope_engine::generate(source.model, source.loras, part_requests, &source.options, &mut observer);
             let generated = self.reporter.finish(result.map_err(StudyError::from_engine))?;

@@ -1,14 +1,7 @@
 //! What the arms are trained on: counterfactuals for the prompts that led the original model astray, or the user's own.
 
 use super::{Work, Worker, complete::Source};
-use crate::{
-    StudyError, counterfactual, instruct,
-    judge::Statement,
-    plan::Stage,
-    prompt_set, seeds,
-    training_text::{self, Encoded},
-    whole_file,
-};
+use crate::{StudyError, counterfactual, instruct, judge::Statement, plan::Stage, prompt_set, seeds, training_text, whole_file};
 use rankscope_domain::{
     Arm,
     completion::{Prompt, TrainingPair, Verdict},
@@ -50,10 +43,14 @@ impl Worker<'_> {
         };
         counts.kept = pairs.len() as u32;
         let model = self.base_model()?;
-        for pair in &pairs {
-            if let Encoded { truncated: true, .. } = training_text::encode(&model, pair, self.recipe.training.max_length)? {
-                counts.truncated += 1;
-            }
+        let max_length = self.recipe.training.max_length;
+        let data = training_text::encode_all(&model, &pairs, max_length)?;
+        (counts.truncated, counts.truncated_tokens) = (data.truncated_examples, data.truncated_tokens);
+        if counts.truncated > 0 {
+            self.reporter.note(format!(
+                "{} of the {} training pairs are longer than max_length = {max_length} tokens and were cut: {} tokens left out.",
+                counts.truncated, counts.kept, counts.truncated_tokens
+            ))?;
         }
         let dropped = counts.parsed.saturating_sub(counts.kept);
         self.reporter.note(format!("{} counterfactuals to train on; {dropped} of {} were dropped.", counts.kept, counts.parsed))?;
@@ -118,7 +115,15 @@ impl Worker<'_> {
                     seed: seeds::derive("counterfactuals", &[self.recipe.seeds[0], u64::from(prompt.id), u64::from(round)]),
                 });
             }
-            let source = Source { model: &writer, loras: &[], options: options.clone(), unit: Unit::Prompts, round };
+            let source = Source {
+                model: &writer,
+                loras: &[],
+                options: options.clone(),
+                unit: Unit::Prompts,
+                round: round.to_string(),
+                before: 0,
+                total: requests.len() as u64,
+            };
             let (texts, earlier) = self.generate_in_parts(stage, &source, &requests)?;
             earlier_seconds += earlier;
             for (&index, text) in wanting.iter().zip(texts) {

@@ -3,7 +3,7 @@
 use super::{Work, Worker};
 use crate::{StudyError, check, judge::BUILTIN_LEXICON, machine, prompt_set::BUILTIN_PROMPTS, whole_file};
 use rankscope_domain::{
-    provenance::{FileHash, Provenance},
+    provenance::{FileHash, Host, Provenance},
     recipe::{CounterfactualSource, JudgeKind, PromptSet},
 };
 use std::path::Path;
@@ -42,7 +42,7 @@ impl Worker<'_> {
             files,
             builtin,
             started_at: jiff::Timestamp::now().round(jiff::Unit::Second).unwrap_or_default().to_string(),
-            host: machine::host(),
+            host: Host { memory_limit_bytes: self.environment.memory_limit(recipe), ..machine::host() },
         })
     }
 

@@ -1,16 +1,28 @@
 //! Fine-tuning: all LoRA cells together over one frozen base, each full cell alone.
 
-use super::{Work, Worker};
-use crate::{StudyError, plan::CellWork, results::CellMetrics, seeds, training_text, whole_file};
+use super::{Work, Worker, groups::group_name};
+use crate::{
+    StudyError,
+    memory::limit_text,
+    plan::{CellWork, Stage},
+    reporter::Reporter,
+    results::CellMetrics,
+    seeds,
+    training_text::{self, TrainingData},
+    whole_file,
+};
 use rankscope_domain::{
     CellId,
     completion::TrainingPair,
     event::{Happening, Unit},
     recipe::{ArmSpec, SchedulerType},
 };
-use rankscope_engine::{ArmTraining, EngineError, Example, Flow, Lora, LoraConfig, Model, Scheduler, Signal, TrainOptions, TrainReport};
-use serde::Serialize;
-use std::sync::Arc;
+use rankscope_engine::{
+    ArmTraining, Checkpoints, EngineError, Flow, Lora, LoraConfig, Model, Scheduler, Signal, TrainOptions, TrainReport, train_full_saving,
+    train_loras_saving,
+};
+use serde::{Deserialize, Serialize};
+use std::{path::Path, time::Instant};
 
 /// A line of `train.jsonl`.
 #[derive(Debug, Clone, Serialize)]
@@ -21,46 +33,109 @@ struct StepLine {
     learning_rate: f64,
 }
 
+/// A group of LoRA cells that is trained: `GROUP.json` among the stage's parts.
+#[derive(Debug, Serialize, Deserialize)]
+struct GroupRecord {
+    seconds: f64,
+}
+
+/// Steps told so far, over the cells of a stage.
+#[derive(Default)]
+struct StageSteps {
+    /// By cell of the group that is trained now.
+    lines: Vec<Vec<StepLine>>,
+    /// Steps that this worker did not do itself, all, and what is to be done.
+    before: u64,
+    done: u64,
+    total: u64,
+    /// Trained on by this worker.
+    tokens: u64,
+    /// Seconds of earlier workers on the group that is trained now.
+    earlier_seconds: f64,
+}
+
 impl Worker<'_> {
-    pub(super) fn train_loras(&mut self, cells: &[CellId]) -> Result<Work, StudyError> {
+    pub(super) fn train_loras(&mut self, stage: &Stage, cells: &[CellId]) -> Result<Work, StudyError> {
         let model = self.base_model()?;
-        let examples = self.examples(&model)?;
+        let data = self.training_data(&model)?;
+        let groups = self.training_groups(cells, &model, &data.examples)?;
+        if let (true, Some(limit)) = (groups.len() > 1, self.environment.memory_limit(self.recipe)) {
+            self.reporter.note(format!(
+                "{} parts the LoRA cells into {} groups that are trained one after another.",
+                limit_text(self.recipe, self.environment, limit),
+                groups.len()
+            ))?;
+        }
+        let steps = self.train_options().steps(data.examples.len()) as u64;
+        let mut told = StageSteps { total: steps * cells.len() as u64, ..StageSteps::default() };
+        let mut work = Work::default();
+        self.reporter.restart_clock();
+        for group in &groups {
+            let parts = self.parts_path(stage);
+            let record_path = parts.join(format!("{}.json", group_name(group)));
+            if let Some(record) = whole_file::read_json::<GroupRecord>(&record_path)? {
+                for &cell in group {
+                    work.add(CellWork { cell, tokens: self.metrics(cell)?.tokens });
+                }
+                work.earlier_seconds += record.seconds;
+                told.before += steps * group.len() as u64;
+                told.done += steps * group.len() as u64;
+                continue;
+            }
+            let began = Instant::now();
+            let state = parts.join(group_name(group));
+            self.train_group(group, &model, &data, &state, &mut told, &mut work)?;
+            work.earlier_seconds += told.earlier_seconds;
+            let seconds = began.elapsed().as_secs_f64() + told.earlier_seconds;
+            whole_file::write_json(&record_path, &GroupRecord { seconds })?;
+            whole_file::remove_directory(&state)?;
+        }
+        Ok(work)
+    }
+
+    fn train_group(
+        &mut self,
+        cells: &[CellId],
+        model: &Model,
+        data: &TrainingData,
+        state: &Path,
+        told: &mut StageSteps,
+        work: &mut Work,
+    ) -> Result<(), StudyError> {
         let mut loras = Vec::new();
         let mut arms = Vec::new();
         for &cell in cells {
-            loras.push(Lora::new(&model, &self.lora_config(cell), seeds::derive("lora A", &[cell.seed])).map_err(StudyError::from_engine)?);
+            loras.push(Lora::new(model, &self.lora_config(cell), seeds::derive("lora A", &[cell.seed])).map_err(StudyError::from_engine)?);
             arms.push(self.arm_training(cell)?);
         }
-        let options = self.train_options();
-        let mut steps: Vec<Vec<StepLine>> = cells.iter().map(|_| Vec::new()).collect();
-        let mut observer = self.step_observer(cells, &mut steps);
-        let result = rankscope_engine::train_loras(&model, &mut loras, &arms, &examples, &options, &mut observer);
+        let (options, checkpoints) = (self.train_options(), self.checkpoints(state));
+        let mut observer = step_observer(&mut self.reporter, cells, told);
+        let result = train_loras_saving(model, &mut loras, &arms, &data.examples, &options, Some(&checkpoints), &mut observer);
         drop(observer);
         let reports = self.reporter.finish(result.map_err(StudyError::from_engine))?;
-        let mut work = Vec::new();
-        for (((&cell, lora), report), steps) in cells.iter().zip(&loras).zip(reports).zip(steps) {
+        for (((&cell, lora), report), steps) in cells.iter().zip(&loras).zip(reports).zip(&told.lines) {
             if report.is_ok() {
                 let directory = self.study.cell_path(cell);
                 std::fs::create_dir_all(&directory).map_err(StudyError::at(&directory))?;
                 lora.save(&directory, &model.info().name).map_err(StudyError::from_engine)?;
                 whole_file::sync_directory(&directory)?;
             }
-            work.push(self.keep_report(cell, lora.trainable_parameters(), report, &steps)?);
+            work.add(self.keep_report(cell, lora.trainable_parameters(), data, report, steps)?);
         }
-        Ok(Work::of_cells(work))
+        Ok(())
     }
 
-    pub(super) fn train_full(&mut self, cell: CellId) -> Result<Work, StudyError> {
+    pub(super) fn train_full(&mut self, stage: &Stage, cell: CellId) -> Result<Work, StudyError> {
         let model = self.base_model()?;
-        let examples = self.examples(&model)?;
+        let data = self.training_data(&model)?;
         let arm = self.arm_training(cell)?;
-        let options = self.train_options();
+        let (options, checkpoints) = (self.train_options(), self.checkpoints(&self.parts_path(stage)));
         let cells = [cell];
-        let mut steps = [Vec::new()];
-        let mut observer = self.step_observer(&cells, &mut steps);
-        let result = rankscope_engine::train_full(&model, &arm, &examples, &options, &mut observer);
+        let mut told = StageSteps { total: options.steps(data.examples.len()) as u64, ..StageSteps::default() };
+        self.reporter.restart_clock();
+        let mut observer = step_observer(&mut self.reporter, &cells, &mut told);
+        let result = train_full_saving(&model, &arm, &data.examples, &options, Some(&checkpoints), &mut observer);
         drop(observer);
-        let [steps] = steps;
         let report = match result {
             Ok((trained, report)) => {
                 trained.save(&self.study.cell_file(cell, "model")).map_err(StudyError::from_engine)?;
@@ -70,7 +145,10 @@ impl Worker<'_> {
             Err(error @ EngineError::LossNotFinite { .. }) => Err(error),
             Err(other) => return self.reporter.finish(Err(StudyError::from_engine(other))),
         };
-        Ok(Work::of_cells(vec![self.keep_report(cell, model.info().parameters, report, &steps)?]))
+        let lines = told.lines.pop().unwrap_or_default();
+        let mut work = Work { earlier_seconds: told.earlier_seconds, ..Work::default() };
+        work.add(self.keep_report(cell, model.info().parameters, &data, report, &lines)?);
+        Ok(work)
     }
 
     /// A loss that is not finite gives up the cell by name.
@@ -78,11 +156,17 @@ impl Worker<'_> {
         &mut self,
         cell: CellId,
         trainable_parameters: u64,
+        data: &TrainingData,
         report: Result<TrainReport, EngineError>,
         steps: &[StepLine],
     ) -> Result<CellWork, StudyError> {
         whole_file::write_lines(&self.study.cell_file(cell, "train.jsonl"), steps)?;
-        let mut metrics = CellMetrics { trainable_parameters, ..Default::default() };
+        let mut metrics = CellMetrics {
+            trainable_parameters,
+            truncated_examples: data.truncated_examples,
+            truncated_tokens: data.truncated_tokens,
+            ..Default::default()
+        };
         match report {
             Ok(report) => {
                 metrics.losses = report.losses;
@@ -100,33 +184,13 @@ impl Worker<'_> {
         Ok(CellWork { cell, tokens })
     }
 
-    fn step_observer<'b>(&'b mut self, cells: &'b [CellId], lines: &'b mut [Vec<StepLine>]) -> impl FnMut(Signal) -> Flow + 'b {
-        let reporter = &mut self.reporter;
-        reporter.restart_clock();
-        let mut done = 0;
-        let mut trained_tokens = 0;
-        move |signal| {
-            let Signal::Step { arm, step, steps_total, loss, learning_rate, tokens } = signal else { return Flow::Continue(()) };
-            done += 1;
-            trained_tokens += tokens;
-            lines[arm].push(StepLine { step: step as u32, loss, learning_rate });
-            let flow = reporter.tell_inside(Happening::TrainStep {
-                cell: cells[arm],
-                step: step as u32,
-                steps_total: steps_total as u32,
-                loss,
-                learning_rate,
-            });
-            if flow.is_break() {
-                return flow;
-            }
-            reporter.progress(0, done, (steps_total * cells.len()) as u64, Unit::Steps, trained_tokens)
-        }
+    fn training_data(&self, model: &Model) -> Result<TrainingData, StudyError> {
+        let pairs: Vec<TrainingPair> = whole_file::read_lines(&self.study.counterfactuals_path())?;
+        training_text::encode_all(model, &pairs, self.recipe.training.max_length)
     }
 
-    fn examples(&self, model: &Arc<Model>) -> Result<Vec<Example>, StudyError> {
-        let pairs: Vec<TrainingPair> = whole_file::read_lines(&self.study.counterfactuals_path())?;
-        pairs.iter().map(|pair| Ok(training_text::encode(model, pair, self.recipe.training.max_length)?.example)).collect()
+    fn checkpoints(&self, directory: &Path) -> Checkpoints {
+        Checkpoints { directory: directory.into(), save_steps: self.recipe.training.save_steps.map(|steps| steps as usize) }
     }
 
     fn spec(&self, cell: CellId) -> Result<&ArmSpec, StudyError> {
@@ -159,12 +223,54 @@ impl Worker<'_> {
                 SchedulerType::Cosine => Scheduler::Cosine,
             },
             warmup_ratio: training.warmup_ratio,
+            warmup_steps: training.warmup_steps as usize,
             max_grad_norm: training.max_grad_norm,
             adam_beta1: training.adam_beta1,
             adam_beta2: training.adam_beta2,
             adam_epsilon: training.adam_epsilon,
+            decay_biases_and_norms: training.decay_biases_and_norms,
+            lora_dropout: self.recipe.lora.lora_dropout,
+            group_by_length: training.group_by_length,
+            gradient_checkpointing: training.gradient_checkpointing,
             shuffle: true,
         }
+    }
+}
+
+fn step_observer<'b>(reporter: &'b mut Reporter<'_>, cells: &'b [CellId], told: &'b mut StageSteps) -> impl FnMut(Signal) -> Flow + 'b {
+    told.lines = cells.iter().map(|_| Vec::new()).collect();
+    told.earlier_seconds = 0.0;
+    move |signal| match signal {
+        Signal::Step { arm, step, steps_total, loss, learning_rate, tokens } => {
+            told.done += 1;
+            told.tokens += tokens;
+            told.lines[arm].push(StepLine { step: step as u32, loss, learning_rate });
+            let flow = reporter.tell_inside(Happening::TrainStep {
+                cell: cells[arm],
+                step: step as u32,
+                steps_total: steps_total as u32,
+                loss,
+                learning_rate,
+            });
+            if flow.is_break() {
+                return flow;
+            }
+            reporter.progress(told.before, told.done, told.total, Unit::Steps, told.tokens)
+        }
+        // a large step is long: a wish to stop is heard inside it
+        Signal::Pass { .. } => reporter.progress(told.before, told.done, told.total, Unit::Steps, told.tokens),
+        Signal::Resumed { seconds, .. } => {
+            told.earlier_seconds = seconds;
+            Flow::Continue(())
+        }
+        // told already by the worker that took the step
+        Signal::Restored { arm, step, loss, learning_rate } => {
+            told.before += 1;
+            told.done += 1;
+            told.lines[arm].push(StepLine { step: step as u32, loss, learning_rate });
+            Flow::Continue(())
+        }
+        Signal::Generated { .. } => Flow::Continue(()),
     }
 }
 
