@@ -154,12 +154,18 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
                 .map_err(|error| Failure::Failed(format!("the server can't be started: {error}")))?;
             runtime.block_on(serve::serve(config)).map_err(|error| Failure::Failed(format!("{error:#}")))
         }
-        Command::Run { recipe, out, json } => run::run(&cli.common, &recipe, &out, json),
-        Command::Worker { directory } => run::worker(&cli.common, &directory),
+        Command::Run { recipe, out, json } => among_workers(|| run::run(&cli.common, &recipe, &out, json)),
+        Command::Worker { directory } => among_workers(|| run::worker(&cli.common, &directory)),
         Command::Validate { recipe, json } => check::validate(&cli.common, &recipe, json),
         Command::Bench(flags) => bench::bench(&flags),
         Command::Estimate { recipe, json } => check::estimate(&cli.common, &recipe, json),
     }
+}
+
+/// Runs something on one of the threads that do the arithmetic. From any other, each product would put that thread to sleep and wake
+/// it again.
+fn among_workers<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    rayon::scope(|_| work())
 }
 
 fn complain(message: &str) {

@@ -1,7 +1,7 @@
 //! `rankscope bench`: fine-tunes one model with LoRA at several ranks and in full, and completes prompts with each, as a script
 //! with PEFT would do it one after another. What it prints is meant to be put beside what such a script prints.
 
-use super::{Failure, complain};
+use super::{Failure, among_workers, complain};
 use rand_mt::Mt;
 use rankscope_domain::FieldErrors;
 use rankscope_engine::{
@@ -137,7 +137,7 @@ pub(super) fn bench(flags: &BenchFlags) -> Result<(), Failure> {
             ..TrainOptions::default()
         },
     };
-    bench.run(model)?;
+    among_workers(|| bench.run(model))?;
     bench.report(load_seconds, began.elapsed().as_secs_f64())
 }
 

@@ -2,7 +2,10 @@
 
 use super::Ops;
 use crate::{
-    kernels::product::{Into, View, multiply},
+    kernels::{
+        self,
+        product::{Into, View, multiply},
+    },
     slices::{change, matrix, values},
 };
 use candle_core::{DType, Result, Tensor};
@@ -40,18 +43,20 @@ impl<'a> Product<'a> {
         Ok((if self.left_transposed { left.1 } else { left.0 }, if self.right_transposed { right.0 } else { right.1 }))
     }
 
-    /// On the CPU, into a slice.
-    fn fused(&self, destination: &mut [f32], into: Into) -> Result<()> {
+    /// On the CPU: hands both sides, as they are to be read, to a kernel.
+    fn fused<R>(&self, with: impl FnOnce(View<'_>, View<'_>) -> R) -> Result<R> {
         let ((left_rows, left_columns), (right_rows, right_columns)) = (self.left.dims2()?, self.right.dims2()?);
         let (left, right) = (values(self.left)?, values(self.right)?);
         let view = |data, rows, columns, transposed| {
             let view = View::new(data, rows, columns);
             if transposed { view.transposed() } else { view }
         };
-        let left = view(&left, left_rows, left_columns, self.left_transposed);
-        let right = view(&right, right_rows, right_columns, self.right_transposed);
-        multiply(destination, left, right, self.factor, into);
-        Ok(())
+        Ok(with(view(&left, left_rows, left_columns, self.left_transposed), view(&right, right_rows, right_columns, self.right_transposed)))
+    }
+
+    /// Adds it to what a slice holds.
+    fn fused_add(&self, destination: &mut [f32]) -> Result<()> {
+        self.fused(|left, right| multiply(destination, left, right, self.factor, Into::Add))
     }
 
     fn by_candle(&self) -> Result<Tensor> {
@@ -79,11 +84,10 @@ impl Ops {
     /// Adds a product to what is there, or begins with it. What is there is changed in place on the CPU.
     pub fn add_product(self, into: &mut Option<Tensor>, product: Product<'_>) -> Result<()> {
         match (self, &into) {
-            (Ops::Fused, Some(there)) => within(there, |values| product.fused(values, Into::Add)),
+            (Ops::Fused, Some(there)) => within(there, |values| product.fused_add(values)),
             (Ops::Fused, None) => {
                 let (rows, columns) = product.shape()?;
-                let mut fresh = vec![0f32; rows * columns];
-                product.fused(&mut fresh, Into::Replace)?;
+                let fresh = product.fused(|left, right| kernels::product::product(left, right, product.factor))?;
                 *into = Some(matrix(fresh, rows, columns)?);
                 Ok(())
             }
@@ -103,7 +107,7 @@ impl Ops {
         let (count, _) = product.shape()?;
         let rows = into.narrow(0, start, count)?;
         match self {
-            Ops::Fused => within(&rows, |values| product.fused(values, Into::Add)),
+            Ops::Fused => within(&rows, |values| product.fused_add(values)),
             Ops::Candle => into.slice_set(&(rows + product.by_candle()?)?, 0, start),
         }
     }
@@ -116,7 +120,7 @@ impl Ops {
             (Ops::Fused, Some(bias)) => {
                 let (rows, columns) = product.shape()?;
                 let mut y = values(bias)?.repeat(rows);
-                product.fused(&mut y, Into::Add)?;
+                product.fused_add(&mut y)?;
                 matrix(y, rows, columns)
             }
             (Ops::Candle, Some(bias)) => product.by_candle()?.broadcast_add(bias),

@@ -29,3 +29,5 @@ pub(super) unsafe fn panel(from: *const f32, stride: usize, lanes: usize, steps:
         }
     }
 }
+
+pub(super) use super::portable::across;

@@ -37,6 +37,27 @@ pub(super) unsafe fn panel(from: *const f32, stride: usize, lanes: usize, steps:
     }
 }
 
+/// `into[column * into_stride + row] = sums[row * stride + column]` for up to sixteen rows.
+///
+/// # Safety
+/// `sums` holds `rows` rows of whole vectors, `stride` apart; `into` may be written at those places.
+#[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
+pub(super) unsafe fn across(sums: *const f32, stride: usize, rows: usize, columns: usize, into: *mut f32, into_stride: usize) {
+    let mask = if rows == LANES { 0xffff } else { (1u16 << rows) - 1 };
+    for group in (0..columns).step_by(LANES) {
+        // SAFETY: rows beyond `rows` are neither read nor written, columns beyond `columns` not written
+        unsafe {
+            let values: [__m512; LANES] = std::array::from_fn(|row| match row < rows {
+                true => _mm512_loadu_ps(sums.add(row * stride + group)),
+                false => _mm512_setzero_ps(),
+            });
+            for (column, values) in transposed(values).into_iter().enumerate().take(columns - group) {
+                _mm512_mask_storeu_ps(into.add((group + column) * into_stride), mask, values);
+            }
+        }
+    }
+}
+
 /// Sixteen rows as sixteen columns.
 #[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
 fn transposed(rows: [__m512; 16]) -> [__m512; 16] {

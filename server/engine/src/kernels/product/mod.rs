@@ -61,7 +61,24 @@ pub fn multiply(destination: &mut [f32], left: View<'_>, right: View<'_>, factor
         }
         return;
     }
-    schedule::run(instructions(), destination, left, right, factor, into);
+    // SAFETY: the size was asserted, and the slice is borrowed alone
+    unsafe { schedule::run(instructions(), destination.as_mut_ptr(), left, right, factor, into) };
+}
+
+/// `factor * left * right`, in memory that nobody zeroed first.
+pub fn product(left: View<'_>, right: View<'_>, factor: f32) -> Vec<f32> {
+    let (m, n, k) = (left.rows, right.columns, left.columns);
+    assert_eq!(right.rows, k, "inner sizes of a product differ");
+    if m * n * k == 0 {
+        return vec![0f32; m * n];
+    }
+    let mut destination = Vec::with_capacity(m * n);
+    // SAFETY: there is room for m x n values, and every one of them is written
+    unsafe {
+        schedule::run(instructions(), destination.as_mut_ptr(), left, right, factor, Into::Replace);
+        destination.set_len(m * n);
+    }
+    destination
 }
 
 /// Which vector instructions the processor has.
@@ -136,7 +153,8 @@ mod tests {
                 for instructions in Instructions::available() {
                     for (into, factor) in [(Into::Replace, 1.0), (Into::Add, -0.5)] {
                         let mut found = vec![3f32; m * n];
-                        schedule::run(instructions, &mut found, left, right, factor, into);
+                        // SAFETY: m x n values
+                        unsafe { schedule::run(instructions, found.as_mut_ptr(), left, right, factor, into) };
                         for (at, value) in found.iter().enumerate() {
                             let before = if into == Into::Add { 3.0 } else { 0.0 };
                             let expected = before + f64::from(factor) * exact(left, right, at / n, at % n);
@@ -162,7 +180,10 @@ mod tests {
             for (first, rows) in [(0, 1), (5, 16), (7, 33), (20, 70)] {
                 for instructions in Instructions::available() {
                     let mut part = vec![0f32; rows * n];
-                    schedule::run(instructions, &mut part, View::new(&left[first * k..], rows, k), right, 1.0, Into::Replace);
+                    // SAFETY: rows x n values
+                    unsafe {
+                        schedule::run(instructions, part.as_mut_ptr(), View::new(&left[first * k..], rows, k), right, 1.0, Into::Replace)
+                    };
                     assert_eq!(part, whole[first * n..(first + rows) * n], "{instructions:?}, rows {first} to {}", first + rows);
                 }
             }

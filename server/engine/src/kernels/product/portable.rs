@@ -37,3 +37,30 @@ pub(super) unsafe fn panel(from: *const f32, stride: usize, lanes: usize, steps:
         }
     }
 }
+
+/// As the vector kernels' `strip`.
+///
+/// # Safety
+/// `from` holds `steps` rows of `columns` values, `stride` apart, `into` as many of whole vectors.
+pub(super) unsafe fn strip(from: *const f32, stride: usize, steps: usize, columns: usize, into: *mut f32) {
+    let whole = columns.div_ceil(LANES) * LANES;
+    for step in 0..steps {
+        for column in 0..whole {
+            // SAFETY: the caller's promise
+            unsafe { *into.add(step * whole + column) = if column < columns { *from.add(step * stride + column) } else { 0.0 } };
+        }
+    }
+}
+
+/// As the vector kernels' `across`.
+///
+/// # Safety
+/// `sums` holds `rows` rows, `stride` apart, of `columns` values; `into` may be written at `column * into_stride + row`.
+pub(super) unsafe fn across(sums: *const f32, stride: usize, rows: usize, columns: usize, into: *mut f32, into_stride: usize) {
+    for column in 0..columns {
+        for row in 0..rows {
+            // SAFETY: the caller's promise
+            unsafe { *into.add(column * into_stride + row) = *sums.add(row * stride + column) };
+        }
+    }
+}

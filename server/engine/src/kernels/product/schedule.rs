@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use std::{cell::RefCell, ops::Range};
 
 /// A product this small is done before another thread has woken up.
-const ALONE: usize = 64 * 1024;
+const ALONE: usize = 512 * 1024;
 /// Inner steps of a strip that is copied together: 512 rows of two vectors stay in the second cache.
 const STRIP_STEPS: usize = 512;
 /// With as few inner steps as this (a LoRA rank) writing a tile across costs more than transposing the right matrix first.
@@ -32,6 +32,19 @@ pub(super) struct Tile {
     pub goes_on: bool,
     /// Distance to what is read next, to fetch it early; 0: don't.
     pub ahead: usize,
+}
+
+/// Calls a kernel's function in the module of its instructions.
+macro_rules! by_instructions {
+    ($kernel:expr, $function:ident($($argument:expr),*)) => {
+        match $kernel.instructions {
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx512 => super::avx512::$function($($argument),*),
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx2 => super::avx2::$function($($argument),*),
+            _ => portable::$function($($argument),*),
+        }
+    };
 }
 
 #[derive(Clone, Copy)]
@@ -69,30 +82,28 @@ impl Kernel {
     /// As [`Tile`] says.
     unsafe fn tile(self, tile: &Tile) {
         // SAFETY: `Instructions::available` gave the instructions, and the caller promises the rest
-        unsafe {
-            match self.instructions {
-                #[cfg(target_arch = "x86_64")]
-                Instructions::Avx512 => super::avx512::tile(tile),
-                #[cfg(target_arch = "x86_64")]
-                Instructions::Avx2 => super::avx2::tile(tile),
-                _ => portable::tile(tile),
-            }
-        }
+        unsafe { by_instructions!(self, tile(tile)) }
     }
 
     /// # Safety
     /// As the kernels' `panel` say.
     unsafe fn panel(self, from: *const f32, stride: usize, lanes: usize, steps: usize, into: *mut f32, width: usize) {
         // SAFETY: as above
-        unsafe {
-            match self.instructions {
-                #[cfg(target_arch = "x86_64")]
-                Instructions::Avx512 => super::avx512::panel(from, stride, lanes, steps, into, width),
-                #[cfg(target_arch = "x86_64")]
-                Instructions::Avx2 => super::avx2::panel(from, stride, lanes, steps, into, width),
-                _ => portable::panel(from, stride, lanes, steps, into, width),
-            }
-        }
+        unsafe { by_instructions!(self, panel(from, stride, lanes, steps, into, width)) }
+    }
+
+    /// # Safety
+    /// As the kernels' `strip` say.
+    unsafe fn strip(self, from: *const f32, stride: usize, steps: usize, columns: usize, into: *mut f32) {
+        // SAFETY: as above
+        unsafe { by_instructions!(self, strip(from, stride, steps, columns, into)) }
+    }
+
+    /// # Safety
+    /// As the kernels' `across` say.
+    unsafe fn across(self, sums: *const f32, stride: usize, rows: usize, columns: usize, into: *mut f32, into_stride: usize) {
+        // SAFETY: as above
+        unsafe { by_instructions!(self, across(sums, stride, rows, columns, into, into_stride)) }
     }
 }
 
@@ -110,30 +121,25 @@ unsafe impl Send for Destination {}
 unsafe impl Sync for Destination {}
 
 impl Destination {
-    /// Writes a block of sums, or adds it: `sums[row * stride + column]` belongs to (row, column), or to (column, row).
+    /// Writes a block of sums, or adds it: `sums[row * stride + column]`.
     ///
     /// # Safety
     /// The rows and columns lie within the destination, and nobody else writes them.
-    unsafe fn take(self, sums: &[f32], stride: usize, rows: Range<usize>, columns: Range<usize>, across: bool) {
-        for (row, at) in rows.clone().enumerate() {
-            // SAFETY: the caller's promise
-            let into = unsafe { std::slice::from_raw_parts_mut(self.data.add(at * self.columns + columns.start), columns.len()) };
-            if across {
-                let from = (0..columns.len()).map(|column| sums[column * stride + row]);
-                self.write(into, from);
-            } else {
-                self.write(into, sums[row * stride..][..columns.len()].iter().copied());
+    unsafe fn take(self, sums: &[f32], stride: usize, rows: Range<usize>, columns: Range<usize>) {
+        for (row, at) in rows.enumerate() {
+            let into = self.data.wrapping_add(at * self.columns + columns.start);
+            let sums = &sums[row * stride..][..columns.len()];
+            // SAFETY: the caller's promise; where nothing is added, what is there may never have been written
+            unsafe {
+                if self.add {
+                    let into = std::slice::from_raw_parts_mut(into, columns.len());
+                    into.iter_mut().zip(sums).for_each(|(into, sum)| *into = self.factor.mul_add(*sum, *into));
+                } else if self.factor == 1.0 {
+                    std::ptr::copy_nonoverlapping(sums.as_ptr(), into, sums.len());
+                } else {
+                    sums.iter().enumerate().for_each(|(column, sum)| into.add(column).write(self.factor * sum));
+                }
             }
-        }
-    }
-
-    #[inline(always)]
-    fn write(self, into: &mut [f32], from: impl Iterator<Item = f32>) {
-        match (self.add, self.factor == 1.0) {
-            (false, true) => into.iter_mut().zip(from).for_each(|(into, from)| *into = from),
-            (true, true) => into.iter_mut().zip(from).for_each(|(into, from)| *into += from),
-            (false, false) => into.iter_mut().zip(from).for_each(|(into, from)| *into = self.factor * from),
-            (true, false) => into.iter_mut().zip(from).for_each(|(into, from)| *into += self.factor * from),
         }
     }
 }
@@ -156,10 +162,12 @@ fn with_buffer<R>(of: &'static std::thread::LocalKey<RefCell<Vec<f32>>>, size: u
     result
 }
 
-pub(super) fn run(instructions: Instructions, destination: &mut [f32], left: View<'_>, right: View<'_>, factor: f32, into: Into) {
+/// # Safety
+/// `destination` has room for the product, is nobody else's, and holds values where they are added to.
+pub(super) unsafe fn run(instructions: Instructions, destination: *mut f32, left: View<'_>, right: View<'_>, factor: f32, into: Into) {
     let kernel = Kernel::of(instructions);
     let (m, n, k) = (left.rows, right.columns, left.columns);
-    let destination = Destination { data: destination.as_mut_ptr(), columns: n, factor, add: into == Into::Add };
+    let destination = Destination { data: destination, columns: n, factor, add: into == Into::Add };
     if right.column_stride == 1 {
         // few columns and rows that stand side by side: vectors along the rows waste none
         if n < kernel.lanes && m > n && left.row_stride == 1 {
@@ -168,10 +176,11 @@ pub(super) fn run(instructions: Instructions, destination: &mut [f32], left: Vie
         return by_columns(kernel, destination, left, right);
     }
     if k <= FEW_STEPS && n > kernel.lanes {
-        let transposed: Vec<f32> = (0..k)
-            .flat_map(|step| (0..n).map(move |column| (step, column)))
-            .map(|(step, column)| right.data[step * right.row_stride + column * right.column_stride])
-            .collect();
+        let mut transposed = vec![0f32; k * n];
+        for (step, row) in transposed.chunks_exact_mut(n).enumerate() {
+            let from = right.data[step * right.row_stride..].iter().step_by(right.column_stride);
+            row.iter_mut().zip(from).for_each(|(into, from)| *into = *from);
+        }
         return by_columns(kernel, destination, left, View::new(&transposed, k, n));
     }
     by_rows(kernel, destination, left, right)
@@ -210,11 +219,10 @@ fn by_columns(kernel: Kernel, destination: Destination, left: View<'_>, right: V
             let (strip, sums) = buffer.split_at_mut(k.min(STRIP_STEPS) * whole);
             for start in (0..k).step_by(STRIP_STEPS) {
                 let steps = start..(start + STRIP_STEPS).min(k);
-                for (into, step) in strip.chunks_exact_mut(whole).zip(steps.clone()) {
-                    let (values, rest) = into.split_at_mut(columns.len());
-                    values.copy_from_slice(&right.data[step * right.row_stride + columns.start..][..columns.len()]);
-                    rest.fill(0.0);
-                }
+                let from = &right.data[start * right.row_stride + columns.start..];
+                assert!(from.len() >= (steps.len() - 1) * right.row_stride + columns.len() && strip.len() >= steps.len() * whole);
+                // SAFETY: asserted just now
+                unsafe { kernel.strip(from.as_ptr(), right.row_stride, steps.len(), columns.len(), strip.as_mut_ptr()) };
                 for first in rows.clone().step_by(kernel.rows) {
                     let tile = Tile {
                         a: left.data[first * left.row_stride + start * left.column_stride..].as_ptr(),
@@ -235,7 +243,7 @@ fn by_columns(kernel: Kernel, destination: Destination, left: View<'_>, right: V
                 }
             }
             // SAFETY: these rows and columns are this task's alone
-            unsafe { destination.take(sums, whole, rows, columns, false) };
+            unsafe { destination.take(sums, whole, rows, columns) };
         });
     });
 }
@@ -296,8 +304,18 @@ fn by_rows(kernel: Kernel, destination: Destination, left: View<'_>, right: View
                     };
                     // SAFETY: the tile's rows are columns of the right matrix; panels and sums hold whole vectors
                     unsafe { kernel.tile(&tile) };
+                    let plain = !destination.add && destination.factor == 1.0;
+                    let into = destination.data.wrapping_add(lanes.start * n + outputs.start);
+                    let mut turned = [0f32; LARGEST];
                     // SAFETY: these rows and columns are this task's alone
-                    unsafe { destination.take(&sums, panel_width, lanes, outputs.clone(), true) };
+                    unsafe {
+                        if plain {
+                            kernel.across(sums.as_ptr(), panel_width, outputs.len(), lanes.len(), into, n);
+                        } else {
+                            kernel.across(sums.as_ptr(), panel_width, outputs.len(), lanes.len(), turned.as_mut_ptr(), outputs.len());
+                            destination.take(&turned, outputs.len(), lanes, outputs.clone());
+                        }
+                    }
                 }
             }
         });

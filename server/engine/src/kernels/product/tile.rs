@@ -59,6 +59,29 @@ macro_rules! tile_kernels {
                 }
             }
         }
+
+        /// Copies `steps` rows of `columns` values, `stride` apart, one behind the other; each is filled up with zeros to whole vectors.
+        ///
+        /// # Safety
+        /// `from` holds the rows, `into` `steps` rows of whole vectors; the processor has the instructions.
+        #[target_feature(enable = $features)]
+        pub(super) unsafe fn strip(from: *const f32, stride: usize, steps: usize, columns: usize, into: *mut f32) {
+            let whole = columns.div_ceil(LANES) * LANES;
+            for step in 0..steps {
+                let (from, into) = (from.wrapping_add(step * stride), into.wrapping_add(step * whole));
+                // SAFETY: the caller's promise
+                unsafe {
+                    if columns == 2 * LANES {
+                        $store(into, $load(from));
+                        $store(into.add(LANES), $load(from.add(LANES)));
+                    } else {
+                        for column in 0..whole {
+                            *into.add(column) = if column < columns { *from.add(column) } else { 0.0 };
+                        }
+                    }
+                }
+            }
+        }
     };
 }
 pub(super) use tile_kernels;
