@@ -56,7 +56,7 @@ fn Models(models: Vec<ModelEntry>) -> impl IntoView {
     }
     view! {
         <p class="caption" id="models-caption">
-            "Memory is the worker’s peak when it trains on this machine with batches of 8; a model’s own page has it for each rank, with the time. Licences are what the files say."
+            "Memory is the worker’s peak while it trains one arm with batches of 8; a model’s own page has it for each rank, with the time. Licences are what the files say."
         </p>
         <div class="scroll" role="group" aria-labelledby="models-caption" tabindex="0">
             <table class="models" aria-labelledby="models-caption">
@@ -68,8 +68,8 @@ fn Models(models: Vec<ModelEntry>) -> impl IntoView {
                         <th scope="col">"Stored as"</th>
                         <th scope="col" class="number">"On disk"</th>
                         <th scope="col">"Licence"</th>
-                        <th scope="col" class="number">"LoRA, r = 8"</th>
-                        <th scope="col" class="number">"Full"</th>
+                        <th scope="col" class="number">"Memory, r = 8"</th>
+                        <th scope="col" class="number">"Memory, full"</th>
                     </tr>
                 </thead>
                 <tbody>{models.into_iter().map(|model| view! { <ModelRow model /> }).collect_view()}</tbody>
@@ -81,7 +81,7 @@ fn Models(models: Vec<ModelEntry>) -> impl IntoView {
 
 #[component]
 fn ModelRow(model: ModelEntry) -> impl IntoView {
-    let origin = model.origin.label();
+    let origin = origin(&model);
     let head = view! {
         <th scope="row">
             <a href=model_address(&model.name)>{model.name.clone()}</a>
@@ -109,6 +109,13 @@ fn ModelRow(model: ModelEntry) -> impl IntoView {
         </tr>
     }
     .into_any()
+}
+
+/// What it is called where its name in the list does not say so, and how it came here.
+fn origin(model: &ModelEntry) -> String {
+    let own =
+        model.details.as_ref().map(|details| details.summary.name.as_str()).filter(|own| !own.is_empty() && !model.name.contains(own));
+    own.map_or_else(|| model.origin.label().into(), |own| format!("{own}, {}", model.origin.label()))
 }
 
 /// Slashes stay: the name is the rest of the address.

@@ -51,9 +51,11 @@ struct Place {
 }
 
 impl Catalogue {
-    /// Every model, the default one first, then by name. One that can't be used is there with the reason.
+    /// Every model, the default one first, then by name. One that can't be used is there with the reason; what else lies in
+    /// the hub's cache, which holds all sorts of models, is left out.
     pub fn list(&self) -> Vec<ModelEntry> {
-        self.places().iter().map(|place| self.entry(place, Look::Quick)).collect()
+        let entries = self.places().into_iter().map(|place| self.entry(&place, Look::Quick));
+        entries.filter(|entry| entry.details.is_some() || entry.origin != ModelOrigin::HubCache).collect()
     }
 
     /// One model of the list, by its name or as a recipe writes it.

@@ -14,6 +14,7 @@ mod fetch;
 mod settings;
 mod source;
 
+pub(crate) use cache::is_whole;
 pub use cache::{CachedModel, cached, cached_models};
 pub use error::HubError;
 pub use fetch::{Fetched, HubProgress, fetch};

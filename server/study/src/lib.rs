@@ -35,6 +35,7 @@ pub use directory::Study;
 pub use error::StudyError;
 pub use estimate::estimate;
 pub use machine::memory_limit;
+pub use rankscope_engine::Flow;
 pub use recipe_paths::resolve_paths;
 pub use worker::{Outcome, run};
 

@@ -7,7 +7,7 @@ use crate::{
     error::AppError,
     quantity,
 };
-use leptos::{prelude::*, task::spawn_local};
+use leptos::{html, prelude::*, task::spawn_local};
 use leptos_router::hooks::use_query_map;
 use rankscope_domain::model::{JobState, ModelJob};
 use std::time::Duration;
@@ -26,9 +26,13 @@ pub(super) fn AddModel(
     let typed = query.with_untracked(|query| query.get("source").unwrap_or_default());
     let refused = query.with_untracked(|query| query.get("refused")).filter(|text| !text.is_empty());
     let client_runs = browser::client_runs();
+    let input = NodeRef::<html::Input>::new();
     Effect::new(move |_| {
         if let Some(Ok(())) = add.value().get() {
             changes.update(|count| *count += 1);
+            if let Some(input) = input.get_untracked() {
+                input.set_value("");
+            }
         }
     });
     let first = StoredValue::new(refused);
@@ -45,6 +49,7 @@ pub(super) fn AddModel(
                 <div class="field">
                     <label for="add-source">"Model of the hub, or path"</label>
                     <input
+                        node_ref=input
                         id="add-source"
                         name="source"
                         type="text"

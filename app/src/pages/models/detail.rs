@@ -1,6 +1,6 @@
 //! One model: what its files say, and what it takes to train it at each rank and in full.
 
-use super::parameters;
+use super::{origin, parameters};
 use crate::{
     api::models::{RemoveModel, get_model},
     components::{
@@ -43,7 +43,7 @@ fn Model(model: ModelEntry) -> impl IntoView {
         <div class="title-row">
             <div>
                 <h1>{model.name.clone()}</h1>
-                <p class="lead">{capital(model.origin.label())} "."</p>
+                <p class="lead">{capital(&origin(&model))} "."</p>
             </div>
             <div class="actions">
                 {is_usable.then(|| view! { <a class="button button-main" href=study>"New study with it"</a> })}
@@ -81,7 +81,7 @@ fn Remove(name: String, origin: ModelOrigin) -> impl IntoView {
 
 #[component]
 fn Training(costs: Vec<TrainingCost>, machine: Option<u64>) -> impl IntoView {
-    let of_machine = machine.map(|bytes| format!(" It has {}.", quantity::bytes(bytes))).unwrap_or_default();
+    let of_machine = machine.map(|bytes| format!(" This machine has {}.", quantity::bytes(bytes))).unwrap_or_default();
     let problems: Vec<String> =
         costs.iter().filter(|cost| !cost.problem.is_empty()).map(|cost| format!("{}: {}.", cost.arm.label(), cost.problem)).collect();
     let rows = costs
@@ -110,7 +110,7 @@ fn Training(costs: Vec<TrainingCost>, machine: Option<u64>) -> impl IntoView {
         <section aria-labelledby="training-title">
             <h2 id="training-title">"Training it on this machine"</h2>
             <p class="caption">
-                {format!("One arm alone, with batches of 8 short prompts, in 32 bits. Time is reckoned from this machine’s speed, just measured; ranks of one study share most of it. Memory is the peak of the worker.{of_machine}")}
+                {format!("One arm alone, with batches of 8 short prompts, in 32 bits. Time is reckoned from the speed of this machine as it was measured, with what else ran then; the ranks of one study share most of it. Memory is the worker’s peak.{of_machine}")}
             </p>
             <div class="scroll" role="group" aria-labelledby="training-title" tabindex="0">
                 <table class="narrow spaced">
@@ -119,7 +119,7 @@ fn Training(costs: Vec<TrainingCost>, machine: Option<u64>) -> impl IntoView {
                             <th scope="col">"Arm"</th>
                             <th scope="col" class="number">"Trained parameters"</th>
                             <th scope="col" class="number">"Memory"</th>
-                            <th scope="col" class="number">"1000 tokens"</th>
+                            <th scope="col" class="number">"Time for 1000 tokens"</th>
                         </tr>
                     </thead>
                     <tbody>{rows}</tbody>

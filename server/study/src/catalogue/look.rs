@@ -3,7 +3,7 @@
 
 use super::{Catalogue, Look, Place};
 use crate::{
-    StudyError, machine,
+    StudyError, hub, machine,
     model_shelf::summarise,
     model_source::{self, files},
     training_cost::training_costs,
@@ -68,12 +68,11 @@ impl Catalogue {
 
     fn details(&self, place: &Place, look: Look) -> Result<ModelDetails, String> {
         let path = &place.path;
+        if place.hub.is_some() && !hub::is_whole(path) {
+            return Err("It is not here whole. Where it is not on its way, add it again: what is there already is kept.".into());
+        }
         if !path.exists() {
-            let name = &place.name;
-            return Err(match &place.hub {
-                Some(_) => format!("It is not here whole: `rankscope models add {name}` fetches what is missing."),
-                None => format!("{} is no longer there: put it back, or remove this entry.", path.display()),
-            });
+            return Err(format!("{} is no longer there: put it back, or remove this entry.", path.display()));
         }
         let signature = signature(path);
         let info = self.info(place, signature)?;

@@ -119,7 +119,7 @@ fn revisions(directory: &Path, prefix: &str) -> Vec<String> {
 
 /// Whether a folder has a config and all its weights. A tokenizer comes in too many shapes to be asked for here; the
 /// engine names what it misses.
-fn is_whole(directory: &Path) -> bool {
+pub(crate) fn is_whole(directory: &Path) -> bool {
     if !directory.join("config.json").is_file() {
         return false;
     }
