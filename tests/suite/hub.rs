@@ -230,7 +230,8 @@ fn shards_are_fetched_by_their_index() {
 #[test]
 fn a_model_without_what_is_needed_is_refused_before_anything_is_fetched() {
     let config = ("config.json".to_string(), b"{}".to_vec());
-    let rows: [(Vec<(String, Vec<u8>)>, &[&str]); 4] = [
+    type Files = Vec<(String, Vec<u8>)>;
+    let rows: [(Files, &[&str]); 4] = [
         (vec![("model.gguf".into(), b"GGUF".to_vec())], &["GGUF", "by its path"]),
         (vec![("README.md".into(), b"".to_vec())], &["config.json"]),
         (vec![config.clone()], &["safetensors", "pytorch_model.bin"]),

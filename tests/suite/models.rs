@@ -111,6 +111,17 @@ fn bad_input_is_refused_with_a_remedy() {
 }
 
 #[test]
+fn a_model_of_another_kind_is_refused_before_its_weights_are_fetched() {
+    let files = [("config.json", &br#"{"model_type": "t5"}"#[..]), ("model.safetensors", b"weights")];
+    let files = files.map(|(name, content)| (name.to_string(), content.to_vec()));
+    let home = Home { hub: TestHub::serving(files.into()), ..Home::new() };
+    says(&home.models(&["add", "org/tiny"]), 2, &["t5", "not supported", "llama"]);
+    assert!(home.hub.seen().iter().all(|request| request.at_hub), "the weights were fetched");
+    assert!(home.entries().is_empty());
+    assert!(!home.folder.path().join("hub/models--org--tiny").exists(), "something stayed");
+}
+
+#[test]
 fn a_path_is_listed_and_stays_when_its_entry_goes() {
     let home = Home::new();
     let fixture = Fixture::new();

@@ -132,7 +132,12 @@ impl Catalogue {
                 hub::HubError::Io { path: records.folder().into(), source: std::io::Error::other(message) }
             })
         };
+        let was_there = records.read(&name).is_some();
         let fetched = hub::fetch(hub, &self.hub, &mut planned, observe);
+        if let (Err(hub::HubError::Unusable { .. }), false, Some(record)) = (&fetched, was_there, records.read(&name)) {
+            // nobody wants the few files of a model that can't be used
+            records.remove(&record)?;
+        }
         if let Some(failure) = failure {
             return Err(failure);
         }

@@ -39,7 +39,7 @@ fn cost(model: &ModelInfo, arm: Arm, flops: f64) -> TrainingCost {
         if let Err(error) = lora.check(model) {
             return TrainingCost { problem: error.to_string(), ..cost };
         }
-        cost.trained_parameters = lora.trainable_parameters(model) as u64;
+        cost.trained_parameters = lora.trainable_parameters(model);
     } else {
         cost.trained_parameters = model.parameters;
     }

@@ -9,16 +9,18 @@ use super::{
     source::HubSource,
 };
 use crate::whole_file;
-use rankscope_engine::Flow;
+use rankscope_engine::{EngineError, Flow};
 use std::{
     fs,
     path::{Path, PathBuf},
     time::Instant,
 };
 
+const CONFIG: &str = "config.json";
+
 /// What the engine reads besides the weights, and the card, for the licence. A model has those that it has.
 const WANTED: [&str; 12] = [
-    "config.json",
+    CONFIG,
     "generation_config.json",
     "tokenizer.json",
     "tokenizer_config.json",
@@ -107,7 +109,7 @@ impl Transfer<'_> {
     fn files(&self, observe: &mut dyn FnMut(&HubProgress) -> Flow) -> Result<Vec<FileFacts>, HubError> {
         let has = |name: &str| self.facts.files.iter().any(|file| file == name);
         let unusable = |reason: String| HubError::Unusable { model: self.source.short(), reason };
-        if !has("config.json") {
+        if !has(CONFIG) {
             let gguf: Vec<_> = self.facts.files.iter().filter(|name| name.ends_with(".gguf")).map(String::as_str).take(3).collect();
             return Err(unusable(match gguf[..] {
                 [] => "it has no config.json, so it is no model of transformers; choose another".into(),
@@ -207,8 +209,24 @@ impl Transfer<'_> {
             download.run(&mut on_bytes)?;
             others += file.bytes;
             self.link(file)?;
+            if file.name == CONFIG {
+                self.check_kind()?;
+            }
         }
         Ok(())
+    }
+
+    /// The config comes first, and a model that could not be used is refused before its weights are fetched.
+    fn check_kind(&self) -> Result<(), HubError> {
+        let reason = match rankscope_engine::inspect(&self.cache.snapshot(&self.facts.commit)) {
+            Err(EngineError::UnknownKind { kind, supported, .. }) => {
+                format!("its kind, {kind:?}, is not supported; choose a model of one of these kinds: {supported}")
+            }
+            Err(EngineError::BadConfig { reason, .. }) => format!("its config.json can't be used: {reason}"),
+            // what else is wrong is that the rest is not there yet
+            _ => return Ok(()),
+        };
+        Err(HubError::Unusable { model: self.source.short(), reason })
     }
 
     /// Names a blob in the snapshot; a link that is there already stays.
