@@ -20,6 +20,7 @@ use rankscope_domain::{
 use rankscope_study::{
     Catalogue, Environment, Study,
     catalogue::{Look, unfinished_studies},
+    hub::HubSource,
 };
 use std::path::Path;
 use tokio::sync::{Mutex, Semaphore};
@@ -184,7 +185,14 @@ impl Backend for StudyBackend {
 
     async fn model_entries(&self) -> Result<Vec<ModelEntry>, AppError> {
         let catalogue = self.catalogue.clone();
-        blocking(move || Ok(catalogue.list())).await
+        let mut entries = blocking(move || Ok(catalogue.list())).await?;
+        // what is on its way is shown as that, and not as a model that can't be used
+        let jobs = self.model_jobs.list();
+        let is_on_its_way = |entry: &ModelEntry| {
+            jobs.iter().any(|job| job.state.is_active() && job.source.parse::<HubSource>().is_ok_and(|hub| hub.short() == entry.name))
+        };
+        entries.retain(|entry| entry.details.is_some() || !is_on_its_way(entry));
+        Ok(entries)
     }
 
     async fn model(&self, name: &str) -> Result<ModelEntry, AppError> {

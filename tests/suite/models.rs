@@ -198,6 +198,7 @@ fn the_page_adds_shows_cancels_and_removes() {
     assert!(job.state == JobState::Running && job.done_bytes > 0, "{job:?}");
     let page = app.client.page("/models");
     assert!(page.contains("org/tiny") && page.contains("<progress"), "a reload shows the download");
+    assert!(!page.contains("Can’t be used"), "a download is called broken");
     assert_eq!(post::<CancelModelJob>(&app, "id", &job.id.to_string()), 200);
     eventually("the end", || jobs(&app).into_iter().find(|job| job.state == JobState::Cancelled));
 

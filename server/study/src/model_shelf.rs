@@ -110,3 +110,20 @@ pub(crate) fn summarise(source: &str, info: &ModelInfo, sha256: &str) -> ModelSu
         revision: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pinned_source_is_its_commit_whatever_the_revision_has_become() {
+        let mut shelf = ModelShelf::new(&Environment { default_model: "/none".into(), memory_limit_bytes: None });
+        let source = "hf:no-such-org/no-such-model@main";
+        assert_eq!(shelf.hub_source(source).unwrap().revision, "main");
+        let commit = "607a30d783dfa663caf39e06633721c8d4cfcd7e";
+        shelf.pin(&ModelSummary { source: source.into(), revision: Some(commit.into()), ..ModelSummary::default() });
+        assert_eq!(shelf.hub_source(source).unwrap().revision, commit);
+        assert_eq!(shelf.hub_source("hf:no-such-org/no-such-model@v1").unwrap().revision, "v1");
+        assert!(shelf.hub_source("/a/path").is_none());
+    }
+}
