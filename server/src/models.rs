@@ -21,11 +21,13 @@ pub fn choices(catalogue: &Catalogue) -> Vec<ModelChoice> {
 
 fn choice(entry: ModelEntry) -> Option<ModelChoice> {
     let ModelEntry { source, details, problem, .. } = entry;
-    let Some(ModelDetails { summary, .. }) = details else {
-        tracing::info!(source, problem, "not offered in the form");
-        return None;
-    };
-    Some(ModelChoice { source, summary })
+    match details {
+        Some(ModelDetails { summary, classes: None, .. }) => Some(ModelChoice { source, summary }),
+        _ => {
+            tracing::info!(source, problem, "not offered in the form");
+            None
+        }
+    }
 }
 
 /// Why a model can't be removed.

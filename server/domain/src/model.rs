@@ -60,6 +60,8 @@ pub struct ModelDetails {
     /// Longest sequence, tokens.
     pub max_position_embeddings: u64,
     pub has_chat_template: bool,
+    /// That it tells apart; absent: it continues a text, as a study of completions needs it.
+    pub classes: Option<u32>,
     pub disk_bytes: u64,
     /// Of this machine, where known.
     pub machine_memory_bytes: Option<u64>,

@@ -6,7 +6,7 @@ use super::{
     table::{bytes, columns, duration},
 };
 use crate::{
-    config::{CommonFlags, load_data_dir, load_default_model},
+    config::{CommonFlags, load_data_dir, load_for_study},
     models,
 };
 use rankscope_domain::{
@@ -83,7 +83,7 @@ impl ModelsCommand {
 
 pub(super) fn models(common: &CommonFlags, command: ModelsCommand) -> Result<(), Failure> {
     crate::telemetry::start("warn");
-    let catalogue = models::catalogue(load_default_model(common)?);
+    let catalogue = models::catalogue(load_for_study(common)?.0);
     match command {
         ModelsCommand::Add { source, json } => add(&catalogue, &source, json),
         ModelsCommand::List { json } => list(&catalogue, json),
@@ -211,6 +211,7 @@ fn facts(entry: &ModelEntry, details: &ModelDetails) -> Vec<(&'static str, Strin
         ("chat template", if details.has_chat_template { "yes" } else { "no" }.into()),
         ("path", entry.path.clone()),
     ];
+    facts.extend(details.classes.map(|classes| ("classes", format!("{classes}; it tells texts apart and does not continue them"))));
     facts.extend(summary.revision.clone().map(|commit| ("commit", commit)));
     facts
 }

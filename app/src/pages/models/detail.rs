@@ -35,7 +35,7 @@ pub(crate) fn ModelPage() -> impl IntoView {
 #[component]
 fn Model(model: ModelEntry) -> impl IntoView {
     let study = format!("/studies/new?model={}", percent_encode(&model.source));
-    let is_usable = model.details.is_some();
+    let is_usable = model.details.as_ref().is_some_and(|details| details.classes.is_none());
     let problem = model.problem.clone();
     view! {
         <Title text=model.name.clone() />
@@ -154,6 +154,7 @@ fn Facts(model: ModelEntry, details: ModelDetails) -> impl IntoView {
                 <dd>{format!("{} tokens", quantity::count(details.max_position_embeddings))}</dd>
                 <dt>"Chat template"</dt>
                 <dd>{template}</dd>
+                {details.classes.map(|classes| view! { <dt>"Classes"</dt><dd>{format!("{classes}; it tells texts apart and does not continue them")}</dd> })}
                 <dt>"Licence"</dt>
                 <dd>{licence}</dd>
                 <dt>"On disk"</dt>

@@ -82,6 +82,7 @@ impl Catalogue {
             summary: ModelSummary { revision: place.hub.as_ref().map(|model| model.commit.clone()), ..summary },
             max_position_embeddings: info.max_position_embeddings as u64,
             has_chat_template: info.has_chat_template,
+            classes: info.classes.map(|classes| classes as u32),
             disk_bytes: signature.bytes,
             machine_memory_bytes: machine::memory_bytes(),
             training: training_costs(&info),
