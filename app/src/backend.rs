@@ -4,6 +4,7 @@ use crate::error::AppError;
 use rankscope_domain::{
     Recipe,
     estimate::Estimate,
+    model::{ModelEntry, ModelJob},
     view::{CompletionPage, CompletionQuery, ModelChoice, StudyCard, StudyOverview},
 };
 use std::sync::Arc;
@@ -25,6 +26,18 @@ pub trait Backend: Send + Sync + 'static {
     async fn delete(&self, id: &str) -> Result<(), AppError>;
     /// What `model.source` can be without typing a path.
     async fn models(&self) -> Result<Vec<ModelChoice>, AppError>;
+    /// Every model, the default one first; those that can't be used with the reason.
+    async fn model_entries(&self) -> Result<Vec<ModelEntry>, AppError>;
+    /// One of them by its name, its SHA-256 computed however long that takes.
+    async fn model(&self, name: &str) -> Result<ModelEntry, AppError>;
+    /// Models on their way, and those that did not arrive.
+    async fn model_jobs(&self) -> Result<Vec<ModelJob>, AppError>;
+    /// Queues a model of the hub or a path; the same source again is the same job.
+    async fn add_model(&self, source: &str) -> Result<(), AppError>;
+    /// Stops a job, or puts away one that has ended.
+    async fn cancel_model_job(&self, id: u64) -> Result<(), AppError>;
+    /// Removes what `add_model` has brought; refused while a study that is not finished uses it.
+    async fn remove_model(&self, name: &str) -> Result<(), AppError>;
 }
 
 /// The context that server functions take it from.

@@ -63,10 +63,15 @@ pub(crate) fn duration(seconds: f64) -> String {
     }
 }
 
-/// Bytes as MiB or GiB.
+/// Bytes as KiB, MiB or GiB.
 pub(crate) fn bytes(number: u64) -> String {
     let mebibytes = number as f64 / 1_048_576.0;
-    if mebibytes < 1024.0 { format!("{mebibytes:.0} MiB") } else { format!("{:.1} GiB", mebibytes / 1024.0) }
+    match mebibytes {
+        0.0..1.0 => format!("{:.0} KiB", mebibytes * 1024.0),
+        1.0..10.0 => format!("{mebibytes:.1} MiB"),
+        10.0..1024.0 => format!("{mebibytes:.0} MiB"),
+        _ => format!("{:.1} GiB", mebibytes / 1024.0),
+    }
 }
 
 /// A learning rate and the like: `0.0002` as `2e-4`, `0.01` as it is.
@@ -105,6 +110,8 @@ mod tests {
             (duration(59.6), "1 min 00 s"),
             (duration(7500.0), "2 h 05 min"),
             (duration(f64::NAN), "–"),
+            (bytes(137_216), "134 KiB"),
+            (bytes(5_500_000), "5.2 MiB"),
             (bytes(98_362_432), "94 MiB"),
             (bytes(3 << 30), "3.0 GiB"),
             (number(2e-4), "2e-4"),

@@ -1,7 +1,13 @@
 //! Which address shows which page, and what every page has around it.
 
 use crate::{
-    pages::{new_study::NewStudyPage, not_found::NotFoundPage, studies::StudiesPage, study::StudyPage},
+    pages::{
+        models::{ModelPage, ModelsPage},
+        new_study::NewStudyPage,
+        not_found::NotFoundPage,
+        studies::StudiesPage,
+        study::StudyPage,
+    },
     raw_text::raw_text,
 };
 use leptos::prelude::*;
@@ -25,12 +31,15 @@ pub fn App() -> impl IntoView {
                     <a class="brand" href="/">"Rankscope"</a>
                     <a href="/">"Studies"</a>
                     <a href="/studies/new">"New study"</a>
+                    <a href="/models">"Models"</a>
                 </nav>
             </header>
             <main id="main" tabindex="-1">
                 <Routes fallback=NotFoundPage>
                     <Route path=path!("/") view=StudiesPage ssr=SsrMode::Async />
                     <Route path=path!("/studies/new") view=NewStudyPage ssr=SsrMode::Async />
+                    <Route path=path!("/models") view=ModelsPage ssr=SsrMode::Async />
+                    <Route path=path!("/models/*name") view=ModelPage ssr=SsrMode::Async />
                     <Route path=path!("/studies/:id") view=StudyPage ssr=SsrMode::Async />
                 </Routes>
             </main>

@@ -22,10 +22,10 @@ export class RankscopeServer {
   url = "";
   private process?: ChildProcess;
 
-  private constructor(readonly dataDir: string) {}
+  private constructor(readonly dataDir: string, private readonly environment: Record<string, string>) {}
 
-  static async start(): Promise<RankscopeServer> {
-    const server = new RankscopeServer(mkdtempSync(join(tmpdir(), "rankscope-data-")));
+  static async start(environment: Record<string, string> = {}): Promise<RankscopeServer> {
+    const server = new RankscopeServer(mkdtempSync(join(tmpdir(), "rankscope-data-")), environment);
     await server.launch("127.0.0.1:0");
     return server;
   }
@@ -72,7 +72,7 @@ export class RankscopeServer {
     const child = spawn(
       required("RANKSCOPE_PROGRAM"),
       ["serve", "--address", address, "--data-dir", this.dataDir, "--site-dir", required("RANKSCOPE_SITE_DIR"), "--default-model", required("RANKSCOPE_DEFAULT_MODEL")],
-      { cwd: this.dataDir, stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, NO_COLOR: "1" } },
+      { cwd: this.dataDir, stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, NO_COLOR: "1", ...this.environment } },
     );
     this.process = child;
     child.stderr.on("data", (bytes: Buffer) => (this.log += bytes.toString()));

@@ -5,6 +5,8 @@ const PAGES: [string, string][] = [
   ["the list of studies", "/"],
   ["the form", "/studies/new"],
   ["the form with errors", "/studies/new?checked=1&name=&seeds=one"],
+  ["the models", "/models"],
+  ["the default model", "/models/default"],
   ["the example's progress", "/studies/example?tab=progress"],
   ["the example's figures", "/studies/example?tab=toxicity"],
   ["the example's completions", "/studies/example?tab=completions"],

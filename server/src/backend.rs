@@ -5,6 +5,7 @@ use crate::{
     error::{from_study, internal, no_such_study},
     executor::{Executor, Stopped},
     library::Library,
+    model_jobs::ModelJobs,
     models,
     reader::Reader,
     study_id::StudyId,
@@ -13,11 +14,17 @@ use rankscope_app::{backend::Backend, error::AppError};
 use rankscope_domain::{
     FieldErrors, Recipe,
     estimate::Estimate,
+    model::{ModelEntry, ModelJob},
     view::{CompletionPage, CompletionQuery, ModelChoice, StudyCard, StudyOverview, StudyStatus},
 };
-use rankscope_study::{Environment, Study};
+use rankscope_study::{
+    Catalogue, Environment, Study,
+    catalogue::{Look, unfinished_studies},
+    hub::HubSource,
+};
 use std::path::Path;
 use tokio::sync::{Mutex, Semaphore};
+use tokio_util::sync::CancellationToken;
 
 /// More studies than this do not wait for their turn.
 const MAX_ACTIVE: usize = 200;
@@ -29,6 +36,8 @@ pub struct StudyBackend {
     pub reader: Reader,
     pub executor: Executor,
     pub environment: Environment,
+    pub catalogue: Catalogue,
+    pub model_jobs: ModelJobs,
     /// One start after another: the second of two equal requests finds the first one's answer.
     starting: Mutex<()>,
     /// Reading a model's headers takes memory: a few at a time.
@@ -36,8 +45,18 @@ pub struct StudyBackend {
 }
 
 impl StudyBackend {
-    pub fn new(database: Database, library: Library, reader: Reader, executor: Executor, environment: Environment) -> Self {
-        Self { database, library, reader, executor, environment, starting: Mutex::default(), checking: Semaphore::new(2) }
+    pub fn new(
+        database: Database,
+        library: Library,
+        reader: Reader,
+        executor: Executor,
+        environment: Environment,
+        shutdown: CancellationToken,
+    ) -> Self {
+        let catalogue = models::catalogue(environment.default_model.clone());
+        let model_jobs = ModelJobs::new(catalogue.clone(), shutdown);
+        let (starting, checking) = (Mutex::default(), Semaphore::new(2));
+        Self { database, library, reader, executor, environment, catalogue, model_jobs, starting, checking }
     }
 
     /// The study's row; the same error for a name that is none and a study that is not there.
@@ -110,7 +129,7 @@ impl Backend for StudyBackend {
         let directory = self.library.directory(&id).ok_or_else(no_such_study)?;
         let environment = self.environment.clone();
         blocking(move || {
-            rankscope_study::check(&recipe, &environment).map_err(AppError::Invalid)?;
+            rankscope_study::check_to_start(&recipe, &environment).map_err(AppError::Invalid)?;
             Study::create(&directory, &recipe).map(drop).map_err(|error| from_study("making a study", error))
         })
         .await?;
@@ -160,9 +179,61 @@ impl Backend for StudyBackend {
     }
 
     async fn models(&self) -> Result<Vec<ModelChoice>, AppError> {
-        let default_model = self.environment.default_model.clone();
-        blocking(move || Ok(models::find(&default_model))).await
+        let catalogue = self.catalogue.clone();
+        blocking(move || Ok(models::choices(&catalogue))).await
     }
+
+    async fn model_entries(&self) -> Result<Vec<ModelEntry>, AppError> {
+        let catalogue = self.catalogue.clone();
+        let mut entries = blocking(move || Ok(catalogue.list())).await?;
+        // what is on its way is shown as that, and not as a model that can't be used
+        let jobs = self.model_jobs.list();
+        let is_on_its_way = |entry: &ModelEntry| {
+            jobs.iter().any(|job| job.state.is_active() && job.source.parse::<HubSource>().is_ok_and(|hub| hub.short() == entry.name))
+        };
+        entries.retain(|entry| entry.details.is_some() || !is_on_its_way(entry));
+        Ok(entries)
+    }
+
+    async fn model(&self, name: &str) -> Result<ModelEntry, AppError> {
+        let _permit = self.checking.acquire().await.map_err(|error| internal("waiting for a look at a model", &error))?;
+        let (catalogue, name) = (self.catalogue.clone(), name.to_string());
+        blocking(move || catalogue.find(&name, Look::Whole).ok_or_else(no_such_model)).await
+    }
+
+    async fn model_jobs(&self) -> Result<Vec<ModelJob>, AppError> {
+        Ok(self.model_jobs.list())
+    }
+
+    async fn add_model(&self, source: &str) -> Result<(), AppError> {
+        self.model_jobs.add(source)
+    }
+
+    async fn cancel_model_job(&self, id: u64) -> Result<(), AppError> {
+        self.model_jobs.cancel(id)
+    }
+
+    async fn remove_model(&self, name: &str) -> Result<(), AppError> {
+        if self.model_jobs.list().iter().any(|job| job.state.is_active()) {
+            return Err(AppError::Conflict(
+                "A model is being fetched, perhaps this one. Wait until it is there, or cancel it, then remove this.".into(),
+            ));
+        }
+        let (catalogue, name, studies) = (self.catalogue.clone(), name.to_string(), self.library.studies().to_path_buf());
+        blocking(move || {
+            let entry = catalogue.find(&name, Look::Quick).ok_or_else(no_such_model)?;
+            let using = unfinished_studies(&catalogue, &studies, &entry);
+            if entry.origin.is_removable() && !using.is_empty() {
+                return Err(AppError::Conflict(models::in_use(&name, &using).to_string()));
+            }
+            catalogue.remove(&entry.name).map(drop).map_err(|error| from_study("removing a model", error))
+        })
+        .await
+    }
+}
+
+fn no_such_model() -> AppError {
+    AppError::NotFound("There is no such model. It may have been removed; the list of models shows all there are.".into())
 }
 
 fn example_row() -> StudyRow {

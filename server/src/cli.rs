@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod meter;
+mod models;
 mod run;
 mod table;
 
@@ -81,6 +82,9 @@ enum Command {
     /// Loss on targets alone, batches of 8, one epoch, AdamW; lora_alpha = 2 r on every linear layer, rates 2e-4 and 2e-5. Arms that
     /// train or complete together each count with an equal share of the time.
     Bench(bench::BenchFlags),
+    /// Fetch, list, inspect and remove models
+    #[command(subcommand)]
+    Models(models::ModelsCommand),
     /// Say what a recipe will take on this machine: time, memory, disk
     Estimate {
         /// The recipe, a TOML file; - reads it from the standard input
@@ -120,6 +124,7 @@ pub fn main() -> ExitCode {
     let json = match &cli.command {
         Command::Run { json, .. } | Command::Validate { json, .. } | Command::Estimate { json, .. } => *json,
         Command::Bench(flags) => flags.wants_json(),
+        Command::Models(command) => command.json(),
         Command::Serve(_) | Command::Worker { .. } => false,
     };
     match dispatch(cli) {
@@ -158,6 +163,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Worker { directory } => among_workers(|| run::worker(&cli.common, &directory)),
         Command::Validate { recipe, json } => check::validate(&cli.common, &recipe, json),
         Command::Bench(flags) => bench::bench(&flags),
+        Command::Models(command) => models::models(&cli.common, command),
         Command::Estimate { recipe, json } => check::estimate(&cli.common, &recipe, json),
     }
 }

@@ -129,6 +129,13 @@ pub fn load_for_study(common: &CommonFlags) -> Result<(PathBuf, Option<u64>), Fi
     Ok((layers.default_model()?, layers.memory_limit()?))
 }
 
+/// Reads where studies are kept; `flag` is the strongest.
+pub fn load_data_dir(common: &CommonFlags, flag: Option<PathBuf>) -> Result<PathBuf, FieldErrors> {
+    let layers = Layers::read(common, &ServeFlags { data_dir: flag, ..ServeFlags::default() })?;
+    let remedy = "There is no home directory to look for studies in; set it with --data-dir or RANKSCOPE_DATA_DIR.";
+    layers.path(DATA_DIR).or_else(default_data_dir).ok_or_else(|| FieldErrors::one(DATA_DIR, "", remedy))
+}
+
 /// Where models are kept: `rankscope/models` in the user's cache directory.
 pub fn models_dir() -> Option<PathBuf> {
     absolute_variable("RANKSCOPE_MODELS_DIR").or_else(|| Some(home_directory("XDG_CACHE_HOME", ".cache")?.join("rankscope/models")))

@@ -13,6 +13,7 @@ pub mod event_tail;
 pub mod example;
 pub mod executor;
 pub mod library;
+pub mod model_jobs;
 pub mod models;
 pub mod reader;
 pub mod router;

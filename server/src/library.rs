@@ -35,6 +35,11 @@ impl Library {
         }
     }
 
+    /// The folder of all studies but the example.
+    pub fn studies(&self) -> &Path {
+        &self.studies
+    }
+
     /// Where a study is, or would be.
     pub fn directory(&self, id: &StudyId) -> Option<PathBuf> {
         if id.is_example() { self.example.clone() } else { Some(self.studies.join(id.as_str())) }

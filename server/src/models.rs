@@ -1,41 +1,40 @@
-//! The models that the form offers: the default one, and what else lies in the models directory.
+//! The models of this machine, for the form, the pages and the command line.
 
 use crate::config::models_dir;
-use rankscope_domain::{estimate::ModelSummary, recipe::DEFAULT_MODEL, view::ModelChoice};
-use std::path::{Path, PathBuf};
+use rankscope_domain::{
+    FieldErrors,
+    model::{ModelDetails, ModelEntry},
+    view::ModelChoice,
+};
+use rankscope_study::{Catalogue, hub::HubSettings};
+use std::path::PathBuf;
 
-/// The models that are there and can be read, the default one first. Blocks.
-pub fn find(default_model: &Path) -> Vec<ModelChoice> {
-    let mut choices: Vec<_> = choice(DEFAULT_MODEL, default_model).into_iter().collect();
-    let mut paths: Vec<PathBuf> = models_dir()
-        .and_then(|directory| std::fs::read_dir(directory).ok())
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path != default_model && looks_like_a_model(path))
-        .collect();
-    paths.sort();
-    choices.extend(paths.iter().filter_map(|path| choice(path.to_str()?, path)));
-    choices
+/// Where models are looked for: the models folder, the default model, and the hub's cache.
+pub fn catalogue(default_model: PathBuf) -> Catalogue {
+    Catalogue { models_dir: models_dir(), default_model, hub: HubSettings::from_environment() }
 }
 
-fn looks_like_a_model(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "gguf") || path.join("config.json").is_file()
+/// The models that the form offers: those that are there and can be read, the default one first. Blocks.
+pub fn choices(catalogue: &Catalogue) -> Vec<ModelChoice> {
+    catalogue.list().into_iter().filter_map(choice).collect()
 }
 
-fn choice(source: &str, path: &Path) -> Option<ModelChoice> {
-    let info = rankscope_engine::inspect(path).inspect_err(|error| tracing::info!(%error, "not offered in the form")).ok()?;
-    let summary = ModelSummary {
-        source: source.into(),
-        name: info.name,
-        kind: info.kind,
-        parameters: info.parameters,
-        layers: info.layers as u32,
-        hidden_size: info.hidden_size as u32,
-        vocab_size: info.vocab_size as u32,
-        sha256: String::new(), // told in the results; hashing takes long for a large model
-        dtype: info.dtype,
-        licence: info.licence,
-    };
-    Some(ModelChoice { source: source.into(), summary })
+fn choice(entry: ModelEntry) -> Option<ModelChoice> {
+    let ModelEntry { source, details, problem, .. } = entry;
+    match details {
+        Some(ModelDetails { summary, classes: None, .. }) => Some(ModelChoice { source, summary }),
+        _ => {
+            tracing::info!(source, problem, "not offered in the form");
+            None
+        }
+    }
+}
+
+/// Why a model can't be removed.
+pub fn in_use(name: &str, studies: &[String]) -> FieldErrors {
+    let some: Vec<String> = studies.iter().take(3).map(|study| format!("{study:?}")).collect();
+    let more = if studies.len() > some.len() { format!(" and {} more", studies.len() - some.len()) } else { String::new() };
+    let remedy =
+        format!("A study that is not finished uses it: {}{more}. Wait until it is, or delete it, then remove the model.", some.join(", "));
+    FieldErrors::one("NAME", name, remedy)
 }

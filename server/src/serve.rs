@@ -77,7 +77,7 @@ impl Server {
         let executor = Executor::new(options, database.clone(), library.clone(), reader.clone(), shutdown.clone());
         executor.start().await.context("taking up the studies")?;
         let environment = Environment { default_model: config.default_model, memory_limit_bytes };
-        let backend = Arc::new(StudyBackend::new(database, library, reader, executor, environment));
+        let backend = Arc::new(StudyBackend::new(database, library, reader, executor, environment, shutdown.clone()));
         let site_root = config.site_dir.as_deref().map_or_else(|| "/nonexistent".into(), |path| path.to_string_lossy().into_owned());
         let leptos_options =
             LeptosOptions::builder().output_name("rankscope").site_root(site_root).site_addr(address).env(Env::PROD).build();

@@ -61,4 +61,7 @@ pub struct ModelSummary {
     /// As stored, e.g. `Q4_1` or `F32`; trained in F32.
     pub dtype: String,
     pub licence: Option<String>,
+    /// The commit of a model of the hub, forty hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
 }

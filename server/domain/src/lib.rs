@@ -8,6 +8,7 @@ pub mod estimate;
 pub mod event;
 pub mod field_error;
 pub mod memory_size;
+pub mod model;
 pub mod preset;
 pub mod provenance;
 pub mod recipe;

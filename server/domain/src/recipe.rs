@@ -71,7 +71,8 @@ pub enum StudyKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelSource {
-    /// `default`, the path of a GGUF file, or the path of a Hugging Face model directory.
+    /// `default`; the path of a GGUF file or of a Hugging Face model directory; or a model of the hub, `ORG/NAME` or
+    /// `ORG/NAME@REVISION`. A folder or file that is called so comes first; `hf:ORG/NAME` is the hub's always, `./ORG/NAME` a path.
     pub source: String,
 }
 

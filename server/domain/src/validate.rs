@@ -361,7 +361,11 @@ fn check_seed(errors: &mut FieldErrors, field: &str, seed: u64) {
 
 fn check_model(errors: &mut FieldErrors, field: &str, source: &str) {
     if source.trim().is_empty() {
-        errors.push(field, source, "Write \"default\", or the path of a GGUF file or of a Hugging Face model directory.");
+        errors.push(
+            field,
+            source,
+            "Write \"default\", the path of a GGUF file or of a Hugging Face model directory, or ORG/NAME@REVISION of the hub.",
+        );
     }
 }
 

@@ -1,8 +1,8 @@
 //! Progress on the terminal: one line that is written over, or plain lines where stderr is no terminal.
 
-use super::table::duration;
+use super::table::{bytes, duration};
 use rankscope_domain::{
-    event::{Event, Happening},
+    event::{Event, Happening, Unit},
     view::Progress,
 };
 use std::io::Write;
@@ -59,7 +59,9 @@ impl Meter {
     fn rewrite(&mut self, out: &mut impl Write) {
         let progress = &self.progress;
         let mut line = format!("{} {}", self.place(), progress.stage);
-        if progress.total > 0 {
+        if progress.unit == Unit::Bytes.label() && progress.total > 0 {
+            line += &format!(": {} of {}", bytes(progress.done), bytes(progress.total));
+        } else if progress.total > 0 {
             line += &format!(": {}/{} {}", progress.done, progress.total, progress.unit);
         }
         if let Some((step, loss)) = progress.losses.last().and_then(|curve| curve.points.last())
@@ -101,7 +103,7 @@ fn terminal_width() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rankscope_domain::event::{StageKind, Unit};
+    use rankscope_domain::event::StageKind;
 
     fn shown(terminal: bool) -> String {
         let mut meter = Meter::new(terminal, Progress::default());

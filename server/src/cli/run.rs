@@ -26,7 +26,7 @@ pub(super) fn run(common: &CommonFlags, recipe_path: &Path, out: &Path, json: bo
     telemetry::start("warn");
     let recipe = read_recipe(recipe_path)?;
     let environment = environment(common)?;
-    rankscope_study::check(&recipe, &environment)?;
+    rankscope_study::check_to_start(&recipe, &environment)?;
     let study = Study::create(out, &recipe).map_err(|error| refusal(error, "--out", out))?;
     let _lock = WorkerLock::acquire(out).map_err(|error| Failure::Failed(error.to_string()))?;
     let cancel = stop_flag();
@@ -107,7 +107,7 @@ fn refusal(error: StudyError, flag: &str, directory: &Path) -> Failure {
 }
 
 /// Becomes true at SIGINT or SIGTERM. A second signal ends the process at once: the study can still be resumed.
-fn stop_flag() -> Arc<AtomicBool> {
+pub(super) fn stop_flag() -> Arc<AtomicBool> {
     let flag = Arc::new(AtomicBool::new(false));
     let raised = flag.clone();
     let listening = std::thread::Builder::new().name("signals".into()).spawn(move || {

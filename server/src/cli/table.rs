@@ -18,7 +18,7 @@ pub(super) fn duration(seconds: f64) -> String {
 }
 
 /// "1.2 GiB"
-fn bytes(count: u64) -> String {
+pub(super) fn bytes(count: u64) -> String {
     let mut size = count as f64;
     for unit in ["B", "KiB", "MiB", "GiB"] {
         if size < 1024.0 {
@@ -142,7 +142,7 @@ pub(super) fn estimate(estimate: &Estimate) -> String {
 }
 
 /// Columns as wide as their widest entry; all but the first are set to the right.
-fn columns(rows: &[Vec<String>]) -> String {
+pub(super) fn columns(rows: &[Vec<String>]) -> String {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..count)
         .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0))

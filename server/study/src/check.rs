@@ -1,6 +1,9 @@
 //! What can be said against a recipe with its files and its model at hand, weights unread.
 
-use crate::{Environment, counterfactual, estimate::check_memory, judge::Judge, model_shelf::ModelShelf, prompt_set, worker::lora_config};
+use crate::{
+    Environment, counterfactual, estimate::check_memory, hub::HubSource, judge::Judge, model_shelf::ModelShelf,
+    model_source::is_marked_as_the_hubs, prompt_set, worker::lora_config,
+};
 use rankscope_domain::{
     FieldErrors, Recipe,
     completion::{Prompt, TrainingPair},
@@ -25,18 +28,40 @@ pub(crate) struct PairLength {
     pub(crate) target: usize,
 }
 
-/// Checks the recipe with its files and its model (headers only): everything that is wrong with it.
+/// Checks the recipe with its files and its model (headers only): everything that is wrong with it. A model of the hub
+/// that is not on this machine is wrong too; nothing is fetched.
 pub fn check(recipe: &Recipe, environment: &Environment) -> Result<(), FieldErrors> {
     check_all(recipe, environment).map(|_| ())
 }
 
+/// As [`check`], for a study that is about to start: its first stage fetches models of the hub, and checks again.
+pub fn check_to_start(recipe: &Recipe, environment: &Environment) -> Result<(), FieldErrors> {
+    let (errors, _, _) = examine(recipe, environment, &ModelShelf::new(environment));
+    errors.into_result(())
+}
+
 pub(crate) fn check_all(recipe: &Recipe, environment: &Environment) -> Result<Checked, FieldErrors> {
-    let shelf = ModelShelf::new(environment);
+    check_with(recipe, environment, &ModelShelf::new(environment))
+}
+
+/// With a shelf that may have pinned models to commits.
+pub(crate) fn check_with(recipe: &Recipe, environment: &Environment, shelf: &ModelShelf) -> Result<Checked, FieldErrors> {
+    let (mut errors, absent, checked) = examine(recipe, environment, shelf);
+    errors.0.extend(absent.0);
+    match checked {
+        Some(checked) if errors.0.is_empty() => Ok(checked),
+        _ => Err(errors),
+    }
+}
+
+/// What is wrong, which models have to be fetched, and what was read where the base model is there.
+fn examine(recipe: &Recipe, environment: &Environment, shelf: &ModelShelf) -> (FieldErrors, FieldErrors, Option<Checked>) {
     let mut errors = recipe.validate().err().unwrap_or_default();
+    let mut absent = FieldErrors::default();
     // a field that is wrong by itself is not told again because its file can't be found
     let sound = |errors: &FieldErrors, table: &str| !errors.0.iter().any(|error| error.field.starts_with(table));
 
-    let model = sound(&errors, "model.").then(|| inspect(&mut errors, &shelf, "model.source", &recipe.model.source)).flatten();
+    let model = sound(&errors, "model.").then(|| inspect(&mut errors, &mut absent, shelf, "model.source", &recipe.model.source)).flatten();
     let mut prompts = Vec::new();
     if sound(&errors, "prompts.") {
         match prompt_set::load(&recipe.prompts) {
@@ -46,13 +71,13 @@ pub(crate) fn check_all(recipe: &Recipe, environment: &Environment) -> Result<Ch
     }
     let mut judge_model = None;
     if sound(&errors, "judge.") {
-        if let Err(wrong) = Judge::open(&recipe.judge, &shelf) {
+        if let Err(wrong) = Judge::open(&recipe.judge, shelf) {
             errors.0.extend(wrong.0);
         }
         if let (JudgeKind::Model, Some(source)) = (recipe.judge.kind, &recipe.judge.model)
             && *source != recipe.model.source
         {
-            judge_model = inspect(&mut errors, &shelf, "judge.model", source);
+            judge_model = inspect(&mut errors, &mut absent, shelf, "judge.model", source);
         }
     }
     let mut own_pairs = None;
@@ -70,7 +95,7 @@ pub(crate) fn check_all(recipe: &Recipe, environment: &Environment) -> Result<Ch
                 }
             }
             (CounterfactualSource::Model, _, Some(source)) if *source != recipe.model.source => {
-                writer = inspect(&mut errors, &shelf, "counterfactuals.model", source);
+                writer = inspect(&mut errors, &mut absent, shelf, "counterfactuals.model", source);
             }
             _ => {}
         }
@@ -78,28 +103,34 @@ pub(crate) fn check_all(recipe: &Recipe, environment: &Environment) -> Result<Ch
     if let Some(model) = &model {
         check_against_model(&mut errors, recipe, model);
     }
-    match model {
-        Some(model) if errors.0.is_empty() => {
-            let checked = Checked { prompts, own_pairs, model, writer, judge_model };
-            check_memory(recipe, environment, &checked, &mut errors);
-            errors.into_result(checked)
-        }
-        _ => Err(errors),
+    let checked = model.map(|model| Checked { prompts, own_pairs, model, writer, judge_model });
+    if let (Some(checked), true) = (&checked, errors.0.is_empty()) {
+        check_memory(recipe, environment, checked, &mut errors);
     }
+    (errors, absent, checked)
 }
 
-fn inspect(errors: &mut FieldErrors, shelf: &ModelShelf, field: &str, source: &str) -> Option<ModelInfo> {
+fn inspect(errors: &mut FieldErrors, absent: &mut FieldErrors, shelf: &ModelShelf, field: &str, source: &str) -> Option<ModelInfo> {
+    if let Some(hub) = shelf.is_to_be_fetched(source) {
+        let list = if shelf.hub_settings().offline { errors } else { absent };
+        list.push(field, source, remedy_of_absence(&hub, shelf.hub_settings().offline));
+        return None;
+    }
+    if is_marked_as_the_hubs(source) && shelf.hub_source(source).is_none() {
+        errors.push(field, source, "This is no model of the hub: write ORG/NAME or ORG/NAME@REVISION, as in openai-community/gpt2@main.");
+        return None;
+    }
     let path = shelf.path(source);
     if !path.exists() {
         let remedy = if source == DEFAULT_MODEL {
             format!("The default model is not at {}; `make model` fetches it.", path.display())
         } else {
-            "There is no such file or directory; check the path, or write \"default\".".into()
+            "There is no such file or directory; check the path, or write \"default\", or ORG/NAME@REVISION for a model of the hub.".into()
         };
         errors.push(field, source, remedy);
         return None;
     }
-    let model = rankscope_engine::inspect(&path).map_err(|error| errors.push(field, source, sentence(&error))).ok()?;
+    let model = shelf.inspect(source).map_err(|error| errors.push(field, source, sentence(&error))).ok()?;
     if let Some(classes) = model.classes {
         errors.push(
             field,
@@ -112,6 +143,20 @@ fn inspect(errors: &mut FieldErrors, shelf: &ModelShelf, field: &str, source: &s
         return None;
     }
     Some(model)
+}
+
+fn remedy_of_absence(hub: &HubSource, offline: bool) -> String {
+    let name = hub.short();
+    let folder = format!("If you mean a folder, there is none of this name here: write its path with ./ in front, as in ./{}.", hub.repo);
+    if offline {
+        return format!(
+            "This model of the hub is not on this machine, and HF_HUB_OFFLINE is set: unset it and run `rankscope models add {name}`. {folder}"
+        );
+    }
+    format!(
+        "This model of the hub is not on this machine yet: `rankscope models add {name}` fetches it, or the page Models; a study \
+         that is started without it fetches it first. {folder}"
+    )
 }
 
 fn check_against_model(errors: &mut FieldErrors, recipe: &Recipe, model: &ModelInfo) {
@@ -145,7 +190,7 @@ fn check_against_model(errors: &mut FieldErrors, recipe: &Recipe, model: &ModelI
     }
 }
 
-fn sentence(error: &EngineError) -> String {
+fn sentence(error: &dyn std::fmt::Display) -> String {
     let text = error.to_string();
     let mut characters = text.chars();
     let capital: String = characters.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
@@ -218,6 +263,20 @@ mod tests {
             ],
         );
         check_fields(|r| r.model.source = DEFAULT_MODEL.into(), &[("model.source", "make model")]);
+        let absent = |r: &mut Recipe| r.model.source = "hf:no-such-org/no-such-model-for-tests@main".into();
+        check_fields(absent, &[("model.source", "rankscope models add no-such-org/no-such-model-for-tests@main")]);
+        check_fields(|r| r.model.source = "hf:no name".into(), &[("model.source", "ORG/NAME")]);
+    }
+
+    #[test]
+    fn a_study_may_start_without_the_hubs_model_and_with_nothing_else_wrong() {
+        let mut recipe = Recipe::from_toml("name = \"x\"").unwrap();
+        recipe.model.source = "hf:no-such-org/no-such-model-for-tests@main".into();
+        recipe.arms = vec![ArmSpec::lora(4, 1e-3)];
+        let environment = Environment { default_model: "/none/model.gguf".into(), memory_limit_bytes: None };
+        check_to_start(&recipe, &environment).unwrap();
+        recipe.arms[0].learning_rate = 0.0;
+        assert!(check_to_start(&recipe, &environment).is_err());
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub enum StudyError {
     Invalid(#[from] FieldErrors),
     #[error(transparent)]
     Engine(#[from] rankscope_engine::EngineError),
+    #[error(transparent)]
+    Hub(crate::hub::HubError),
     #[error("{0}")]
     Other(String),
     /// Not a failure: the user asked for it.
@@ -38,6 +40,14 @@ impl StudyError {
             } else {
                 Self::Io { path, source }
             }
+        }
+    }
+
+    /// A wish to stop is no failure of the hub's.
+    pub(crate) fn from_hub(error: crate::hub::HubError) -> Self {
+        match error {
+            crate::hub::HubError::Stopped => Self::Stopped,
+            other => Self::Hub(other),
         }
     }
 

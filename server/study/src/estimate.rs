@@ -142,7 +142,7 @@ pub(crate) fn check_memory(recipe: &Recipe, environment: &Environment, checked: 
     }
 }
 
-fn reckon(recipe: &Recipe, environment: &Environment, checked: &Checked, flops: f64) -> Estimate {
+pub(crate) fn reckon(recipe: &Recipe, environment: &Environment, checked: &Checked, flops: f64) -> Estimate {
     let model = &checked.model;
     let prompts = checked.prompts.len() as f64;
     let samples = f64::from(recipe.generation.num_return_sequences);

@@ -1,6 +1,7 @@
 //! The pipeline: recipe -> plan of cells -> stages -> results and statistics, in a study directory.
 //! Knows the engine and the domain; no HTTP server, no database.
 
+pub mod catalogue;
 mod check;
 mod completion_page;
 mod counterfactual;
@@ -8,11 +9,14 @@ mod directory;
 mod error;
 mod estimate;
 mod event_log;
+pub mod hub;
 mod instruct;
 mod judge;
 mod machine;
 mod memory;
+mod model_card;
 mod model_shelf;
+mod model_source;
 mod plan;
 mod prompt_set;
 mod recipe_paths;
@@ -20,15 +24,18 @@ mod reporter;
 mod results;
 mod seeds;
 mod statistics;
+mod training_cost;
 mod training_text;
 mod whole_file;
 mod worker;
 
-pub use check::check;
+pub use catalogue::Catalogue;
+pub use check::{check, check_to_start};
 pub use directory::Study;
 pub use error::StudyError;
 pub use estimate::estimate;
 pub use machine::memory_limit;
+pub use rankscope_engine::Flow;
 pub use recipe_paths::resolve_paths;
 pub use worker::{Outcome, run};
 

@@ -1,12 +1,14 @@
 //! Paths in a recipe file are taken from the folder that the file lies in.
 
+use crate::model_source::{hub_source, is_marked_as_the_hubs};
 use rankscope_domain::{
     Recipe,
     recipe::{DEFAULT_MODEL, JudgeKind},
 };
 use std::path::Path;
 
-/// Makes the recipe's relative paths absolute, from `base`.
+/// Makes the recipe's relative paths absolute, from `base`; a model of the hub is marked as one (`hf:ORG/NAME@REVISION`), so
+/// that a folder that is made later does not come in between.
 pub fn resolve_paths(recipe: &mut Recipe, base: &Path) {
     let base = std::path::absolute(base).unwrap_or_else(|_| base.into());
     let resolve = |text: &mut String| {
@@ -15,7 +17,9 @@ pub fn resolve_paths(recipe: &mut Recipe, base: &Path) {
         }
     };
     let resolve_model = |text: &mut String| {
-        if text != DEFAULT_MODEL {
+        if let Some(hub) = hub_source(text, &base) {
+            *text = hub.to_string();
+        } else if text != DEFAULT_MODEL && !is_marked_as_the_hubs(text) {
             resolve(text);
         }
     };
@@ -64,6 +68,29 @@ mod tests {
         assert_eq!(recipe.counterfactuals.model.as_deref(), Some("/home/me/recipes/writer.gguf"));
         recipe.judge.kind = JudgeKind::Model;
         resolve_paths(&mut recipe, Path::new("/home/me"));
-        assert_eq!(recipe.judge.model.as_deref(), Some("/home/me/org/name"));
+        assert_eq!(
+            recipe.judge.model.as_deref(),
+            Some("hf:org/name@main"),
+            "a model on this machine is the hub's, where no folder is called so"
+        );
+    }
+
+    #[test]
+    fn a_folder_comes_before_the_hub() {
+        let base = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(base.path().join("org/name")).unwrap();
+        for (text, expected) in [
+            ("org/name", base.path().join("org/name").to_string_lossy().into_owned()),
+            ("./org/other", base.path().join("org/other").to_string_lossy().into_owned()),
+            ("org/other@v1", "hf:org/other@v1".into()),
+            ("hf:org/name", "hf:org/name@main".into()),
+            ("hf:not a name", "hf:not a name".into()),
+            ("default", "default".into()),
+        ] {
+            let mut recipe = Recipe::from_toml("name = \"x\"").unwrap();
+            recipe.model.source = text.into();
+            resolve_paths(&mut recipe, base.path());
+            assert_eq!(recipe.model.source, expected, "{text}");
+        }
     }
 }

@@ -108,6 +108,8 @@ impl Worker<'_> {
             return Ok(());
         }
         if stages_done > 0 {
+            self.pin_models()?;
+            self.fetch_models()?;
             self.check_inputs_unchanged()?;
         }
         for stage in &stages {

@@ -20,20 +20,26 @@ pub(crate) struct TestApp {
 impl TestApp {
     /// Over an empty data directory.
     pub(crate) fn start() -> Self {
-        Self::over(Arc::new(tempfile::tempdir().expect("a temporary folder")), &[])
+        Self::with(&[])
     }
 
     /// With more flags for `serve`.
     pub(crate) fn with(flags: &[&str]) -> Self {
-        Self::over(Arc::new(tempfile::tempdir().expect("a temporary folder")), flags)
+        Self::with_environment(flags, &[])
     }
 
-    fn over(data: Arc<TempDir>, flags: &[&str]) -> Self {
+    /// With environment variables of its own.
+    pub(crate) fn with_environment(flags: &[&str], environment: &[(&str, String)]) -> Self {
+        Self::over(Arc::new(tempfile::tempdir().expect("a temporary folder")), flags, environment)
+    }
+
+    fn over(data: Arc<TempDir>, flags: &[&str], environment: &[(&str, String)]) -> Self {
         let log = File::create(data.path().join("server.log")).expect("server.log");
         let mut server = rankscope()
             .args(["serve", "--address", "127.0.0.1:0", "--data-dir"])
             .arg(data.path())
             .args(flags)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             // not the tester's rankscope.toml
             .current_dir(data.path())
             .stdout(Stdio::piped())
@@ -72,7 +78,7 @@ impl TestApp {
         // the workers stay for the next server
         self.server = None;
         std::mem::forget(self);
-        Self::over(data, &[])
+        Self::over(data, &[], &[])
     }
 
     /// Ends the server as the machine's owner does, by SIGTERM.

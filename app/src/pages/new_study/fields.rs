@@ -64,7 +64,7 @@ pub(super) const SECTIONS: &[Section] = &[
                 "model.source",
                 "model.source",
                 "",
-                "“default” is the model that comes with Rankscope; or the path of a GGUF file or of a Hugging Face model directory on this machine.",
+                "“default” is the model that comes with Rankscope; or a path on this machine, or a model of the hub, ORG/NAME@REVISION. The page Models shows those that are here.",
                 Control::Model,
             ),
             field(

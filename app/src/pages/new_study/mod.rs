@@ -50,6 +50,10 @@ fn asked_form(params: &ParamsMap, choices: &FormChoices) -> (RecipeForm, FieldEr
         (_, Some(text)) => from_toml(text, &mut errors).unwrap_or_else(preset),
         _ => preset(),
     };
+    // a model's page leads here with the model alone
+    if let Some(source) = params.get("model").filter(|source| !source.trim().is_empty()) {
+        form.set("model.source", source);
+    }
     if params.get("add").is_some() {
         let arm = next_arm(&form.arms);
         form.arms.push(arm);
@@ -336,10 +340,14 @@ mod tests {
             (vec![("from", "x")], Some(own), "Mine"),
             (vec![("toml", own)], None, "Mine"),
             (vec![("name", "Typed")], Some(own), "Typed"),
+            (vec![("model", "hf:org/name@main")], Some(own), "Mine"),
         ] {
             let (form, _) = asked_form(&params(&pairs), &choices(from));
             assert_eq!(form.get("name"), name, "{pairs:?}");
             assert_eq!(form.request_id, "fresh");
+            if let Some((_, model)) = pairs.iter().find(|(name, _)| *name == "model") {
+                assert_eq!(form.get("model.source"), *model);
+            }
         }
     }
 

@@ -5,7 +5,10 @@ use crate::{
     quantity,
 };
 use leptos::prelude::*;
-use rankscope_domain::view::{Ended, Progress, StudyStatus};
+use rankscope_domain::{
+    event::Unit,
+    view::{Ended, Progress, StudyStatus},
+};
 
 #[component]
 pub(crate) fn ProgressTab(id: String, status: StudyStatus, progress: RwSignal<Progress>, has_results: bool) -> impl IntoView {
@@ -54,7 +57,11 @@ fn announce(progress: &Progress, status: StudyStatus) -> String {
 
 fn current_stage(progress: &Progress) -> impl IntoView + use<> {
     let part = progress.done as f64 / progress.total.max(1) as f64;
-    let step = format!("{} of {} {}", quantity::count(progress.done), quantity::count(progress.total), progress.unit);
+    let step = if progress.unit == Unit::Bytes.label() {
+        format!("{} of {}", quantity::bytes(progress.done), quantity::bytes(progress.total))
+    } else {
+        format!("{} of {} {}", quantity::count(progress.done), quantity::count(progress.total), progress.unit)
+    };
     let speed = (progress.tokens_per_second > 0.0).then(|| format!("{:.0} tokens/s", progress.tokens_per_second));
     let left = (progress.eta_seconds > 0.0).then(|| format!("about {} left in this stage", quantity::duration(progress.eta_seconds)));
     view! {

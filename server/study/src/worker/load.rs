@@ -1,8 +1,9 @@
 //! The first stage: everything checked, the model in memory, and what the study is made of written down.
 
 use super::{Work, Worker};
-use crate::{StudyError, check, judge::BUILTIN_LEXICON, machine, prompt_set::BUILTIN_PROMPTS, whole_file};
+use crate::{StudyError, check::check_with, hub, judge::BUILTIN_LEXICON, machine, prompt_set::BUILTIN_PROMPTS, whole_file};
 use rankscope_domain::{
+    event::Unit,
     provenance::{FileHash, Host, Provenance},
     recipe::{CounterfactualSource, JudgeKind, PromptSet},
 };
@@ -10,12 +11,45 @@ use std::path::Path;
 
 impl Worker<'_> {
     pub(super) fn load(&mut self) -> Result<Work, StudyError> {
-        check(self.recipe, self.environment)?;
+        self.fetch_models()?;
+        check_with(self.recipe, self.environment, &self.shelf)?;
         let path = self.shelf.path(&self.recipe.model.source);
         let provenance = self.current_provenance()?;
         self.shelf.model(&path)?;
         whole_file::write_json(&self.study.provenance_path(), &provenance)?;
         Ok(Work::default())
+    }
+
+    /// Brings what the recipe names of the hub onto this machine; what is there is not asked for again.
+    pub(super) fn fetch_models(&mut self) -> Result<(), StudyError> {
+        let recipe = self.recipe;
+        let writer = recipe.counterfactuals.model.as_ref().filter(|_| recipe.counterfactuals.source == CounterfactualSource::Model);
+        let judge = recipe.judge.model.as_ref().filter(|_| recipe.judge.kind == JudgeKind::Model);
+        for source in [Some(&recipe.model.source), writer, judge].into_iter().flatten() {
+            let Some(hub) = self.shelf.is_to_be_fetched(source) else { continue };
+            self.reporter.restart_clock();
+            let Self { shelf, reporter, .. } = self;
+            let mut before = None;
+            let mut observe = |progress: &hub::HubProgress| {
+                if progress.total == 0 {
+                    return reporter.progress(0, 0, 0, Unit::Bytes, 0);
+                }
+                reporter.progress(*before.get_or_insert(progress.done), progress.done, progress.total, Unit::Bytes, 0)
+            };
+            let fetched = hub::fetch(&hub, shelf.hub_settings(), &mut |_| Ok(()), &mut observe);
+            let fetched = reporter.finish(fetched.map_err(StudyError::from_hub))?;
+            reporter.note(format!("{} is commit {}.", hub.short(), fetched.model.commit))?;
+        }
+        Ok(())
+    }
+
+    /// A study goes on with the commits that it began with.
+    pub(super) fn pin_models(&mut self) -> Result<(), StudyError> {
+        let Some(known) = self.study.provenance()? else { return Ok(()) };
+        for summary in [Some(&known.model), known.counterfactual_model.as_ref(), known.judge_model.as_ref()].into_iter().flatten() {
+            self.shelf.pin(summary);
+        }
+        Ok(())
     }
 
     fn current_provenance(&mut self) -> Result<Provenance, StudyError> {
