@@ -5,6 +5,7 @@ pub(crate) mod hugging_face;
 mod names;
 mod pickle;
 mod rope_divisors;
+mod unpickle;
 mod weight_file;
 
 use crate::{EngineError, chat::ChatTemplate, layout::Layout, tokenizer::TextTokenizer};

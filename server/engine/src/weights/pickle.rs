@@ -1,12 +1,12 @@
 //! PyTorch's `.bin`: a zip archive with a pickle that describes the tensors and a file for each storage. The pickle is
 //! read by candle's reader, which builds a tree of what it finds and can't call anything.
 
-use super::weight_file::{bad, not_whole};
-use crate::EngineError;
-use candle_core::{
-    DType, Device, Tensor,
-    pickle::{Object, Stack},
+use super::{
+    unpickle::unpickle,
+    weight_file::{bad, not_whole},
 };
+use crate::EngineError;
+use candle_core::{DType, Device, Tensor, pickle::Object};
 use std::{
     collections::BTreeMap,
     fs::File,
@@ -62,10 +62,7 @@ impl PickleFile {
             return Err(bad(path, "was written on a big-endian machine, which is not read here; use the model's model.safetensors"));
         }
         let pickle = read(&format!("{root}/data.pkl"))?;
-        let mut stack = Stack::empty();
-        let found = stack
-            .read_loop(&mut pickle.as_slice())
-            .and_then(|()| stack.finalize())
+        let found = unpickle(&pickle)
             .map_err(|error| bad(path, format!("its pickle can't be read ({error}); use the model's model.safetensors")))?;
         let Object::Dict(entries) = found else {
             return Err(bad(path, "holds no table of named tensors (a state_dict); save the model with torch.save(model.state_dict(), …)"));
