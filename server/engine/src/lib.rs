@@ -22,6 +22,7 @@ pub mod model;
 mod network;
 mod ops;
 mod optimizer;
+mod pages;
 mod sampling;
 mod schedule;
 pub mod signal;

@@ -15,7 +15,7 @@ use crate::{
     kernels::attention::Heads,
     layout::{LayerParts, Layout, ModuleId, NormParts},
     lora::{Factors, SavedHead},
-    ops::{Angles, Attended, NormWeights, Ops, Reads},
+    ops::{Angles, Attended, LowRankPart, NormWeights, Ops, Reads},
 };
 use candle_core::{Device, Result, Tensor};
 
@@ -140,18 +140,24 @@ impl Network<'_> {
     fn linear(&self, module: ModuleId, x: &Tensor, arms: &ArmRows) -> Result<(Tensor, LowRank)> {
         let part = &self.layout.modules[module];
         let y = self.ops.linear(x, &self.weights[part.weight], part.bias.map(|bias| &self.weights[bias]))?;
-        let mut low_rank = Vec::with_capacity(arms.ranges.len());
+        let parts = self.low_rank_parts(module, x, arms)?;
+        let mut inner = self.ops.add_low_rank(&y, &parts)?.into_iter();
+        let adapted = arms.ranges.iter().map(|(arm, _)| self.adapters[*arm].factors[module].is_some());
+        let low_rank = adapted.map(|adapted| if adapted { inner.next() } else { None }).collect();
+        Ok((y, low_rank))
+    }
+
+    /// The arms that adapt a layer, with what they see of it.
+    fn low_rank_parts(&self, module: ModuleId, x: &Tensor, arms: &ArmRows) -> Result<Vec<LowRankPart<'_>>> {
+        let mut parts = Vec::with_capacity(arms.ranges.len());
         for (arm, range) in &arms.ranges {
             let adapter = &self.adapters[*arm];
-            low_rank.push(match &adapter.factors[module] {
-                Some(factors) => {
-                    let seen = self.seen_by_adapter(module, x, arms, range)?;
-                    Some(self.ops.add_low_rank(&y, range.start, &seen, &factors.a, &factors.b, adapter.scaling)?)
-                }
-                None => None,
-            });
+            if let Some(factors) = &adapter.factors[module] {
+                let seen = self.seen_by_adapter(module, x, arms, range)?;
+                parts.push(LowRankPart { start: range.start, seen, a: &factors.a, b: &factors.b, scaling: adapter.scaling });
+            }
         }
-        Ok((y, low_rank))
+        Ok(parts)
     }
 
     /// An arm's rows of `x`, with its dropout.

@@ -99,25 +99,19 @@ impl Network<'_> {
                 ops.add(&mut full[bias], ops.sum_of_rows(dy)?)?;
             }
         }
-        for ((arm, range), inner) in arms.ranges.iter().zip(low_rank) {
-            let adapter = &self.adapters[*arm];
-            let (Some(factors), Some(inner)) = (&adapter.factors[module], inner) else { continue };
-            let dy = dy.narrow(0, range.start, range.len())?;
-            let d_inner = ops.product(Product::new(&dy, &factors.b).times(adapter.scaling))?;
-            let seen = self.seen_by_adapter(module, x, arms, range)?;
-            let (a, b) = (slot_of_a(module), slot_of_a(module) + 1);
+        let parts = self.low_rank_parts(module, x, arms)?;
+        let inner: Vec<&Tensor> = low_rank.iter().flatten().collect();
+        let found = ops.low_rank_backward(dy, &parts, &inner, dx.is_some())?;
+        let adapted = arms.ranges.iter().zip(low_rank).filter(|(_, inner)| inner.is_some());
+        for ((arm, range), found) in adapted.map(|(range, _)| range).zip(found) {
             let slots = &mut gradients.adapters[*arm];
-            ops.add_product(&mut slots[b], Product::new(&dy, inner).left_transposed().times(adapter.scaling))?;
-            ops.add_product(&mut slots[a], Product::new(&d_inner, &seen).left_transposed())?;
-            if let Some(Some(dx)) = dx.as_deref() {
-                let through = Product::new(&d_inner, &factors.a);
-                match arms.dropout.is_empty() {
-                    true => ops.add_product_to_rows(dx, range.start, through)?,
-                    false => {
-                        let masked = ops.dropout(&ops.product(through)?, &arms.dropout[range.clone()], module)?;
-                        ops.add_rows(dx, range.start, &masked)?;
-                    }
+            ops.add(&mut slots[slot_of_a(module)], found.a)?;
+            ops.add(&mut slots[slot_of_a(module) + 1], found.b)?;
+            if let (Some(Some(dx)), Some(mut through)) = (dx.as_deref(), found.seen) {
+                if !arms.dropout.is_empty() {
+                    through = ops.dropout(&through, &arms.dropout[range.clone()], module)?;
                 }
+                ops.add_rows(dx, range.start, &through)?;
             }
         }
         Ok(())

@@ -6,6 +6,7 @@ mod activation;
 mod attention;
 mod cross_entropy;
 mod dropout;
+mod low_rank;
 mod norm;
 mod product;
 mod rope;
@@ -13,6 +14,7 @@ mod rows;
 
 pub(crate) use attention::{Attended, Reads};
 pub(crate) use dropout::RowDropout;
+pub(crate) use low_rank::LowRankPart;
 pub(crate) use norm::NormWeights;
 pub(crate) use product::Product;
 pub(crate) use rope::Angles;

@@ -136,13 +136,6 @@ impl Ops {
         }
     }
 
-    /// Adds `scaling (x A^T) B^T` to the rows of `y` from `start` on, and gives `x A^T`.
-    pub fn add_low_rank(self, y: &Tensor, start: usize, x: &Tensor, a: &Tensor, b: &Tensor, scaling: f32) -> Result<Tensor> {
-        let inner = self.product(Product::new(x, a).right_transposed())?;
-        self.add_product_to_rows(y, start, Product::new(&inner, b).right_transposed().times(scaling))?;
-        Ok(inner)
-    }
-
     /// Sum over rows, `[width]`: the gradient of a bias.
     pub fn sum_of_rows(self, x: &Tensor) -> Result<Tensor> {
         match self {

@@ -64,3 +64,29 @@ pub(super) unsafe fn across(sums: *const f32, stride: usize, rows: usize, column
         }
     }
 }
+
+/// As the vector kernels' `finish`.
+///
+/// # Safety
+/// `sums` holds the values, `into` the places.
+#[expect(clippy::too_many_arguments, reason = "two matrices")]
+pub(super) unsafe fn finish(
+    sums: *const f32,
+    stride: usize,
+    rows: usize,
+    columns: usize,
+    into: *mut f32,
+    into_stride: usize,
+    factor: f32,
+    add: bool,
+) {
+    for row in 0..rows {
+        for column in 0..columns {
+            // SAFETY: the caller's promise
+            unsafe {
+                let (into, value) = (into.add(row * into_stride + column), factor * *sums.add(row * stride + column));
+                into.write(if add { *into + value } else { value });
+            }
+        }
+    }
+}

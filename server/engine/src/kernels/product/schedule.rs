@@ -125,21 +125,12 @@ impl Destination {
     ///
     /// # Safety
     /// The rows and columns lie within the destination, and nobody else writes them.
-    unsafe fn take(self, sums: &[f32], stride: usize, rows: Range<usize>, columns: Range<usize>) {
-        for (row, at) in rows.enumerate() {
-            let into = self.data.wrapping_add(at * self.columns + columns.start);
-            let sums = &sums[row * stride..][..columns.len()];
-            // SAFETY: the caller's promise; where nothing is added, what is there may never have been written
-            unsafe {
-                if self.add {
-                    let into = std::slice::from_raw_parts_mut(into, columns.len());
-                    into.iter_mut().zip(sums).for_each(|(into, sum)| *into = self.factor.mul_add(*sum, *into));
-                } else if self.factor == 1.0 {
-                    std::ptr::copy_nonoverlapping(sums.as_ptr(), into, sums.len());
-                } else {
-                    sums.iter().enumerate().for_each(|(column, sum)| into.add(column).write(self.factor * sum));
-                }
-            }
+    unsafe fn take(self, kernel: Kernel, sums: &[f32], stride: usize, rows: Range<usize>, columns: Range<usize>) {
+        assert!(sums.len() >= (rows.len() - 1) * stride + columns.len());
+        let into = self.data.wrapping_add(rows.start * self.columns + columns.start);
+        // SAFETY: the caller's promise; where nothing is added, what is there may never have been written
+        unsafe {
+            by_instructions!(kernel, finish(sums.as_ptr(), stride, rows.len(), columns.len(), into, self.columns, self.factor, self.add))
         }
     }
 }
@@ -243,7 +234,7 @@ fn by_columns(kernel: Kernel, destination: Destination, left: View<'_>, right: V
                 }
             }
             // SAFETY: these rows and columns are this task's alone
-            unsafe { destination.take(sums, whole, rows, columns) };
+            unsafe { destination.take(kernel, sums, whole, rows, columns) };
         });
     });
 }
@@ -313,7 +304,7 @@ fn by_rows(kernel: Kernel, destination: Destination, left: View<'_>, right: View
                             kernel.across(sums.as_ptr(), panel_width, outputs.len(), lanes.len(), into, n);
                         } else {
                             kernel.across(sums.as_ptr(), panel_width, outputs.len(), lanes.len(), turned.as_mut_ptr(), outputs.len());
-                            destination.take(&turned, outputs.len(), lanes, outputs.clone());
+                            destination.take(kernel, &turned, outputs.len(), lanes, outputs.clone());
                         }
                     }
                 }

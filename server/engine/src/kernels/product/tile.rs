@@ -60,6 +60,30 @@ macro_rules! tile_kernels {
             }
         }
 
+        /// `into[row * into_stride + column] (+)= factor * sums[row * stride + column]`. What is not added to may be uninitialised.
+        ///
+        /// # Safety
+        /// `sums` holds the values, `into` the places; the processor has the instructions.
+        #[target_feature(enable = $features)]
+        #[expect(clippy::too_many_arguments, reason = "two matrices")]
+        pub(super) unsafe fn finish(sums: *const f32, stride: usize, rows: usize, columns: usize, into: *mut f32, into_stride: usize, factor: f32, add: bool) {
+            for row in 0..rows {
+                let (sums, into) = (sums.wrapping_add(row * stride), into.wrapping_add(row * into_stride));
+                // SAFETY: the caller's promise
+                unsafe {
+                    if add {
+                        for column in 0..columns {
+                            *into.add(column) += factor * *sums.add(column);
+                        }
+                    } else {
+                        for column in 0..columns {
+                            into.add(column).write(factor * *sums.add(column));
+                        }
+                    }
+                }
+            }
+        }
+
         /// Copies `steps` rows of `columns` values, `stride` apart, one behind the other; each is filled up with zeros to whole vectors.
         ///
         /// # Safety

@@ -1,0 +1,178 @@
+//! The low-rank part of a linear layer, for the arms of a batch: on the CPU the arms side by side, since each is small.
+
+use super::{Ops, Product};
+use crate::{
+    kernels::product::{Into, View, multiply, product},
+    slices::{Values, change, matrix, values},
+};
+use candle_core::{Result, Tensor};
+use rayon::prelude::*;
+
+/// One arm's factors, and the rows that they are for.
+pub(crate) struct LowRankPart<'a> {
+    /// First row in the batch.
+    pub start: usize,
+    /// The arm's rows of the input, `[rows, inputs]`, dropout included.
+    pub seen: Tensor,
+    /// `[r, inputs]` and `[outputs, r]`.
+    pub a: &'a Tensor,
+    pub b: &'a Tensor,
+    /// What `B A` is multiplied by.
+    pub scaling: f32,
+}
+
+/// Gradients of one arm's factors, and its part of the input's gradient where that is wanted, before dropout.
+pub(crate) struct LowRankGradients {
+    pub a: Tensor,
+    pub b: Tensor,
+    pub seen: Option<Tensor>,
+}
+
+/// A part's values on the CPU.
+struct Slices<'a> {
+    seen: Values<'a>,
+    a: Values<'a>,
+    b: Values<'a>,
+    rows: usize,
+    inputs: usize,
+    outputs: usize,
+    r: usize,
+    scaling: f32,
+}
+
+impl<'a> Slices<'a> {
+    fn new(part: &'a LowRankPart<'_>) -> Result<Self> {
+        let ((rows, inputs), (outputs, r)) = (part.seen.dims2()?, part.b.dims2()?);
+        let (seen, a, b) = (values(&part.seen)?, values(part.a)?, values(part.b)?);
+        Ok(Self { seen, a, b, rows, inputs, outputs, r, scaling: part.scaling })
+    }
+
+    fn all(parts: &'a [LowRankPart<'_>]) -> Result<Vec<Self>> {
+        parts.iter().map(Self::new).collect()
+    }
+
+    fn view(&self) -> SliceViews<'_> {
+        SliceViews {
+            seen: View::new(&self.seen, self.rows, self.inputs),
+            a: View::new(&self.a, self.r, self.inputs),
+            b: View::new(&self.b, self.outputs, self.r),
+            rows: self.rows,
+            outputs: self.outputs,
+            r: self.r,
+            scaling: self.scaling,
+        }
+    }
+}
+
+/// The same, to be handed to another thread.
+#[derive(Clone, Copy)]
+struct SliceViews<'a> {
+    seen: View<'a>,
+    a: View<'a>,
+    b: View<'a>,
+    rows: usize,
+    outputs: usize,
+    r: usize,
+    scaling: f32,
+}
+
+impl Ops {
+    /// Adds each part's `scaling (x A^T) B^T` to its rows of `y`, and gives each part's `x A^T`. Parts stand in the order of their rows.
+    pub fn add_low_rank(self, y: &Tensor, parts: &[LowRankPart<'_>]) -> Result<Vec<Tensor>> {
+        if self == Ops::Candle {
+            return parts
+                .iter()
+                .map(|part| {
+                    let inner = self.product(Product::new(&part.seen, part.a).right_transposed())?;
+                    let outer = Product::new(&inner, part.b).right_transposed().times(part.scaling);
+                    self.add_product_to_rows(y, part.start, outer)?;
+                    Ok(inner)
+                })
+                .collect();
+        }
+        let slices = Slices::all(parts)?;
+        let views: Vec<SliceViews<'_>> = slices.iter().map(Slices::view).collect();
+        let starts: Vec<usize> = parts.iter().map(|part| part.start).collect();
+        let mut inner = Vec::new();
+        change(y, |mut y| {
+            let mut pieces = Vec::with_capacity(views.len());
+            let mut done = 0;
+            for (view, start) in views.iter().zip(starts) {
+                let rest = std::mem::take(&mut y).split_at_mut((start - done) * view.outputs).1;
+                let (piece, rest) = rest.split_at_mut(view.rows * view.outputs);
+                pieces.push(piece);
+                y = rest;
+                done = start + view.rows;
+            }
+            inner = pieces
+                .into_par_iter()
+                .zip(&views)
+                .with_max_len(1)
+                .map(|(y, view)| {
+                    let inner = product(view.seen, view.a.transposed(), 1.0);
+                    multiply(y, View::new(&inner, view.rows, view.r), view.b.transposed(), view.scaling, Into::Add);
+                    inner
+                })
+                .collect();
+        })?;
+        inner.into_iter().zip(&views).map(|(inner, view)| matrix(inner, view.rows, view.r)).collect()
+    }
+
+    /// What each part's factors and input get of the gradient `dy` of all rows. `inner` is what [`Ops::add_low_rank`] gave.
+    pub fn low_rank_backward(
+        self,
+        dy: &Tensor,
+        parts: &[LowRankPart<'_>],
+        inner: &[&Tensor],
+        want_input: bool,
+    ) -> Result<Vec<LowRankGradients>> {
+        if self == Ops::Candle {
+            return parts
+                .iter()
+                .zip(inner)
+                .map(|(part, inner)| {
+                    let dy = dy.narrow(0, part.start, part.seen.dims2()?.0)?;
+                    let d_inner = self.product(Product::new(&dy, part.b).times(part.scaling))?;
+                    Ok(LowRankGradients {
+                        b: self.product(Product::new(&dy, inner).left_transposed().times(part.scaling))?,
+                        a: self.product(Product::new(&d_inner, &part.seen).left_transposed())?,
+                        seen: want_input.then(|| self.product(Product::new(&d_inner, part.a))).transpose()?,
+                    })
+                })
+                .collect();
+        }
+        let slices = Slices::all(parts)?;
+        let views: Vec<SliceViews<'_>> = slices.iter().map(Slices::view).collect();
+        let inner: Vec<Values<'_>> = inner.iter().map(|inner| values(inner)).collect::<Result<_>>()?;
+        let inner: Vec<&[f32]> = inner.iter().map(|inner| &**inner).collect();
+        let dy = values(dy)?;
+        let dy: &[f32] = &dy;
+        let starts: Vec<usize> = parts.iter().map(|part| part.start).collect();
+        let found: Vec<(Vec<f32>, Vec<f32>, Option<Vec<f32>>)> = (0..views.len())
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|index| {
+                let view = views[index];
+                let dy = View::new(&dy[starts[index] * view.outputs..], view.rows, view.outputs);
+                let d_inner = product(dy, view.b, view.scaling);
+                let d_inner = View::new(&d_inner, view.rows, view.r);
+                (
+                    product(d_inner.transposed(), view.seen, 1.0),
+                    product(dy.transposed(), View::new(inner[index], view.rows, view.r), view.scaling),
+                    want_input.then(|| product(d_inner, view.a, 1.0)),
+                )
+            })
+            .collect();
+        found
+            .into_iter()
+            .zip(&slices)
+            .map(|((a, b, seen), part)| {
+                Ok(LowRankGradients {
+                    a: matrix(a, part.r, part.inputs)?,
+                    b: matrix(b, part.outputs, part.r)?,
+                    seen: seen.map(|seen| matrix(seen, part.rows, part.inputs)).transpose()?,
+                })
+            })
+            .collect()
+    }
+}
