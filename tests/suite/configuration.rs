@@ -21,12 +21,14 @@ fn serve(flags: &[&str], environment: &[(&str, &str)], file: &str) -> Said {
 fn a_wrong_setting_is_named_with_its_source_and_a_remedy() {
     /// Flags, environment, `rankscope.toml`, and what must be said.
     type Row = (&'static [&'static str], &'static [(&'static str, &'static str)], &'static str, [&'static str; 3]);
-    let rows: [Row; 8] = [
+    let rows: [Row; 10] = [
         (&["--address", "0.0.0.0:3000"], &[], "", ["address", "0.0.0.0:3000", "no accounts"]),
         (&["--address", "nonsense"], &[], "", ["address", "--address", "127.0.0.1:3000"]),
         (&[], &[("RANKSCOPE_ADDRESS", "192.0.2.1:80")], "", ["address", "RANKSCOPE_ADDRESS", "ssh -L"]),
         (&[], &[], "address = \"[::]:3000\"", ["address", "rankscope.toml", "loopback"]),
         (&[], &[("RANKSCOPE_JOBS", "0")], "jobs = 1", ["jobs", "RANKSCOPE_JOBS", "from 1 to 64"]),
+        (&["--memory-limit", "plenty"], &[], "", ["memory_limit", "--memory-limit", "8GiB"]),
+        (&[], &[("RANKSCOPE_MEMORY_LIMIT", "12")], "", ["memory_limit", "RANKSCOPE_MEMORY_LIMIT", "at least 1 MiB"]),
         (&[], &[], "port = 3000", ["port", "3000", "it knows address, data_dir"]),
         (&["--site-dir", "/nowhere"], &[], "", ["site_dir", "/nowhere", "make build"]),
         (&["--config", "/nowhere.toml"], &[], "", ["config", "/nowhere.toml", "can't be read"]),

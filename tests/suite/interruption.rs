@@ -38,8 +38,7 @@ fn made(study: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 /// What must be the same: results, completions, judgements, adapters. Logs and records of when and how fast are not.
 fn is_result(name: &Path) -> bool {
     let first = name.iter().next().and_then(|part| part.to_str()).unwrap_or_default();
-    let file = name.file_name().and_then(|file| file.to_str()).unwrap_or_default();
-    ![".lock", ".worker.lock", "events.jsonl", "worker.log", "provenance.json", "stages"].contains(&first) && file != "train.jsonl"
+    ![".lock", ".worker.lock", "events.jsonl", "worker.log", "provenance.json", "stages"].contains(&first)
 }
 
 fn without_times(bytes: &[u8]) -> Vec<u8> {
@@ -116,6 +115,14 @@ fn killed_again_and_again_a_study_ends_the_same() {
     let fixture = Fixture::new();
     let recipe = fixture.write(&fixture.toml().replace("seeds = [0]", "seeds = [0, 1]"));
     same_after_kills(&recipe, fixture.folder.path(), 12, 3);
+}
+
+#[test]
+fn killed_in_training_a_study_goes_on_from_the_saved_state_and_ends_the_same() {
+    let fixture = Fixture::new();
+    let saving = "num_train_epochs = 4\nsave_steps = 1\ngradient_accumulation_steps = 2\nlr_scheduler_type = \"cosine\"";
+    let recipe = fixture.write(&fixture.toml().replace("num_train_epochs = 2", saving));
+    same_after_kills(&recipe, fixture.folder.path(), 7, 6);
 }
 
 #[test]

@@ -174,7 +174,9 @@ fn a_run_can_be_stopped_after_every_step() {
 fn a_state_that_is_broken_or_another_runs_is_left_aside() {
     let run = Run::new();
     let whole = run.uninterrupted(What::Full);
-    let damage: [(&str, fn(&Path)); 6] = [
+    /// What is wrong with the state, and how it comes to be.
+    type Damage = (&'static str, fn(&Path));
+    let damage: [Damage; 6] = [
         ("no JSON", |state| std::fs::write(state.join("state.json"), "{\"schema\":").unwrap()),
         ("another version", |state| replace(state, "\"schema\": 1", "\"schema\": 99")),
         ("another run's", |state| replace(state, "\"run\": \"", "\"run\": \"0")),

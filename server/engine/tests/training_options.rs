@@ -132,8 +132,11 @@ fn wrong_options_are_refused_by_name() {
     }
 }
 
-/// Losses and tensors of adapters of these ranks, each with its own seed, trained together.
-fn trained(ranks: &[(usize, u64)], options: &TrainOptions) -> Vec<(Vec<f64>, HashMap<String, Vec<f32>>)> {
+/// Losses of an adapter, and its tensors by name.
+type Trained = (Vec<f64>, HashMap<String, Vec<f32>>);
+
+/// Adapters of these ranks, each with its own seed, trained together.
+fn trained(ranks: &[(usize, u64)], options: &TrainOptions) -> Vec<Trained> {
     let (model, examples) = tiny();
     let config = |r| LoraConfig { r, lora_alpha: 8.0, use_rslora: false, target_modules: vec!["all-linear".into()] };
     let mut loras: Vec<Lora> = ranks.iter().map(|&(r, seed)| Lora::new(&model, &config(r), seed).unwrap()).collect();

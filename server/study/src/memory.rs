@@ -64,10 +64,9 @@ pub(crate) fn largest_micro_batch(examples: &[Example], batch_size: u32) -> (f64
 impl Footprint<'_> {
     /// Peak while these cells are trained together.
     pub(crate) fn training_loras(&self, cells: &[CellId]) -> u64 {
-        let (rows, arms) = (self.rows, cells.len() as f64);
-        // arms go through the base together up to a limit of rows
-        let together = (rows * arms).min(rows.max(ROWS_TOGETHER as f64));
-        let targets = self.target_rows * together / rows.max(1.0);
+        // arms go through the base together up to a limit of rows, each with all of its micro-batch
+        let arms = (ROWS_TOGETHER as f64 / self.rows.max(1.0)).floor().clamp(1.0, cells.len().max(1) as f64);
+        let (together, targets) = (self.rows * arms, self.target_rows * arms);
         let adapters = NUMBER * self.adapter_parameters(cells);
         (PROGRAM + self.resident + self.training(adapters, together, targets)) as u64
     }

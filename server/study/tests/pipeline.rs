@@ -131,9 +131,9 @@ fn a_memory_limit_parts_the_arms_and_changes_no_result() {
 #[test]
 fn an_arm_that_never_fits_is_refused_before_the_start() {
     let fixture = Fixture::new();
-    let study = fixture.study("small", |recipe| recipe.memory_limit = Some(MemorySize(64 << 20)));
+    let study = fixture.study("small", |recipe| recipe.memory_limit = Some(MemorySize(32 << 20)));
     let error = run(&study, &fixture.environment, &AtomicBool::new(false), &mut |_| {}).unwrap_err().to_string();
-    for said in ["arms[0].lora_r", "arms[2].kind", "64 MiB (memory_limit of the recipe)", "per_device_train_batch_size"] {
+    for said in ["arms[0].lora_r", "arms[2].kind", "32 MiB (memory_limit of the recipe)", "per_device_train_batch_size"] {
         assert!(error.contains(said), "{said:?} is not in: {error}");
     }
     assert!(study.provenance().unwrap().is_none());
