@@ -22,7 +22,6 @@ pub mod model;
 mod network;
 mod ops;
 mod optimizer;
-mod pages;
 mod sampling;
 mod schedule;
 pub mod signal;
@@ -42,6 +41,6 @@ pub use model::{Model, ModelInfo, hash_model, inspect};
 pub use signal::{Flow, Signal};
 pub use tokenizer::TextTokenizer;
 pub use train::{
-    ArmTraining, Checkpoints, Example, Scheduler, TrainOptions, TrainReport, gradients, train_full, train_full_saving, train_loras,
-    train_loras_saving,
+    ArmTraining, Checkpoints, Example, Scheduler, TrainOptions, TrainReport, gradients, train_full, train_full_in_place, train_full_saving,
+    train_loras, train_loras_saving,
 };

@@ -7,7 +7,6 @@ use crate::{
     layout::{Layout, Parameter},
     network::{Adapter, Network, Target},
     ops::Ops,
-    pages,
     slices::values,
     tokenizer::TextTokenizer,
     train::Example,
@@ -107,7 +106,6 @@ impl Model {
         let device = Device::Cpu;
         let loaded = if is_directory(path)? { hugging_face::load(path, &device)? } else { gguf::load(path, &device)? };
         let info = info(&loaded.header);
-        pages::prefer_large(&loaded.weights)?;
         for (parameter, tensor) in loaded.header.layout.parameters.iter().zip(&loaded.weights) {
             if !values(tensor)?.iter().all(|value| value.is_finite()) {
                 return Err(EngineError::BadWeights {

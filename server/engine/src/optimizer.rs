@@ -6,6 +6,7 @@ use crate::{
     slices::{change, values},
 };
 use candle_core::{DType, Result, Tensor};
+use rayon::prelude::*;
 
 /// The moments of one list of tensors.
 pub(crate) struct AdamW {
@@ -113,7 +114,8 @@ fn squares(gradient: &Tensor) -> Result<f64> {
         return Ok(f64::from(gradient.sqr()?.sum_all()?.to_scalar::<f32>()?));
     }
     let values = values(gradient)?;
-    Ok(values.chunks(4096).map(|part| f64::from(part.iter().map(|value| value * value).sum::<f32>())).sum())
+    let parts: Vec<f64> = values.par_chunks(4096).map(|part| f64::from(part.iter().map(|value| value * value).sum::<f32>())).collect();
+    Ok(parts.into_iter().sum())
 }
 
 #[cfg(test)]

@@ -172,6 +172,18 @@ pub fn train_full(
     train_full_saving(model, arm, examples, options, None, observer)
 }
 
+/// As [`train_full`], in the memory of the model that is handed over: nobody may go on with a clone of it, which would see its
+/// weights move.
+pub fn train_full_in_place(
+    model: Model,
+    arm: &ArmTraining,
+    examples: &[Example],
+    options: &TrainOptions,
+    observer: &mut dyn FnMut(Signal) -> Flow,
+) -> Result<(Model, TrainReport), EngineError> {
+    train_whole(model, arm, examples, options, None, observer)
+}
+
 /// As [`train_full`], with `checkpoints` as in [`train_loras_saving`].
 pub fn train_full_saving(
     model: &Model,
@@ -181,9 +193,19 @@ pub fn train_full_saving(
     checkpoints: Option<&Checkpoints>,
     observer: &mut dyn FnMut(Signal) -> Flow,
 ) -> Result<(Model, TrainReport), EngineError> {
+    train_whole(model.deep_copy()?, arm, examples, options, checkpoints, observer)
+}
+
+fn train_whole(
+    model: Model,
+    arm: &ArmTraining,
+    examples: &[Example],
+    options: &TrainOptions,
+    checkpoints: Option<&Checkpoints>,
+    observer: &mut dyn FnMut(Signal) -> Flow,
+) -> Result<(Model, TrainReport), EngineError> {
     check(options)?;
     check_examples(examples)?;
-    let model = model.deep_copy()?;
     let mut trainees = [Trainee::of_model(&model, arm)];
     run(&model, &[], &mut trainees, examples, options, checkpoints, observer)?;
     let [trainee] = trainees;

@@ -315,6 +315,25 @@ fn an_arm_ends_the_same_alone_and_in_company() {
 }
 
 #[test]
+fn results_do_not_hang_on_the_number_of_threads() {
+    let outcome = || {
+        let model = Model::open(&reference("llama_tiny")).unwrap();
+        let pairs = examples(&figures("llama_tiny"));
+        let config = |r: usize| LoraConfig { r, lora_alpha: 2.0 * r as f64, use_rslora: false, target_modules: vec!["all-linear".into()] };
+        let arm = ArmTraining { learning_rate: 1e-2, weight_decay: 0.01, seed: 0 };
+        let mut loras = [2, 8, 16].map(|r| Lora::new(&model, &config(r), 0).unwrap());
+        let arms = vec![arm.clone(); 3];
+        let options = TrainOptions::default();
+        train_loras(&model, &mut loras, &arms, &pairs, &options, &mut ignore).unwrap();
+        let (trained, report) = train_full(&model, &arm, &pairs, &options, &mut ignore).unwrap();
+        let adapted: Vec<_> = loras.iter().flat_map(|lora| flat(&model.logits(Some(lora), &[5, 6, 7, 8]).unwrap())).collect();
+        (adapted, flat(&trained.logits(None, &[5, 6, 7, 8]).unwrap()), report.losses)
+    };
+    let [one, three] = [1, 3].map(|threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(outcome));
+    assert_eq!(one, three);
+}
+
+#[test]
 fn a_prefix_that_prompts_share_changes_nothing() {
     let model = Model::open(&reference("llama_tiny")).unwrap();
     let config = LoraConfig { r: 2, lora_alpha: 4.0, use_rslora: false, target_modules: vec!["all-linear".into()] };

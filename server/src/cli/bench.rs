@@ -6,7 +6,7 @@ use rand_mt::Mt;
 use rankscope_domain::FieldErrors;
 use rankscope_engine::{
     ArmTraining, Example, Flow, GenerationOptions, Lora, LoraConfig, Model, Request, Scheduler, Signal, TrainOptions, TrainReport,
-    generate_until, train_full, train_loras,
+    generate_until, train_full_in_place, train_loras,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -171,7 +171,7 @@ impl Bench<'_> {
         }
         let arm = ArmTraining { learning_rate: 2e-5, weight_decay: 0.0, seed: 0 };
         let began = Instant::now();
-        let (trained, report) = train_full(&model, &arm, &self.examples, &self.options, &mut go_on).map_err(failed)?;
+        let (trained, report) = train_full_in_place(model, &arm, &self.examples, &self.options, &mut go_on).map_err(failed)?;
         self.keep_training(&names[0], began.elapsed().as_secs_f64(), &report);
         self.complete(&trained, &[], &names)
     }

@@ -31,7 +31,7 @@ const QUESTION_TOKENS: f64 = 70.0;
 const ANSWER_TOKENS: f64 = 60.0;
 /// Share of a large product's speed that whole passes reach, as measured with SmolLM2 135M on two cores.
 const GENERATION_EFFICIENCY: f64 = 0.6;
-const TRAINING_EFFICIENCY: f64 = 0.6;
+const TRAINING_EFFICIENCY: f64 = 0.7;
 /// Seconds a parameter that an AdamW step takes.
 const OPTIMIZER_SECONDS: f64 = 2.5e-9;
 /// Seconds that a model takes to load, a parameter; files are read and dequantised.

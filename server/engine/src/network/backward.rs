@@ -6,7 +6,7 @@ use crate::{
     config::NormPlace,
     gradients::{Gradients, slot_of_a},
     layout::{LayerParts, ModuleId, NormParts},
-    ops::{Angles, Product},
+    ops::{Angles, InputGradient, Product},
 };
 use candle_core::{Result, Tensor};
 
@@ -101,18 +101,13 @@ impl Network<'_> {
         }
         let parts = self.low_rank_parts(module, x, arms)?;
         let inner: Vec<&Tensor> = low_rank.iter().flatten().collect();
-        let found = ops.low_rank_backward(dy, &parts, &inner, dx.is_some())?;
+        let input = dx.as_deref().and_then(Option::as_ref).map(|dx| InputGradient { dx, dropout: &arms.dropout, module });
+        let found = ops.low_rank_backward(dy, &parts, &inner, input)?;
         let adapted = arms.ranges.iter().zip(low_rank).filter(|(_, inner)| inner.is_some());
-        for ((arm, range), found) in adapted.map(|(range, _)| range).zip(found) {
+        for ((arm, _), found) in adapted.map(|(range, _)| range).zip(found) {
             let slots = &mut gradients.adapters[*arm];
             ops.add(&mut slots[slot_of_a(module)], found.a)?;
             ops.add(&mut slots[slot_of_a(module) + 1], found.b)?;
-            if let (Some(Some(dx)), Some(mut through)) = (dx.as_deref(), found.seen) {
-                if !arms.dropout.is_empty() {
-                    through = ops.dropout(&through, &arms.dropout[range.clone()], module)?;
-                }
-                ops.add_rows(dx, range.start, &through)?;
-            }
         }
         Ok(())
     }

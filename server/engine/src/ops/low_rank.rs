@@ -1,6 +1,6 @@
 //! The low-rank part of a linear layer, for the arms of a batch: on the CPU the arms side by side, since each is small.
 
-use super::{Ops, Product};
+use super::{Ops, Product, RowDropout};
 use crate::{
     kernels::product::{Into, View, multiply, product},
     slices::{Values, change, matrix, values},
@@ -21,11 +21,19 @@ pub(crate) struct LowRankPart<'a> {
     pub scaling: f32,
 }
 
-/// Gradients of one arm's factors, and its part of the input's gradient where that is wanted, before dropout.
+/// Gradients of one arm's factors.
 pub(crate) struct LowRankGradients {
     pub a: Tensor,
     pub b: Tensor,
-    pub seen: Option<Tensor>,
+}
+
+/// The gradient of a layer's input, which each arm's part is added to, and the masks that lie between where there is dropout.
+pub(crate) struct InputGradient<'a> {
+    /// `[rows, inputs]`
+    pub dx: &'a Tensor,
+    /// One a row of the batch, or none.
+    pub dropout: &'a [RowDropout],
+    pub module: usize,
 }
 
 /// A part's values on the CPU.
@@ -94,16 +102,9 @@ impl Ops {
         let views: Vec<SliceViews<'_>> = slices.iter().map(Slices::view).collect();
         let starts: Vec<usize> = parts.iter().map(|part| part.start).collect();
         let mut inner = Vec::new();
-        change(y, |mut y| {
-            let mut pieces = Vec::with_capacity(views.len());
-            let mut done = 0;
-            for (view, start) in views.iter().zip(starts) {
-                let rest = std::mem::take(&mut y).split_at_mut((start - done) * view.outputs).1;
-                let (piece, rest) = rest.split_at_mut(view.rows * view.outputs);
-                pieces.push(piece);
-                y = rest;
-                done = start + view.rows;
-            }
+        let outputs = slices.first().map_or(0, |part| part.outputs);
+        change(y, |y| {
+            let pieces = pieces(y, views.iter().zip(starts).map(|(view, start)| (start, view.rows)), outputs);
             inner = pieces
                 .into_par_iter()
                 .zip(&views)
@@ -118,28 +119,19 @@ impl Ops {
         inner.into_iter().zip(&views).map(|(inner, view)| matrix(inner, view.rows, view.r)).collect()
     }
 
-    /// What each part's factors and input get of the gradient `dy` of all rows. `inner` is what [`Ops::add_low_rank`] gave.
+    /// What each part's factors get of the gradient `dy` of all rows, and what the input gets, which is added to it. `inner` is what
+    /// [`Ops::add_low_rank`] gave.
     pub fn low_rank_backward(
         self,
         dy: &Tensor,
         parts: &[LowRankPart<'_>],
         inner: &[&Tensor],
-        want_input: bool,
+        input: Option<InputGradient<'_>>,
     ) -> Result<Vec<LowRankGradients>> {
-        if self == Ops::Candle {
-            return parts
-                .iter()
-                .zip(inner)
-                .map(|(part, inner)| {
-                    let dy = dy.narrow(0, part.start, part.seen.dims2()?.0)?;
-                    let d_inner = self.product(Product::new(&dy, part.b).times(part.scaling))?;
-                    Ok(LowRankGradients {
-                        b: self.product(Product::new(&dy, inner).left_transposed().times(part.scaling))?,
-                        a: self.product(Product::new(&d_inner, &part.seen).left_transposed())?,
-                        seen: want_input.then(|| self.product(Product::new(&d_inner, part.a))).transpose()?,
-                    })
-                })
-                .collect();
+        let masked = input.as_ref().is_some_and(|input| !input.dropout.is_empty());
+        if self == Ops::Candle || masked {
+            let one_by_one = parts.iter().zip(inner).map(|(part, inner)| self.one_low_rank_backward(dy, part, inner, input.as_ref()));
+            return one_by_one.collect();
         }
         let slices = Slices::all(parts)?;
         let views: Vec<SliceViews<'_>> = slices.iter().map(Slices::view).collect();
@@ -148,31 +140,67 @@ impl Ops {
         let dy = values(dy)?;
         let dy: &[f32] = &dy;
         let starts: Vec<usize> = parts.iter().map(|part| part.start).collect();
-        let found: Vec<(Vec<f32>, Vec<f32>, Option<Vec<f32>>)> = (0..views.len())
-            .into_par_iter()
-            .with_max_len(1)
-            .map(|index| {
-                let view = views[index];
-                let dy = View::new(&dy[starts[index] * view.outputs..], view.rows, view.outputs);
-                let d_inner = product(dy, view.b, view.scaling);
-                let d_inner = View::new(&d_inner, view.rows, view.r);
-                (
-                    product(d_inner.transposed(), view.seen, 1.0),
-                    product(dy.transposed(), View::new(inner[index], view.rows, view.r), view.scaling),
-                    want_input.then(|| product(d_inner, view.a, 1.0)),
-                )
-            })
-            .collect();
+        let of_part = |index: usize, dx: Option<&mut [f32]>| {
+            let view: SliceViews<'_> = views[index];
+            let dy = View::new(&dy[starts[index] * view.outputs..], view.rows, view.outputs);
+            let d_inner = product(dy, view.b, view.scaling);
+            let d_inner = View::new(&d_inner, view.rows, view.r);
+            if let Some(dx) = dx {
+                multiply(dx, d_inner, view.a, 1.0, Into::Add);
+            }
+            let b = product(dy.transposed(), View::new(inner[index], view.rows, view.r), view.scaling);
+            (product(d_inner.transposed(), view.seen, 1.0), b)
+        };
+        let mut found: Vec<(Vec<f32>, Vec<f32>)> = Vec::new();
+        match input {
+            Some(input) => change(input.dx, |dx| {
+                let pieces = pieces(dx, views.iter().zip(&starts).map(|(view, &start)| (start, view.rows)), input_width(&slices));
+                found = pieces.into_par_iter().enumerate().with_max_len(1).map(|(index, dx)| of_part(index, Some(dx))).collect();
+            })?,
+            None => found = (0..views.len()).into_par_iter().with_max_len(1).map(|index| of_part(index, None)).collect(),
+        }
+        let found = found.into_iter().zip(&slices);
         found
-            .into_iter()
-            .zip(&slices)
-            .map(|((a, b, seen), part)| {
-                Ok(LowRankGradients {
-                    a: matrix(a, part.r, part.inputs)?,
-                    b: matrix(b, part.outputs, part.r)?,
-                    seen: seen.map(|seen| matrix(seen, part.rows, part.inputs)).transpose()?,
-                })
-            })
+            .map(|((a, b), part)| Ok(LowRankGradients { a: matrix(a, part.r, part.inputs)?, b: matrix(b, part.outputs, part.r)? }))
             .collect()
     }
+
+    fn one_low_rank_backward(
+        self,
+        dy: &Tensor,
+        part: &LowRankPart<'_>,
+        inner: &Tensor,
+        input: Option<&InputGradient<'_>>,
+    ) -> Result<LowRankGradients> {
+        let rows = part.seen.dims2()?.0;
+        let dy = dy.narrow(0, part.start, rows)?;
+        let d_inner = self.product(Product::new(&dy, part.b).times(part.scaling))?;
+        if let Some(input) = input {
+            let mut through = self.product(Product::new(&d_inner, part.a))?;
+            if !input.dropout.is_empty() {
+                through = self.dropout(&through, &input.dropout[part.start..part.start + rows], input.module)?;
+            }
+            self.add_rows(input.dx, part.start, &through)?;
+        }
+        Ok(LowRankGradients {
+            b: self.product(Product::new(&dy, inner).left_transposed().times(part.scaling))?,
+            a: self.product(Product::new(&d_inner, &part.seen).left_transposed())?,
+        })
+    }
+}
+
+/// Rows of a matrix that is `width` wide, in pieces (first row, rows) that stand in their order.
+fn pieces(mut rest: &mut [f32], rows: impl Iterator<Item = (usize, usize)>, width: usize) -> Vec<&mut [f32]> {
+    let mut done = 0;
+    rows.map(|(start, count)| {
+        let (_, behind) = std::mem::take(&mut rest).split_at_mut((start - done) * width);
+        let (piece, behind) = behind.split_at_mut(count * width);
+        (rest, done) = (behind, start + count);
+        piece
+    })
+    .collect()
+}
+
+fn input_width(slices: &[Slices<'_>]) -> usize {
+    slices.first().map_or(0, |part| part.inputs)
 }

@@ -14,7 +14,7 @@ mod rows;
 
 pub(crate) use attention::{Attended, Reads};
 pub(crate) use dropout::RowDropout;
-pub(crate) use low_rank::LowRankPart;
+pub(crate) use low_rank::{InputGradient, LowRankPart};
 pub(crate) use norm::NormWeights;
 pub(crate) use product::Product;
 pub(crate) use rope::Angles;

@@ -113,11 +113,13 @@ impl Worker<'_> {
         let result = train_loras_saving(model, &mut loras, &arms, &data.examples, &options, Some(&checkpoints), &mut observer);
         drop(observer);
         let reports = self.reporter.finish(result.map_err(StudyError::from_engine))?;
+        // a model of the hub lies in a folder named for its commit; PEFT wants its name
+        let base = self.shelf.inspect(&self.recipe.model.source)?.name;
         for (((&cell, lora), report), steps) in cells.iter().zip(&loras).zip(reports).zip(&told.lines) {
             if report.is_ok() {
                 let directory = self.study.cell_path(cell);
                 std::fs::create_dir_all(&directory).map_err(StudyError::at(&directory))?;
-                lora.save(&directory, &model.info().name).map_err(StudyError::from_engine)?;
+                lora.save(&directory, &base).map_err(StudyError::from_engine)?;
                 whole_file::sync_directory(&directory)?;
             }
             work.add(self.keep_report(cell, lora.trainable_parameters(), data, report, steps)?);
