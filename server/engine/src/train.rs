@@ -16,6 +16,7 @@ use crate::{
     train_state::StateKeeper,
     trainee::{Failure, Trainee},
 };
+use candle_core::DType;
 use std::sync::Arc;
 
 /// What all arms of a sweep share. Names are those of transformers' `TrainingArguments`, where it has them.
@@ -181,6 +182,8 @@ pub fn train_full_in_place(
     options: &TrainOptions,
     observer: &mut dyn FnMut(Signal) -> Flow,
 ) -> Result<(Model, TrainReport), EngineError> {
+    // half-precision weights are trained as f32, in memory of their own
+    let model = if model.weights.iter().all(|weight| weight.dtype() == DType::F32) { model } else { model.deep_copy()? };
     train_whole(model, arm, examples, options, None, observer)
 }
 
