@@ -8,7 +8,7 @@ SHELL := /bin/bash
 BUILD := server/build
 STEPS := $(BUILD)/steps.sh
 
-.PHONY: help run test build model client server format lint unit integration browser reference schema clean-cache
+.PHONY: help run test build model client server cuda format lint unit integration browser reference schema clean-cache
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ client: ## what the browser loads, into the site folder
 server: ## the program
 	@$(STEPS) server
 
+cuda: ## the program for NVIDIA GPUs, in a target folder of its own; no GPU is needed to build it (ARGS=--release)
+	@$(BUILD)/cuda.sh $(ARGS)
+
 format: ## write the sources in the project's format
 	@cargo fmt --all
 
@@ -52,4 +55,4 @@ reference: ## write tests/reference anew with PyTorch and the rest, several GB (
 	@tests/reference/rerun.sh $(ARGS)
 
 clean-cache: ## remove what was built here (studies and models stay)
-	@. $(BUILD)/paths.sh; set -x; rm -rf "$$CARGO_TARGET_DIR" "$$client_target" "$$cache"/{site,bindgen,steps} end2end/node_modules
+	@. $(BUILD)/paths.sh; set -x; rm -rf "$$CARGO_TARGET_DIR" "$$CARGO_TARGET_DIR-cuda" "$$client_target" "$$cache"/{site,bindgen,steps,cuda} end2end/node_modules

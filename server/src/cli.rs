@@ -162,7 +162,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Run { recipe, out, json } => among_workers(|| run::run(&cli.common, &recipe, &out, json)),
         Command::Worker { directory } => among_workers(|| run::worker(&cli.common, &directory)),
         Command::Validate { recipe, json } => check::validate(&cli.common, &recipe, json),
-        Command::Bench(flags) => bench::bench(&flags),
+        Command::Bench(flags) => bench::bench(config::load_processor(&cli.common)?, &flags),
         Command::Models(command) => models::models(&cli.common, command),
         Command::Estimate { recipe, json } => check::estimate(&cli.common, &recipe, json),
     }

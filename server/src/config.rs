@@ -2,6 +2,7 @@
 //! What is wrong is said at the start, with the field, where it was set, and what to write instead.
 
 use rankscope_domain::{FieldErrors, MemorySize, validate::LEAST_MEMORY};
+use rankscope_engine::Processor;
 use std::{
     collections::BTreeMap,
     env,
@@ -19,7 +20,8 @@ const SITE_DIR: &str = "site_dir";
 const DEFAULT_MODEL: &str = "default_model";
 const JOBS: &str = "jobs";
 const MEMORY_LIMIT: &str = "memory_limit";
-const FIELDS: [&str; 6] = [ADDRESS, DATA_DIR, SITE_DIR, DEFAULT_MODEL, JOBS, MEMORY_LIMIT];
+const DEVICE: &str = "device";
+const FIELDS: [&str; 7] = [ADDRESS, DATA_DIR, SITE_DIR, DEFAULT_MODEL, JOBS, MEMORY_LIMIT, DEVICE];
 
 /// What every command may be told.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -33,6 +35,9 @@ pub struct CommonFlags {
     /// The most memory that a study may take, as 8GiB or in bytes [default: what the machine has, less a margin]
     #[arg(long, value_name = "SIZE", global = true)]
     pub memory_limit: Option<String>,
+    /// What models compute on: cpu, cuda:N, or auto, the first GPU where program and machine have CUDA [default: auto]
+    #[arg(long, value_name = "DEVICE", global = true)]
+    pub device: Option<String>,
 }
 
 /// What `serve` may be told besides.
@@ -63,6 +68,17 @@ pub struct Config {
     pub jobs: usize,
     /// Bytes that one study may take; absent: as the machine has.
     pub memory_limit: Option<u64>,
+    /// What models compute on.
+    pub processor: Processor,
+}
+
+/// What the commands without a server need to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StudyConfig {
+    pub default_model: PathBuf,
+    /// Bytes that a study may take; absent: as the machine has.
+    pub memory_limit: Option<u64>,
+    pub processor: Processor,
 }
 
 /// A value and where it comes from.
@@ -120,13 +136,22 @@ pub fn load(common: &CommonFlags, serve: &ServeFlags) -> Result<Config, FieldErr
         errors.0.extend(error.0);
         None
     });
-    errors.into_result(Config { address, data_dir, site_dir, default_model, jobs, memory_limit })
+    let processor = layers.processor().unwrap_or_else(|error| {
+        errors.0.extend(error.0);
+        Processor::Cpu
+    });
+    errors.into_result(Config { address, data_dir, site_dir, default_model, jobs, memory_limit, processor })
 }
 
-/// Reads what the commands without a server need: the default model's path, and the bytes of memory that a study may take.
-pub fn load_for_study(common: &CommonFlags) -> Result<(PathBuf, Option<u64>), FieldErrors> {
+/// Reads what the commands without a server need.
+pub fn load_for_study(common: &CommonFlags) -> Result<StudyConfig, FieldErrors> {
     let layers = Layers::read(common, &ServeFlags::default())?;
-    Ok((layers.default_model()?, layers.memory_limit()?))
+    Ok(StudyConfig { default_model: layers.default_model()?, memory_limit: layers.memory_limit()?, processor: layers.processor()? })
+}
+
+/// Reads what models compute on.
+pub fn load_processor(common: &CommonFlags) -> Result<Processor, FieldErrors> {
+    Layers::read(common, &ServeFlags::default())?.processor()
 }
 
 /// Reads where studies are kept; `flag` is the strongest.
@@ -150,6 +175,7 @@ impl Layers {
             (DEFAULT_MODEL, common.default_model.clone().map(OsString::from)),
             (JOBS, serve.jobs.clone().map(OsString::from)),
             (MEMORY_LIMIT, common.memory_limit.clone().map(OsString::from)),
+            (DEVICE, common.device.clone().map(OsString::from)),
         ];
         let environment = FIELDS.map(|field| (field, env::var_os(variable(field)).filter(|value| !value.is_empty())));
         let chosen = common.config.clone().or_else(|| env::var_os("RANKSCOPE_CONFIG").filter(|value| !value.is_empty()).map(PathBuf::from));
@@ -216,6 +242,11 @@ impl Layers {
                 self.said(MEMORY_LIMIT, "Write bytes, or a size such as 8GiB, of at least 1 MiB: what one study may take."),
             )),
         }
+    }
+
+    fn processor(&self) -> Result<Processor, FieldErrors> {
+        let text = self.get(DEVICE).map_or_else(|| "auto".into(), |setting| setting.value.to_string_lossy().into_owned());
+        Processor::choose(&text).map_err(|remedy| FieldErrors::one(DEVICE, &text, self.said(DEVICE, &remedy)))
     }
 
     fn address(&self) -> Result<SocketAddr, FieldErrors> {
@@ -333,6 +364,9 @@ mod tests {
             (None, None, "jobs = \"many\"", "jobs", "rankscope.toml"),
             (None, None, "memory_limit = \"much\"", "memory_limit", "rankscope.toml"),
             (None, None, "memory_limit = 5", "memory_limit", "at least 1 MiB"),
+            (None, None, "device = \"gpu\"", "device", "rankscope.toml"),
+            (None, None, "device = \"gpu\"", "device", "Write cpu, cuda:0"),
+            (None, None, "device = \"cuda:999\"", "device", "cpu."),
             (None, None, "prot = 3", "prot", "doesn't know"),
             (None, None, "jobs = [1]", "jobs", "whole number"),
             (None, None, "jobs", "config", "not TOML"),

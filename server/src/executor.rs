@@ -12,6 +12,7 @@ use rankscope_domain::view::{
     Ended,
     StudyStatus::{self, Cancelled, Cancelling, Failed, Queued, Running},
 };
+use rankscope_engine::Processor;
 use std::{
     collections::HashMap,
     fs::OpenOptions,
@@ -41,6 +42,8 @@ pub struct ExecutorOptions {
     pub default_model: PathBuf,
     /// Bytes that one worker may take; absent: as the machine has.
     pub memory_limit: Option<u64>,
+    /// What their models compute on.
+    pub processor: Processor,
     /// How many at once.
     pub jobs: usize,
     /// How long a worker that was asked to stop may take before it is killed.
@@ -309,6 +312,7 @@ fn spawn_worker(options: &ExecutorOptions, directory: &Path) -> io::Result<Child
         .arg(directory)
         .arg("--default-model")
         .arg(&options.default_model)
+        .arg(format!("--device={}", options.processor))
         .args(options.memory_limit.map(|bytes| format!("--memory-limit={bytes}")))
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)

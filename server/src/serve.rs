@@ -64,19 +64,20 @@ impl Server {
         let reader = Reader::new(library.clone());
         let shutdown = CancellationToken::new();
         // studies that run at once share the machine
-        let memory_limit_bytes = config
-            .memory_limit
-            .or_else(|| if config.jobs > 1 { rankscope_study::memory_limit().map(|bytes| bytes / config.jobs as u64) } else { None });
+        let memory_limit_bytes = config.memory_limit.or_else(|| {
+            if config.jobs > 1 { rankscope_study::memory_limit_on(config.processor).map(|bytes| bytes / config.jobs as u64) } else { None }
+        });
         let options = ExecutorOptions {
             program: std::env::current_exe().context("finding this program's own file")?,
             default_model: config.default_model.clone(),
             memory_limit: memory_limit_bytes,
+            processor: config.processor,
             jobs: config.jobs,
             grace: WORKER_GRACE,
         };
         let executor = Executor::new(options, database.clone(), library.clone(), reader.clone(), shutdown.clone());
         executor.start().await.context("taking up the studies")?;
-        let environment = Environment { default_model: config.default_model, memory_limit_bytes };
+        let environment = Environment { default_model: config.default_model, memory_limit_bytes, processor: config.processor };
         let backend = Arc::new(StudyBackend::new(database, library, reader, executor, environment, shutdown.clone()));
         let site_root = config.site_dir.as_deref().map_or_else(|| "/nonexistent".into(), |path| path.to_string_lossy().into_owned());
         let leptos_options =

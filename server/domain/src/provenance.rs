@@ -37,6 +37,6 @@ pub struct Host {
     /// What the study was given of it: LoRA arms are trained in groups that fit.
     #[serde(default)]
     pub memory_limit_bytes: Option<u64>,
-    /// `cpu`, `cuda:0`
+    /// What the models computed on when the study began: `cpu`, or `cuda:0` with the GPU's name.
     pub device: String,
 }

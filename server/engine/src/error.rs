@@ -22,6 +22,8 @@ pub enum EngineError {
     BadAdapter { path: PathBuf, reason: String },
     #[error("the loss became {loss} at step {step}; lower the learning rate (now {learning_rate}), or clip gradients (max_grad_norm = 1)")]
     LossNotFinite { step: usize, loss: f64, learning_rate: f64 },
+    #[error("device = {device:?}: {reason}")]
+    Device { device: String, reason: String },
     #[error("{0}")]
     Input(String),
     #[error("stopped on request")]

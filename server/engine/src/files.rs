@@ -1,15 +1,17 @@
 //! Files written whole: under a temporary name, synced, renamed.
 
 use crate::EngineError;
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use std::{collections::HashMap, path::Path};
 
 /// Writes tensors as safetensors, with PyTorch's format mark.
 pub(crate) fn save_safetensors(path: &Path, tensors: &HashMap<String, Tensor>) -> Result<(), EngineError> {
     let temporary = path.with_extension("safetensors.partial");
     let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
-    let mut sorted: Vec<_> = tensors.iter().collect();
-    sorted.sort_by_key(|(name, _)| *name);
+    // a tensor may be on a GPU
+    let on_cpu = |(name, tensor): (&String, &Tensor)| Ok((name.clone(), tensor.to_device(&Device::Cpu)?));
+    let mut sorted = tensors.iter().map(on_cpu).collect::<candle_core::Result<Vec<(String, Tensor)>>>()?;
+    sorted.sort_by(|(one, _), (other, _)| one.cmp(other));
     safetensors::serialize_to_file(sorted, Some(metadata), &temporary).map_err(|error| EngineError::Io {
         path: path.into(),
         source: match error {

@@ -154,6 +154,11 @@ impl Layout {
         }
     }
 
+    /// Whether a parameter is a linear layer's weight, the embedding or the unembedding: what most of a model is.
+    pub fn is_base_matrix(&self, id: ParameterId) -> bool {
+        id == self.embedding || id == self.unembedding || self.modules.iter().any(|module| module.weight == id)
+    }
+
     /// Number of weights.
     pub fn parameter_count(&self) -> u64 {
         self.parameters.iter().map(|parameter| parameter.shape.iter().product::<usize>() as u64).sum()

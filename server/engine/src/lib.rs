@@ -9,6 +9,7 @@ mod cache;
 pub mod chat;
 pub mod config;
 mod data_order;
+pub mod device;
 pub mod error;
 mod example;
 mod files;
@@ -34,6 +35,7 @@ mod train_state;
 mod trainee;
 mod weights;
 
+pub use device::Processor;
 pub use error::EngineError;
 pub use generate::{Generated, GenerationOptions, Request, generate, generate_until};
 pub use lora::{Lora, LoraConfig};

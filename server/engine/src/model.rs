@@ -4,10 +4,10 @@ use crate::{
     EngineError, Lora,
     batch::Batch,
     chat::ChatTemplate,
+    device::{Placement, Processor},
     layout::{Layout, Parameter},
     network::{Adapter, Network, Target},
     ops::Ops,
-    slices::values,
     tokenizer::TextTokenizer,
     train::Example,
     weights::{Header, gguf, hugging_face},
@@ -38,7 +38,7 @@ pub struct ModelInfo {
     pub has_chat_template: bool,
 }
 
-/// A model in memory, f32. Cheap to clone: the weights are shared.
+/// A model in memory, f32 on the CPU. Cheap to clone: the weights are shared.
 #[derive(Debug, Clone)]
 pub struct Model {
     pub(crate) layout: Arc<Layout>,
@@ -101,19 +101,18 @@ pub fn hash_model(path: &Path) -> Result<String, EngineError> {
 }
 
 impl Model {
-    /// Loads a GGUF file or a Hugging Face directory; weights become f32.
+    /// Loads a GGUF file or a Hugging Face directory on the CPU; weights become f32.
     pub fn open(path: &Path) -> Result<Self, EngineError> {
-        let device = Device::Cpu;
-        let loaded = if is_directory(path)? { hugging_face::load(path, &device)? } else { gguf::load(path, &device)? };
+        Self::open_on(path, Processor::Cpu)
+    }
+
+    /// As [`Model::open`], on the processor named. On a GPU linear weights and the embedding become bf16; all else, adapters and
+    /// what is trained in full are f32 there as well.
+    pub fn open_on(path: &Path, processor: Processor) -> Result<Self, EngineError> {
+        let placement = Placement::on(processor)?;
+        let loaded = if is_directory(path)? { hugging_face::load(path, &placement)? } else { gguf::load(path, &placement)? };
         let info = info(&loaded.header);
-        for (parameter, tensor) in loaded.header.layout.parameters.iter().zip(&loaded.weights) {
-            if !values(tensor)?.iter().all(|value| value.is_finite()) {
-                return Err(EngineError::BadWeights {
-                    path: path.into(),
-                    reason: format!("tensor {} holds a value that is not a number; download the file again", parameter.name),
-                });
-            }
-        }
+        let device = placement.device;
         Ok(Self {
             layout: Arc::new(loaded.header.layout),
             weights: loaded.weights,
@@ -176,6 +175,12 @@ impl Model {
         Ok(Self { weights, ..self.clone() })
     }
 
+    /// The same weights, in f32 where they are narrower: what is trained in full.
+    pub(crate) fn widened(self) -> Result<Self, EngineError> {
+        let weights = self.weights.iter().map(|weight| weight.to_dtype(DType::F32)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { weights, ..self })
+    }
+
     pub(crate) fn network<'a>(&'a self, loras: &[&'a Lora]) -> Network<'a> {
         Network {
             layout: &self.layout,
@@ -222,6 +227,14 @@ impl Model {
     /// hold one way against the other.
     pub fn with_candle_operations(&self) -> Self {
         Self { ops: Ops::Candle, ..self.clone() }
+    }
+
+    /// The same model with its matrices in bf16 and computed by candle's operations, as on a GPU: to hold one against the other.
+    pub fn with_halved_matrices(&self) -> Result<Self, EngineError> {
+        let placement = Placement::halved(&self.device);
+        let place = |(id, tensor): (usize, &Tensor)| placement.placed(&self.layout, id, tensor);
+        let weights = self.weights.iter().enumerate().map(place).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { weights, ops: Ops::Candle, ..self.clone() })
     }
 
     /// For each example the sum of its target tokens' losses (nats) and their number.

@@ -3,6 +3,7 @@
 use crate::{
     EngineError, TrainOptions,
     kernels::adamw::{self, Step},
+    ops::Ops,
     slices::{change, values},
 };
 use candle_core::{DType, Result, Tensor};
@@ -14,6 +15,7 @@ pub(crate) struct AdamW {
     pub moments: Vec<Option<(Tensor, Tensor)>>,
     /// Steps taken.
     pub steps: i32,
+    ops: Ops,
 }
 
 /// One tensor that an optimiser step moves.
@@ -26,8 +28,8 @@ pub(crate) struct Update<'a> {
 }
 
 impl AdamW {
-    pub fn new(tensors: usize) -> Self {
-        Self { moments: (0..tensors).map(|_| None).collect(), steps: 0 }
+    pub fn new(tensors: usize, ops: Ops) -> Self {
+        Self { moments: (0..tensors).map(|_| None).collect(), steps: 0, ops }
     }
 
     /// Moves every tensor in place, and gives the gradients' global norm before clipping.
@@ -38,11 +40,7 @@ impl AdamW {
         weight_decay: f64,
         options: &TrainOptions,
     ) -> std::result::Result<f64, EngineError> {
-        let mut sum = 0.0;
-        for update in updates {
-            sum += squares(update.gradient)?;
-        }
-        let norm = f64::sqrt(sum);
+        let norm = squares(updates, self.ops)?.sqrt();
         let clipped = options.max_grad_norm > 0.0 && norm > options.max_grad_norm;
         self.steps += 1;
         let mut step = Step {
@@ -63,10 +61,9 @@ impl AdamW {
             }
             let Some((first, second)) = slot else { continue };
             step.weight_decay = if update.decays || options.decay_biases_and_norms { weight_decay as f32 } else { 0.0 };
-            if update.tensor.device().is_cpu() {
-                move_in_place(update, first, second, step)?;
-            } else {
-                move_by_operations(update, first, second, step)?;
+            match self.ops {
+                Ops::Fused => move_in_place(update, first, second, step)?,
+                Ops::Candle => move_by_operations(update, first, second, step)?,
             }
         }
         Ok(norm)
@@ -91,7 +88,7 @@ fn move_in_place(update: &Update<'_>, first: &Tensor, second: &Tensor, step: Ste
     inner
 }
 
-/// The same out of the device's own operations, for tensors that are not on the CPU.
+/// The same by candle's operations, on any device.
 fn move_by_operations(update: &Update<'_>, first: &Tensor, second: &Tensor, step: Step) -> Result<()> {
     let gradient = update.gradient.affine(f64::from(step.gradient_scale), 0.0)?;
     let (beta1, beta2) = (f64::from(step.beta1), f64::from(step.beta2));
@@ -108,14 +105,24 @@ fn move_by_operations(update: &Update<'_>, first: &Tensor, second: &Tensor, step
     second.slice_set(&new_second, 0, 0)
 }
 
-/// Sum of squares, on the CPU in f64 over parts of 4,096 so that it does not depend on threads.
-fn squares(gradient: &Tensor) -> Result<f64> {
-    if !gradient.device().is_cpu() {
-        return Ok(f64::from(gradient.sqr()?.sum_all()?.to_scalar::<f32>()?));
+/// Sum of all gradients' squares; by our own kernels in f64 over parts of 4,096, so that it does not depend on threads.
+fn squares(updates: &[Update<'_>], ops: Ops) -> Result<f64> {
+    match ops {
+        Ops::Fused => {
+            let of_part = |part: &[f32]| f64::from(part.iter().map(|value| value * value).sum::<f32>());
+            let of_tensor = |gradient: &Tensor| -> Result<f64> {
+                let parts: Vec<f64> = values(gradient)?.par_chunks(4096).map(of_part).collect();
+                Ok(parts.into_iter().sum())
+            };
+            updates.iter().map(|update| of_tensor(update.gradient)).sum()
+        }
+        Ops::Candle if updates.is_empty() => Ok(0.0),
+        Ops::Candle => {
+            // one number a tensor, and all of them fetched at once: each fetch waits for the device
+            let sums = updates.iter().map(|update| update.gradient.sqr()?.sum_all()).collect::<Result<Vec<_>>>()?;
+            Ok(Tensor::stack(&sums, 0)?.to_vec1::<f32>()?.into_iter().map(f64::from).sum())
+        }
     }
-    let values = values(gradient)?;
-    let parts: Vec<f64> = values.par_chunks(4096).map(|part| f64::from(part.iter().map(|value| value * value).sum::<f32>())).collect();
-    Ok(parts.into_iter().sum())
 }
 
 #[cfg(test)]

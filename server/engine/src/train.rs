@@ -181,7 +181,7 @@ pub fn train_full_in_place(
     options: &TrainOptions,
     observer: &mut dyn FnMut(Signal) -> Flow,
 ) -> Result<(Model, TrainReport), EngineError> {
-    train_whole(model, arm, examples, options, None, observer)
+    train_whole(model.widened()?, arm, examples, options, None, observer)
 }
 
 /// As [`train_full`], with `checkpoints` as in [`train_loras_saving`].

@@ -1,6 +1,6 @@
 //! What is trained: an arm's tensors, their optimiser and what has come of them so far.
 
-use crate::{ArmTraining, EngineError, Lora, Model, TrainReport, gradients::Gradients, layout::ParameterId, optimizer::AdamW};
+use crate::{ArmTraining, EngineError, Lora, Model, TrainReport, gradients::Gradients, layout::ParameterId, ops::Ops, optimizer::AdamW};
 use candle_core::Tensor;
 
 /// One arm in training.
@@ -48,7 +48,7 @@ impl Trainee {
                 Some(Trainable { name, decays: tensor.rank() > 1, tensor, place: Place::Adapter(arm, slot) })
             })
             .collect();
-        Self::new(format!("{:?}", lora.config()), tensors, settings)
+        Self::new(format!("{:?}", lora.config()), tensors, model.ops, settings)
     }
 
     /// A whole model, whose weights are moved where they are.
@@ -62,11 +62,11 @@ impl Trainee {
                 place: Place::Weight(id),
             })
             .collect();
-        Self::new("full".into(), tensors, settings)
+        Self::new("full".into(), tensors, model.ops, settings)
     }
 
-    fn new(what: String, tensors: Vec<Trainable>, settings: &ArmTraining) -> Self {
-        let optimizer = AdamW::new(tensors.len());
+    fn new(what: String, tensors: Vec<Trainable>, ops: Ops, settings: &ArmTraining) -> Self {
+        let optimizer = AdamW::new(tensors.len(), ops);
         Self { what, settings: settings.clone(), tensors, optimizer, report: TrainReport::default(), failure: None }
     }
 

@@ -5,8 +5,8 @@ use super::{Failure, among_workers, complain};
 use rand_mt::Mt;
 use rankscope_domain::FieldErrors;
 use rankscope_engine::{
-    ArmTraining, Example, Flow, GenerationOptions, Lora, LoraConfig, Model, Request, Scheduler, Signal, TrainOptions, TrainReport,
-    generate_until, train_full_in_place, train_loras,
+    ArmTraining, Example, Flow, GenerationOptions, Lora, LoraConfig, Model, Processor, Request, Scheduler, Signal, TrainOptions,
+    TrainReport, generate_until, train_full_in_place, train_loras,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -106,7 +106,7 @@ struct Bench<'a> {
     options: TrainOptions,
 }
 
-pub(super) fn bench(flags: &BenchFlags) -> Result<(), Failure> {
+pub(super) fn bench(processor: Processor, flags: &BenchFlags) -> Result<(), Failure> {
     if let Some(threads) = flags.threads {
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
@@ -116,7 +116,8 @@ pub(super) fn bench(flags: &BenchFlags) -> Result<(), Failure> {
     let pairs: Vec<Pair> = lines("--pairs", &flags.pairs)?;
     let prompts: Vec<Prompt> = lines("--prompts", &flags.prompts)?;
     let began = Instant::now();
-    let model = Model::open(&flags.model).map_err(|error| FieldErrors::one("--model", flags.model.display(), format!("{error}.")))?;
+    let model =
+        Model::open_on(&flags.model, processor).map_err(|error| FieldErrors::one("--model", flags.model.display(), format!("{error}.")))?;
     let load_seconds = began.elapsed().as_secs_f64();
     let encode = |text: &str| model.tokenizer().encode(text, false).map_err(failed);
     let pairs = &pairs[..flags.limit.min(pairs.len())];
@@ -138,7 +139,7 @@ pub(super) fn bench(flags: &BenchFlags) -> Result<(), Failure> {
         },
     };
     among_workers(|| bench.run(model))?;
-    bench.report(load_seconds, began.elapsed().as_secs_f64())
+    bench.report(processor, load_seconds, began.elapsed().as_secs_f64())
 }
 
 impl Bench<'_> {
@@ -232,7 +233,7 @@ impl Bench<'_> {
         self.arm(name).train = Some(TrainFigures { seconds, tokens: report.tokens, first_loss, last_loss });
     }
 
-    fn report(&self, load_seconds: f64, total_seconds: f64) -> Result<(), Failure> {
+    fn report(&self, processor: Processor, load_seconds: f64, total_seconds: f64) -> Result<(), Failure> {
         let work_seconds: f64 = self
             .arms
             .iter()
@@ -248,7 +249,7 @@ impl Bench<'_> {
                 arms.insert(name.clone(), serde_json::to_value(figures).map_err(failed)?);
             }
             let report = json!({
-                "program": format!("rankscope {}", env!("CARGO_PKG_VERSION")), "threads": rayon::current_num_threads(), "arms": Value::Object(arms),
+                "program": format!("rankscope {}", env!("CARGO_PKG_VERSION")), "device": processor.to_string(), "threads": rayon::current_num_threads(), "arms": Value::Object(arms),
                 "load_seconds": load_seconds, "total_seconds": total_seconds, "work_seconds": work_seconds, "peak_rss_mib": peak_rss_mib,
             });
             writeln!(out, "{report:#}")?;

@@ -1,7 +1,7 @@
 //! `rankscope validate` and `rankscope estimate`.
 
 use super::{Failure, read_recipe, table};
-use crate::config::{CommonFlags, load_for_study};
+use crate::config::{CommonFlags, StudyConfig, load_for_study};
 use rankscope_domain::Recipe;
 use rankscope_study::Environment;
 use std::{
@@ -11,8 +11,8 @@ use std::{
 
 /// What this machine gives a study.
 pub(super) fn environment(common: &CommonFlags) -> Result<Environment, Failure> {
-    let (default_model, memory_limit_bytes) = load_for_study(common)?;
-    Ok(Environment { default_model, memory_limit_bytes })
+    let StudyConfig { default_model, memory_limit, processor } = load_for_study(common)?;
+    Ok(Environment { default_model, memory_limit_bytes: memory_limit, processor })
 }
 
 pub(super) fn validate(common: &CommonFlags, path: &Path, json: bool) -> Result<(), Failure> {

@@ -83,7 +83,7 @@ impl ModelsCommand {
 
 pub(super) fn models(common: &CommonFlags, command: ModelsCommand) -> Result<(), Failure> {
     crate::telemetry::start("warn");
-    let catalogue = models::catalogue(load_for_study(common)?.0);
+    let catalogue = models::catalogue(load_for_study(common)?.default_model);
     match command {
         ModelsCommand::Add { source, json } => add(&catalogue, &source, json),
         ModelsCommand::List { json } => list(&catalogue, json),

@@ -202,6 +202,7 @@ fn sentence(error: &dyn std::fmt::Display) -> String {
 mod tests {
     use super::*;
     use rankscope_domain::recipe::{ArmSpec, PromptSet};
+    use rankscope_engine::Processor;
 
     /// A tiny model in the repository: width 32, FFN 48, 3 layers.
     fn tiny() -> String {
@@ -214,7 +215,7 @@ mod tests {
         recipe.arms = vec![ArmSpec::lora(4, 1e-3), ArmSpec::full(1e-4)];
         recipe.training.max_length = 64;
         change(&mut recipe);
-        let environment = Environment { default_model: "/none/model.gguf".into(), memory_limit_bytes: None };
+        let environment = Environment { default_model: "/none/model.gguf".into(), memory_limit_bytes: None, processor: Processor::Cpu };
         let errors = check(&recipe, &environment).err().unwrap_or_default();
         assert_eq!(errors.0.len(), expected.len(), "{errors}");
         for (error, (field, part)) in errors.0.iter().zip(expected) {
@@ -273,7 +274,7 @@ mod tests {
         let mut recipe = Recipe::from_toml("name = \"x\"").unwrap();
         recipe.model.source = "hf:no-such-org/no-such-model-for-tests@main".into();
         recipe.arms = vec![ArmSpec::lora(4, 1e-3)];
-        let environment = Environment { default_model: "/none/model.gguf".into(), memory_limit_bytes: None };
+        let environment = Environment { default_model: "/none/model.gguf".into(), memory_limit_bytes: None, processor: Processor::Cpu };
         check_to_start(&recipe, &environment).unwrap();
         recipe.arms[0].learning_rate = 0.0;
         assert!(check_to_start(&recipe, &environment).is_err());

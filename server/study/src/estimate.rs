@@ -14,6 +14,7 @@ use rankscope_domain::{
     event::StageKind,
     recipe::{CounterfactualSource, JudgeKind},
 };
+use rankscope_engine::Processor;
 
 /// Shares of SmolLM2's completions that the built-in lexicon, and that the other judges call toxic, before training.
 const LEXICON_SHARE: f64 = 0.05;
@@ -251,6 +252,12 @@ pub(crate) fn reckon(recipe: &Recipe, environment: &Environment, checked: &Check
         ),
         format!("{:.0} tokens a prompt and {new_tokens} new tokens a completion; completions that end sooner take less.", prompt_tokens),
     ];
+    if environment.processor != Processor::Cpu {
+        assumptions.push(format!(
+            "Times are those of this machine's CPU: on {} they are shorter, by a factor that is not reckoned here. Memory is the GPU's, with every weight in 32 bits; it keeps the base model's in 16.",
+            environment.processor
+        ));
+    }
     assumptions.push(match &checked.own_pairs {
         Some(pairs) => format!("{} training pairs, as in your file.", pairs.len()),
         None => format!(
@@ -354,7 +361,7 @@ mod tests {
             })
             .collect();
         let checked = Checked { prompts, own_pairs: None, model: smollm(), writer: None, judge_model: None };
-        let environment = Environment { default_model: "".into(), memory_limit_bytes: Some(8 << 30) };
+        let environment = Environment { default_model: "".into(), memory_limit_bytes: Some(8 << 30), processor: Processor::Cpu };
         let mut errors = FieldErrors::default();
         check_memory(&recipe, &environment, &checked, &mut errors);
         (reckon(&recipe, &environment, &checked, 100e9), errors)

@@ -34,11 +34,12 @@ pub use check::{check, check_to_start};
 pub use directory::Study;
 pub use error::StudyError;
 pub use estimate::estimate;
-pub use machine::memory_limit;
+pub use machine::{memory_limit, memory_limit_on};
 pub use rankscope_engine::Flow;
 pub use recipe_paths::resolve_paths;
 pub use worker::{Outcome, run};
 
+use rankscope_engine::Processor;
 use std::path::PathBuf;
 
 /// What the machine gives a study.
@@ -48,12 +49,14 @@ pub struct Environment {
     pub default_model: PathBuf,
     /// A study may take this many bytes of memory; `None`: what the machine has, less a margin. A recipe may ask for less.
     pub memory_limit_bytes: Option<u64>,
+    /// What the study's models compute on.
+    pub processor: Processor,
 }
 
 impl Environment {
     /// Bytes that a study of this recipe may take; `None`: nobody knows what the machine has.
     pub(crate) fn memory_limit(&self, recipe: &rankscope_domain::Recipe) -> Option<u64> {
-        let given = self.memory_limit_bytes.or_else(memory_limit);
+        let given = self.memory_limit_bytes.or_else(|| memory_limit_on(self.processor));
         let asked = recipe.memory_limit.map(|limit| limit.0);
         given.into_iter().chain(asked).min()
     }

@@ -1,9 +1,10 @@
 //! What this machine is: for provenance and estimates.
 
 use rankscope_domain::provenance::Host;
+use rankscope_engine::Processor;
 use std::fs;
 
-pub(crate) fn host() -> Host {
+pub(crate) fn host(processor: Processor) -> Host {
     Host {
         os: std::env::consts::OS.into(),
         arch: std::env::consts::ARCH.into(),
@@ -11,8 +12,13 @@ pub(crate) fn host() -> Host {
         threads: std::thread::available_parallelism().map_or(1, |count| count.get() as u32),
         memory_bytes: memory_bytes(),
         memory_limit_bytes: None,
-        device: "cpu".into(),
+        device: device(processor),
     }
+}
+
+/// `cpu`, `cuda:0, NVIDIA H100 80GB HBM3`
+fn device(processor: Processor) -> String {
+    processor.gpu().map_or_else(|| processor.to_string(), |gpu| format!("{processor}, {}", gpu.name))
 }
 
 /// Of the machine, or of the container where that is less.
@@ -27,7 +33,19 @@ pub(crate) fn memory_bytes() -> Option<u64> {
 
 /// Bytes that a study may take where nobody says: of what the machine has, a tenth, and at least half a GiB, is left to the rest.
 pub fn memory_limit() -> Option<u64> {
-    memory_bytes().map(|bytes| bytes - (bytes / 10).max(1 << 29).min(bytes / 2))
+    memory_bytes().map(less_a_margin)
+}
+
+/// The same of the GPU's own memory, where a study computes on one: models and what is trained lie there.
+pub fn memory_limit_on(processor: Processor) -> Option<u64> {
+    match processor {
+        Processor::Cpu => memory_limit(),
+        Processor::Cuda(_) => processor.gpu().map(|gpu| less_a_margin(gpu.memory_bytes)),
+    }
+}
+
+fn less_a_margin(bytes: u64) -> u64 {
+    bytes - (bytes / 10).max(1 << 29).min(bytes / 2)
 }
 
 fn total_of_meminfo(text: &str) -> Option<u64> {
@@ -44,6 +62,12 @@ fn cpu_name() -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_margin_is_left() {
+        assert_eq!(less_a_margin(80 << 30), 72 << 30);
+        assert_eq!(less_a_margin(1 << 30), 1 << 29);
+    }
 
     #[test]
     fn memory_is_read_in_bytes() {

@@ -5,7 +5,7 @@ use rankscope_domain::{
     CellId, Recipe,
     recipe::{CounterfactualSource, JudgeKind},
 };
-use rankscope_engine::{Example, ModelInfo, train::ROWS_TOGETHER};
+use rankscope_engine::{Example, ModelInfo, Processor, train::ROWS_TOGETHER};
 
 /// Bytes of a number.
 const NUMBER: f64 = 4.0;
@@ -142,6 +142,7 @@ pub(crate) fn limit_text(recipe: &Recipe, environment: &Environment, limit: u64)
     let whose = match (recipe.memory_limit, environment.memory_limit_bytes) {
         (Some(asked), _) if asked.0 == limit => "memory_limit of the recipe",
         (_, Some(given)) if given == limit => "memory_limit of this program",
+        _ if environment.processor != Processor::Cpu => "the GPU's memory, less a margin",
         _ => "this machine's memory, less a margin",
     };
     format!("{} ({whose})", gibibytes(limit))

@@ -6,7 +6,7 @@ use crate::{
     model_source,
 };
 use rankscope_domain::{estimate::ModelSummary, recipe::DEFAULT_MODEL};
-use rankscope_engine::{Model, ModelInfo};
+use rankscope_engine::{Model, ModelInfo, Processor};
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
@@ -18,6 +18,7 @@ pub(crate) struct ModelShelf {
     hub: HubSettings,
     /// The commits of models of the hub that the study began with, by their source.
     pinned: HashMap<String, String>,
+    processor: Processor,
     models: HashMap<PathBuf, Arc<Model>>,
     hashes: HashMap<PathBuf, String>,
 }
@@ -28,6 +29,7 @@ impl ModelShelf {
             default_model: environment.default_model.clone(),
             hub: HubSettings::from_environment(),
             pinned: HashMap::new(),
+            processor: environment.processor,
             models: HashMap::new(),
             hashes: HashMap::new(),
         }
@@ -71,7 +73,7 @@ impl ModelShelf {
         if let Some(model) = self.models.get(path) {
             return Ok(Arc::clone(model));
         }
-        let model = Arc::new(Model::open(path).map_err(StudyError::from_engine)?);
+        let model = Arc::new(Model::open_on(path, self.processor).map_err(StudyError::from_engine)?);
         self.models.insert(path.into(), Arc::clone(&model));
         Ok(model)
     }
@@ -117,7 +119,8 @@ mod tests {
 
     #[test]
     fn a_pinned_source_is_its_commit_whatever_the_revision_has_become() {
-        let mut shelf = ModelShelf::new(&Environment { default_model: "/none".into(), memory_limit_bytes: None });
+        let mut shelf =
+            ModelShelf::new(&Environment { default_model: "/none".into(), memory_limit_bytes: None, processor: Processor::Cpu });
         let source = "hf:no-such-org/no-such-model@main";
         assert_eq!(shelf.hub_source(source).unwrap().revision, "main");
         let commit = "607a30d783dfa663caf39e06633721c8d4cfcd7e";

@@ -6,6 +6,7 @@ use crate::{
     EngineError,
     chat::ChatTemplate,
     config::{ModelConfig, Positions, RopeScaling, like_llama},
+    device::Placement,
     layout::Layout,
     tokenizer::{GgufVocabulary, TextTokenizer},
 };
@@ -218,8 +219,8 @@ fn half_split(tensor: &Tensor, heads: usize) -> candle_core::Result<Tensor> {
     tensor.reshape((heads, pairs, 2, rest))?.transpose(1, 2)?.contiguous()?.reshape(dims)
 }
 
-/// Reads everything, the weights as f32.
-pub(crate) fn load(path: &Path, device: &Device) -> Result<Loaded, EngineError> {
+/// Reads everything, each weight to its place.
+pub(crate) fn load(path: &Path, placement: &Placement) -> Result<Loaded, EngineError> {
     let mut file = open(path)?;
     let header = header_of(path, &mut file)?;
     let GgufFile { content, mut reader } = file;
@@ -227,10 +228,10 @@ pub(crate) fn load(path: &Path, device: &Device) -> Result<Loaded, EngineError> 
     // only llama.cpp's Llama conversion reorders q and k
     let interleaved = matches!(config.kind.as_str(), "llama" | "mistral");
     let mut weights = Vec::with_capacity(header.layout.parameters.len());
-    for parameter in &header.layout.parameters {
+    for (id, parameter) in header.layout.parameters.iter().enumerate() {
         let tensor = content
-            .tensor(&mut reader, &gguf_name(&parameter.name), device)
-            .and_then(|tensor| tensor.dequantize(device))
+            .tensor(&mut reader, &gguf_name(&parameter.name), &Device::Cpu)
+            .and_then(|tensor| tensor.dequantize(&Device::Cpu))
             .map_err(|error| bad(path, format!("tensor {} can't be read ({error}); download the file again", parameter.name)))?;
         let heads = if parameter.name.contains(".q_proj.") {
             Some(config.num_attention_heads)
@@ -239,10 +240,11 @@ pub(crate) fn load(path: &Path, device: &Device) -> Result<Loaded, EngineError> 
         } else {
             None
         };
-        weights.push(match heads {
+        let tensor = match heads {
             Some(heads) if interleaved => half_split(&tensor, heads)?,
             _ => tensor,
-        });
+        };
+        weights.push(placement.place(path, &header.layout, id, &tensor)?);
     }
     let metadata = Metadata { path, values: &content.metadata, prefix: String::new() };
     let tokenizer = tokenizer(path, &metadata)?;

@@ -9,6 +9,7 @@ use crate::{
     EngineError,
     chat::ChatTemplate,
     config::{Head, ModelConfig},
+    device::Placement,
     layout::{Layout, Parameter},
     tokenizer::{TextTokenizer, vocabulary_file},
 };
@@ -85,14 +86,14 @@ fn is_new_head(layout: &Layout, parameter: &Parameter) -> bool {
 }
 
 /// A head's weights before any training, as transformers draws them: normal about 0; a bias is 0.
-fn new_head(parameter: &Parameter, deviation: f64, random: &mut ChaCha8Rng, device: &Device) -> Result<Tensor, EngineError> {
+fn new_head(parameter: &Parameter, deviation: f64, random: &mut ChaCha8Rng) -> Result<Tensor, EngineError> {
     let count = parameter.shape.iter().product();
     let normal = Normal::new(0.0, deviation).map_err(|error| EngineError::Input(format!("initializer_range = {deviation}: {error}")))?;
     let values: Vec<f32> = match parameter.shape.len() {
         1 => vec![0.0; count],
         _ => (0..count).map(|_| normal.sample(random) as f32).collect(),
     };
-    Ok(Tensor::from_vec(values, parameter.shape.as_slice(), device)?)
+    Ok(Tensor::from_vec(values, parameter.shape.as_slice(), &Device::Cpu)?)
 }
 
 /// Reads `config.json`, the heads of the weights and the tokenizer.
@@ -117,18 +118,19 @@ fn chat_template_text(directory: &Path) -> Result<Option<String>, EngineError> {
     Ok(template.as_str().map(str::to_string).or_else(|| template.as_array().and_then(|list| named(list))))
 }
 
-/// Reads everything, the weights as f32.
-pub(crate) fn load(directory: &Path, device: &Device) -> Result<Loaded, EngineError> {
+/// Reads everything, each weight to its place.
+pub(crate) fn load(directory: &Path, placement: &Placement) -> Result<Loaded, EngineError> {
     let Opened { header, config, tokenizer, mut files, stored } = open(directory)?;
     let mut random = ChaCha8Rng::seed_from_u64(NEW_HEAD_SEED);
     let deviation = config["initializer_range"].as_f64().unwrap_or(0.02);
     let mut weights = Vec::with_capacity(stored.len());
-    for (parameter, name) in header.layout.parameters.iter().zip(&stored) {
-        weights.push(match name {
-            Some(name) if parameter.stored_transposed => files.load(name, device)?.t()?.contiguous()?,
-            Some(name) => files.load(name, device)?,
-            None => new_head(parameter, deviation, &mut random, device)?,
-        });
+    for ((id, parameter), name) in header.layout.parameters.iter().enumerate().zip(&stored) {
+        let tensor = match name {
+            Some(name) if parameter.stored_transposed => files.load(name, &Device::Cpu)?.t()?.contiguous()?,
+            Some(name) => files.load(name, &Device::Cpu)?,
+            None => new_head(parameter, deviation, &mut random)?,
+        };
+        weights.push(placement.place(directory, &header.layout, id, &tensor)?);
     }
     let generation = directory.join("generation_config.json");
     let generation = if generation.is_file() { read_json(&generation)? } else { Value::Null };

@@ -55,7 +55,8 @@ impl Worker<'_> {
         }
         let Some(first) = live.first() else { return Ok(Work::default()) };
         let model: Arc<Model> = if first.arm == Arm::Full {
-            Arc::new(Model::open(&self.study.cell_file(*first, "model")).map_err(StudyError::from_engine)?)
+            let path = self.study.cell_file(*first, "model");
+            Arc::new(Model::open_on(&path, self.environment.processor).map_err(StudyError::from_engine)?)
         } else {
             self.base_model()?
         };

@@ -76,7 +76,7 @@ impl Worker<'_> {
             files,
             builtin,
             started_at: jiff::Timestamp::now().round(jiff::Unit::Second).unwrap_or_default().to_string(),
-            host: Host { memory_limit_bytes: self.environment.memory_limit(recipe), ..machine::host() },
+            host: Host { memory_limit_bytes: self.environment.memory_limit(recipe), ..machine::host(self.environment.processor) },
         })
     }
 
@@ -103,6 +103,12 @@ impl Worker<'_> {
             }
         }
         if changed.is_empty() {
+            let (before, now) = (known.host.device, current.host.device);
+            if before != now {
+                self.reporter.note(format!(
+                    "The study began on {before} and goes on on {now}: what was computed on one and on the other differs by rounding."
+                ))?;
+            }
             return Ok(());
         }
         Err(StudyError::Other(format!(
