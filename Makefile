@@ -8,7 +8,7 @@ SHELL := /bin/bash
 BUILD := server/build
 STEPS := $(BUILD)/steps.sh
 
-.PHONY: help run test build model client server cuda format lint unit integration browser reference schema clean-cache
+.PHONY: help run test build model client server cuda cuda-test format lint unit integration browser reference schema clean-cache
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ server: ## the program
 
 cuda: ## the program for NVIDIA GPUs, in a target folder of its own; no GPU is needed to build it (ARGS=--release)
 	@$(BUILD)/cuda.sh $(ARGS)
+
+cuda-test: ## the engine's operations and training on a GPU, which must be there, held to the CPU's
+	@$(BUILD)/cuda.sh test $(ARGS)
 
 format: ## write the sources in the project's format
 	@cargo fmt --all

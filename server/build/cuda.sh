@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # cuda.sh [ARGUMENTS OF cargo build]: the program with CUDA, in a target folder of its own; prints where it is.
+# cuda.sh test [ARGUMENTS OF cargo test]: the engine's tests on a GPU, which must be there.
 # Neither a GPU nor a driver is needed to build or to start it; CUDA_COMPUTE_CAP names the least GPU that it is for (80: Ampere).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -25,6 +26,12 @@ if [ -z "${CUDA_COMPUTE_CAP:-}" ]; then
 fi
 export CUDA_COMPUTE_CAP CUDAFORGE_THREADS=${CUDAFORGE_THREADS:-2}
 
+if [ "${1:-}" = test ]; then
+  say "the engine's tests on a GPU"
+  # in the environment, so that nothing but the tests is linked anew
+  exec env RANKSCOPE_REQUIRE_GPU=1 "LIBRARY_PATH=$stand_in${LIBRARY_PATH:+:$LIBRARY_PATH}" "LD_LIBRARY_PATH=$cuda_libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" \
+    cargo test --locked -p rankscope-engine --features cuda --target-dir "$target" --test candle_operations "${@:2}"
+fi
 say "building the program with CUDA for GPUs from compute capability $CUDA_COMPUTE_CAP on, into $target (about 25 minutes the first time on two cores, most of it candle's kernels)"
 cargo rustc --locked -p rankscope --bin rankscope --features cuda --target-dir "$target" "$@" -- \
   -L "native=$stand_in" -C "link-arg=$stand_in/cuda_driver.o" -C "link-arg=-Wl,-rpath,$cuda_libraries"
