@@ -37,7 +37,10 @@ cuda_toolkit_from_packages() {
   mkdir -p "$cache/cuda"
   exec 8>"$kit.lock"
   flock 8 # two builds at once: the second waits, then finds it complete
-  if [ -e "$kit/complete" ]; then return; fi
+  if [ -e "$kit/complete" ]; then
+    exec 8>&- # or what is started later would hold the lock as long as it runs
+    return
+  fi
   say "fetching NVIDIA's CUDA 13.0 toolkit, once (675 MB, 1.2 GB unpacked; about 2 minutes), into $kit"
   rm -rf "$kit" "$kit".work.*
   work=$(mktemp -d "$kit.work.XXXXXX")
@@ -52,4 +55,5 @@ cuda_toolkit_from_packages() {
   done
   touch "$work/complete"
   mv "$work" "$kit"
+  exec 8>&-
 }
