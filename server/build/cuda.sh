@@ -34,7 +34,7 @@ if [ "${1:-}" = test ]; then
 fi
 say "building the program with CUDA for GPUs from compute capability $CUDA_COMPUTE_CAP on, into $target (about 25 minutes the first time on two cores, most of it candle's kernels)"
 cargo rustc --locked -p rankscope --bin rankscope --features cuda --target-dir "$target" "$@" -- \
-  -L "native=$stand_in" -C "link-arg=$stand_in/cuda_driver.o" -C "link-arg=-Wl,-rpath,$cuda_libraries"
+  -L "native=$stand_in" -C "link-arg=-Wl,-rpath,$cuda_libraries"
 profile=debug
 [[ " $* " != *' --release '* ]] || profile=release
 program=$target/$profile/rankscope

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# cuda_driver.sh CUDA_H FOLDER: writes FOLDER/cuda_driver.o and FOLDER/libcuda.so, which stand in for the driver's library when the
-# program is linked.
+# cuda_driver.sh CUDA_H FOLDER: writes FOLDER/libcuda.so and FOLDER/libcuda_driver.a, which stand in for the driver's library when
+# the program is linked.
 #
 # candle links libcuda.so.1, which comes with the driver: a program so linked does not even start on a machine without one, and can't be
 # linked there. Here every function of the driver is a jump through a table that is filled when the program starts: with the
-# driver's functions where it can be loaded, else with one that answers "no device". libcuda.so is a linker script that names the same.
+# driver's functions where it can be loaded, else with one that answers "no device". libcuda.so is a linker script that names the archive with them.
 set -euo pipefail
 header=$1 folder=$2
 
@@ -42,4 +42,4 @@ SOURCE
 "${CC:-cc}" -O2 -fPIC -c "$work/cuda_driver.c" -o "$work/cuda_driver.o"
 ar rcs "$work/libcuda_driver.a" "$work/cuda_driver.o"
 echo "INPUT($folder/libcuda_driver.a)" >"$work/libcuda.so"
-mv "$work"/cuda_driver.o "$work"/libcuda_driver.a "$work"/libcuda.so "$folder/"
+mv "$work"/libcuda_driver.a "$work"/libcuda.so "$folder/"
