@@ -63,10 +63,12 @@ impl Processor {
 
     fn device(self) -> Result<Device, EngineError> {
         let Processor::Cuda(number) = self else { return Ok(Device::Cpu) };
-        let unusable = |reason: String| EngineError::Device { device: self.to_string(), reason };
+        let unusable = |reason: String| EngineError::Device { device: self.to_string(), reason: reason.trim_end_matches('.').into() };
         // candle would panic where the driver's library can't be loaded
         Self::choose(&self.to_string()).map_err(unusable)?;
-        Device::new_cuda(number).map_err(|error| unusable(format!("it can't be used ({error}). Free it, or choose cpu.")))
+        // where a backtrace is asked for, candle's error has it behind the first line
+        let first_line = |error: candle_core::Error| error.to_string().lines().next().unwrap_or_default().to_string();
+        Device::new_cuda(number).map_err(|error| unusable(format!("it can't be used ({}). Free it, or choose cpu.", first_line(error))))
     }
 }
 
@@ -200,7 +202,7 @@ mod tests {
             _ => {
                 assert_eq!(Processor::choose("auto"), Ok(Processor::Cpu));
                 for text in ["cuda", "cuda:0"] {
-                    assert!(Processor::choose(text).unwrap_err().contains("cpu."), "{text}");
+                    assert!(Processor::choose(text).unwrap_err().contains("cpu"), "{text}");
                 }
                 let error = Placement::on(Processor::Cuda(0)).map(|_| ()).unwrap_err().to_string();
                 assert!(error.starts_with("device = \"cuda:0\": "), "{error}");

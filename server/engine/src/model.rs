@@ -175,6 +175,12 @@ impl Model {
         Ok(Self { weights, ..self.clone() })
     }
 
+    /// The same weights, in f32 where they are narrower: what is trained in full.
+    pub(crate) fn widened(self) -> Result<Self, EngineError> {
+        let weights = self.weights.iter().map(|weight| weight.to_dtype(DType::F32)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { weights, ..self })
+    }
+
     pub(crate) fn network<'a>(&'a self, loras: &[&'a Lora]) -> Network<'a> {
         Network {
             layout: &self.layout,

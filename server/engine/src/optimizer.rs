@@ -7,6 +7,7 @@ use crate::{
     slices::{change, values},
 };
 use candle_core::{DType, Result, Tensor};
+use rayon::prelude::*;
 
 /// The moments of one list of tensors.
 pub(crate) struct AdamW {
@@ -109,7 +110,11 @@ fn squares(updates: &[Update<'_>], ops: Ops) -> Result<f64> {
     match ops {
         Ops::Fused => {
             let of_part = |part: &[f32]| f64::from(part.iter().map(|value| value * value).sum::<f32>());
-            updates.iter().map(|update| Ok(values(update.gradient)?.chunks(4096).map(of_part).sum::<f64>())).sum()
+            let of_tensor = |gradient: &Tensor| -> Result<f64> {
+                let parts: Vec<f64> = values(gradient)?.par_chunks(4096).map(of_part).collect();
+                Ok(parts.into_iter().sum())
+            };
+            updates.iter().map(|update| of_tensor(update.gradient)).sum()
         }
         Ops::Candle if updates.is_empty() => Ok(0.0),
         Ops::Candle => {

@@ -16,7 +16,6 @@ use crate::{
     train_state::StateKeeper,
     trainee::{Failure, Trainee},
 };
-use candle_core::DType;
 use std::sync::Arc;
 
 /// What all arms of a sweep share. Names are those of transformers' `TrainingArguments`, where it has them.
@@ -182,9 +181,7 @@ pub fn train_full_in_place(
     options: &TrainOptions,
     observer: &mut dyn FnMut(Signal) -> Flow,
 ) -> Result<(Model, TrainReport), EngineError> {
-    // half-precision weights are trained as f32, in memory of their own
-    let model = if model.weights.iter().all(|weight| weight.dtype() == DType::F32) { model } else { model.deep_copy()? };
-    train_whole(model, arm, examples, options, None, observer)
+    train_whole(model.widened()?, arm, examples, options, None, observer)
 }
 
 /// As [`train_full`], with `checkpoints` as in [`train_loras_saving`].
