@@ -1,8 +1,10 @@
 //! The hub's cache on disk, as its own tools lay it out:
 //!
-//!     models--ORG--NAME/refs/REVISION             the commit that the revision was, last time
-//!     models--ORG--NAME/blobs/ETAG                a file's content, once, whatever revisions have it
-//!     models--ORG--NAME/snapshots/COMMIT/FILE     links to blobs
+//! ```text
+//! models--ORG--NAME/refs/REVISION             the commit that the revision was, last time
+//! models--ORG--NAME/blobs/ETAG                a file's content, once, whatever revisions have it
+//! models--ORG--NAME/snapshots/COMMIT/FILE     links to blobs
+//! ```
 
 use super::{
     error::HubError,
