@@ -6,6 +6,8 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/paths.sh"
 cd "$checkout"
+# settings of the caller's own server are none of the tests'
+unset RANKSCOPE_ADDRESS RANKSCOPE_CONFIG RANKSCOPE_DATA_DIR RANKSCOPE_DEVICE RANKSCOPE_JOBS RANKSCOPE_MEMORY_LIMIT
 taken=$cache/steps
 mkdir -p "$taken"
 
