@@ -36,52 +36,58 @@ pub(crate) struct InputGradient<'a> {
     pub module: usize,
 }
 
-/// A part's values on the CPU.
+/// A part's tensors, borrowed on the CPU.
 struct Slices<'a> {
+    part: &'a LowRankPart<'a>,
     seen: Values<'a>,
     a: Values<'a>,
     b: Values<'a>,
-    rows: usize,
-    inputs: usize,
-    outputs: usize,
-    r: usize,
-    scaling: f32,
 }
 
 impl<'a> Slices<'a> {
-    fn new(part: &'a LowRankPart<'_>) -> Result<Self> {
-        let ((rows, inputs), (outputs, r)) = (part.seen.dims2()?, part.b.dims2()?);
-        let (seen, a, b) = (values(&part.seen)?, values(part.a)?, values(part.b)?);
-        Ok(Self { seen, a, b, rows, inputs, outputs, r, scaling: part.scaling })
-    }
-
     fn all(parts: &'a [LowRankPart<'_>]) -> Result<Vec<Self>> {
-        parts.iter().map(Self::new).collect()
+        let borrow = |part: &'a LowRankPart<'_>| Ok(Self { part, seen: values(&part.seen)?, a: values(part.a)?, b: values(part.b)? });
+        parts.iter().map(borrow).collect()
     }
 
-    fn view(&self) -> SliceViews<'_> {
-        SliceViews {
-            seen: View::new(&self.seen, self.rows, self.inputs),
-            a: View::new(&self.a, self.r, self.inputs),
-            b: View::new(&self.b, self.outputs, self.r),
-            rows: self.rows,
-            outputs: self.outputs,
-            r: self.r,
-            scaling: self.scaling,
-        }
+    fn view(&self) -> Result<SliceViews<'_>> {
+        let ((rows, inputs), (outputs, r)) = (self.part.seen.dims2()?, self.part.b.dims2()?);
+        Ok(SliceViews {
+            seen: View::new(&self.seen, rows, inputs),
+            a: View::new(&self.a, r, inputs),
+            b: View::new(&self.b, outputs, r),
+            start: self.part.start,
+            scaling: self.part.scaling,
+        })
     }
 }
 
-/// The same, to be handed to another thread.
+/// The same as matrices, which other threads may hold.
 #[derive(Clone, Copy)]
 struct SliceViews<'a> {
     seen: View<'a>,
     a: View<'a>,
     b: View<'a>,
-    rows: usize,
-    outputs: usize,
-    r: usize,
+    start: usize,
     scaling: f32,
+}
+
+impl SliceViews<'_> {
+    fn rows(self) -> usize {
+        self.seen.rows()
+    }
+
+    fn r(self) -> usize {
+        self.a.rows()
+    }
+
+    fn inputs(self) -> usize {
+        self.a.columns()
+    }
+
+    fn outputs(self) -> usize {
+        self.b.rows()
+    }
 }
 
 impl Ops {
@@ -99,24 +105,22 @@ impl Ops {
                 .collect();
         }
         let slices = Slices::all(parts)?;
-        let views: Vec<SliceViews<'_>> = slices.iter().map(Slices::view).collect();
-        let starts: Vec<usize> = parts.iter().map(|part| part.start).collect();
+        let views: Vec<SliceViews<'_>> = slices.iter().map(Slices::view).collect::<Result<_>>()?;
         let mut inner = Vec::new();
-        let outputs = slices.first().map_or(0, |part| part.outputs);
         change(y, |y| {
-            let pieces = pieces(y, views.iter().zip(starts).map(|(view, start)| (start, view.rows)), outputs);
+            let pieces = pieces(y, &views, SliceViews::outputs);
             inner = pieces
                 .into_par_iter()
                 .zip(&views)
                 .with_max_len(1)
                 .map(|(y, view)| {
                     let inner = product(view.seen, view.a.transposed(), 1.0);
-                    multiply(y, View::new(&inner, view.rows, view.r), view.b.transposed(), view.scaling, Into::Add);
+                    multiply(y, View::new(&inner, view.rows(), view.r()), view.b.transposed(), view.scaling, Into::Add);
                     inner
                 })
                 .collect();
         })?;
-        inner.into_iter().zip(&views).map(|(inner, view)| matrix(inner, view.rows, view.r)).collect()
+        inner.into_iter().zip(&views).map(|(inner, view)| matrix(inner, view.rows(), view.r())).collect()
     }
 
     /// What each part's factors get of the gradient `dy` of all rows, and what the input gets, which is added to it. `inner` is what
@@ -134,34 +138,33 @@ impl Ops {
             return one_by_one.collect();
         }
         let slices = Slices::all(parts)?;
-        let views: Vec<SliceViews<'_>> = slices.iter().map(Slices::view).collect();
+        let views: Vec<SliceViews<'_>> = slices.iter().map(Slices::view).collect::<Result<_>>()?;
         let inner: Vec<Values<'_>> = inner.iter().map(|inner| values(inner)).collect::<Result<_>>()?;
         let inner: Vec<&[f32]> = inner.iter().map(|inner| &**inner).collect();
         let dy = values(dy)?;
         let dy: &[f32] = &dy;
-        let starts: Vec<usize> = parts.iter().map(|part| part.start).collect();
         let of_part = |index: usize, dx: Option<&mut [f32]>| {
             let view: SliceViews<'_> = views[index];
-            let dy = View::new(&dy[starts[index] * view.outputs..], view.rows, view.outputs);
+            let dy = View::new(&dy[view.start * view.outputs()..], view.rows(), view.outputs());
             let d_inner = product(dy, view.b, view.scaling);
-            let d_inner = View::new(&d_inner, view.rows, view.r);
+            let d_inner = View::new(&d_inner, view.rows(), view.r());
             if let Some(dx) = dx {
                 multiply(dx, d_inner, view.a, 1.0, Into::Add);
             }
-            let b = product(dy.transposed(), View::new(inner[index], view.rows, view.r), view.scaling);
+            let b = product(dy.transposed(), View::new(inner[index], view.rows(), view.r()), view.scaling);
             (product(d_inner.transposed(), view.seen, 1.0), b)
         };
         let mut found: Vec<(Vec<f32>, Vec<f32>)> = Vec::new();
         match input {
             Some(input) => change(input.dx, |dx| {
-                let pieces = pieces(dx, views.iter().zip(&starts).map(|(view, &start)| (start, view.rows)), input_width(&slices));
+                let pieces = pieces(dx, &views, SliceViews::inputs);
                 found = pieces.into_par_iter().enumerate().with_max_len(1).map(|(index, dx)| of_part(index, Some(dx))).collect();
             })?,
             None => found = (0..views.len()).into_par_iter().with_max_len(1).map(|index| of_part(index, None)).collect(),
         }
-        let found = found.into_iter().zip(&slices);
+        let found = found.into_iter().zip(&views);
         found
-            .map(|((a, b), part)| Ok(LowRankGradients { a: matrix(a, part.r, part.inputs)?, b: matrix(b, part.outputs, part.r)? }))
+            .map(|((a, b), view)| Ok(LowRankGradients { a: matrix(a, view.r(), view.inputs())?, b: matrix(b, view.outputs(), view.r())? }))
             .collect()
     }
 
@@ -189,18 +192,16 @@ impl Ops {
     }
 }
 
-/// Rows of a matrix that is `width` wide, in pieces (first row, rows) that stand in their order.
-fn pieces(mut rest: &mut [f32], rows: impl Iterator<Item = (usize, usize)>, width: usize) -> Vec<&mut [f32]> {
+/// The parts' rows of a matrix that is as wide as `width` says. Parts stand in the order of their rows.
+fn pieces<'a, 'b>(mut rest: &'a mut [f32], views: &[SliceViews<'b>], width: fn(SliceViews<'b>) -> usize) -> Vec<&'a mut [f32]> {
     let mut done = 0;
-    rows.map(|(start, count)| {
-        let (_, behind) = std::mem::take(&mut rest).split_at_mut((start - done) * width);
-        let (piece, behind) = behind.split_at_mut(count * width);
-        (rest, done) = (behind, start + count);
-        piece
-    })
-    .collect()
-}
-
-fn input_width(slices: &[Slices<'_>]) -> usize {
-    slices.first().map_or(0, |part| part.inputs)
+    views
+        .iter()
+        .map(|&view| {
+            let (_, behind) = std::mem::take(&mut rest).split_at_mut((view.start - done) * width(view));
+            let (piece, behind) = behind.split_at_mut(view.rows() * width(view));
+            (rest, done) = (behind, view.start + view.rows());
+            piece
+        })
+        .collect()
 }

@@ -34,6 +34,14 @@ impl<'a> View<'a> {
         Self { data, rows, columns, row_stride: columns, column_stride: 1 }
     }
 
+    pub fn rows(self) -> usize {
+        self.rows
+    }
+
+    pub fn columns(self) -> usize {
+        self.columns
+    }
+
     /// The same values, rows and columns swapped.
     pub fn transposed(self) -> Self {
         Self { rows: self.columns, columns: self.rows, row_stride: self.column_stride, column_stride: self.row_stride, ..self }
