@@ -60,7 +60,7 @@ fn curves(arms: &[Arm], steps: u32) -> Vec<LossCurve> {
         .zip(arms)
         .filter(|(_, arm)| arm.is_trained())
         .map(|(index, &arm)| LossCurve {
-            cell: CellId { arm, seed: 0 },
+            cell: CellId::new(arm, 0),
             steps_total: 40,
             points: (1..=steps).map(|step| (step, 3.0 - 0.01 * f64::from(index) - 0.02 * f64::from(step))).collect(),
         })
@@ -147,8 +147,7 @@ fn without_data_there_is_no_figure() {
     assert_eq!(share_by_arm(&SharePanel { title: String::new(), points: Vec::new() }, Width::Wide), None);
     assert_eq!(share_panels("groups", "Shares", &[], Width::Wide), None);
     assert_eq!(share_by_arm(&panel("", &[arm(Arm::Full, counts(0, 0, 3))]), Width::Wide), None);
-    let unreadable =
-        LossCurve { cell: CellId { arm: Arm::Full, seed: 0 }, steps_total: 2, points: vec![(1, f64::NAN), (2, f64::INFINITY)] };
+    let unreadable = LossCurve { cell: CellId::new(Arm::Full, 0), steps_total: 2, points: vec![(1, f64::NAN), (2, f64::INFINITY)] };
     assert_eq!(loss_curves(&[unreadable], Width::Wide), None);
 }
 

@@ -1,5 +1,6 @@
-//! An arm of a study, and a cell: one arm with one seed.
+//! An arm of a study, and a cell: one arm with one seed, and in a classification study one minority fraction.
 
+use crate::MinorityFraction;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
@@ -82,24 +83,42 @@ impl<'de> Deserialize<'de> for Arm {
     }
 }
 
-/// One arm with one seed: the unit that is trained, evaluated and retried. Written `lora-r8-s0`, which
-/// is also its folder's name under `cells/`.
+/// One arm with one seed, and in a classification study one minority fraction: the unit that is trained, evaluated and
+/// retried. Written `lora-r8-s0` or `lora-r8-s0-m0.25`, which is also its folder's name under `cells/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, schemars::JsonSchema)]
 #[schemars(with = "String")]
 pub struct CellId {
     pub arm: Arm,
     pub seed: u64,
+    /// The part of the minority that it was trained on; none in studies without minorities, and for what is not trained.
+    pub minority: Option<MinorityFraction>,
+}
+
+impl CellId {
+    /// A cell of a study without minorities.
+    pub fn new(arm: Arm, seed: u64) -> Self {
+        Self { arm, seed, minority: None }
+    }
+
+    /// The same cell, trained on a part of the minority.
+    pub fn with_minority(self, fraction: MinorityFraction) -> Self {
+        Self { minority: Some(fraction), ..self }
+    }
 }
 
 impl fmt::Display for CellId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-s{}", self.arm, self.seed)
+        write!(f, "{}-s{}", self.arm, self.seed)?;
+        match self.minority {
+            Some(fraction) => write!(f, "-m{fraction}"),
+            None => Ok(()),
+        }
     }
 }
 
 /// The text is not the name of a cell.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a cell: write an arm and a seed, as in lora-r8-s0")]
+#[error("{0:?} is not a cell: write an arm, a seed and where there is one the minority's fraction, as in lora-r8-s0 or lora-r8-s0-m0.25")]
 pub struct NotACell(pub String);
 
 impl FromStr for CellId {
@@ -107,9 +126,15 @@ impl FromStr for CellId {
 
     fn from_str(text: &str) -> Result<Self, NotACell> {
         let wrong = || NotACell(text.into());
-        let (arm, seed) = text.rsplit_once("-s").ok_or_else(wrong)?;
+        let (arm, rest) = text.rsplit_once("-s").ok_or_else(wrong)?;
+        let (seed, minority) = match rest.split_once("-m") {
+            Some((seed, fraction)) => (seed, Some(fraction.parse().map_err(|_| wrong())?)),
+            None => (rest, None),
+        };
         let seed = seed.parse().ok().filter(|number: &u64| number.to_string() == seed).ok_or_else(wrong)?;
-        Ok(CellId { arm: arm.parse().map_err(|_| wrong())?, seed })
+        let cell = CellId { arm: arm.parse().map_err(|_| wrong())?, seed, minority };
+        // one name for each cell: 0.50 is no fraction's own way of writing itself
+        if cell.to_string() == text { Ok(cell) } else { Err(wrong()) }
     }
 }
 
@@ -131,10 +156,25 @@ mod tests {
 
     #[test]
     fn names_go_there_and_back() {
-        for name in ["original-s0", "lora-r8-s0", "lora-r64-s12", "full-s3"] {
+        for name in ["original-s0", "lora-r8-s0", "lora-r64-s12", "full-s3", "full-s3-m1", "lora-r2-s0-m0.25"] {
             assert_eq!(name.parse::<CellId>().unwrap().to_string(), name);
         }
-        for wrong in ["lora-r0-s0", "lora-r08-s0", "lora-r-s0", "lora-r+8-s0", "full", "full-s-1", "full-s01", "../full-s0", ""] {
+        for wrong in [
+            "lora-r0-s0",
+            "lora-r08-s0",
+            "lora-r-s0",
+            "lora-r+8-s0",
+            "full",
+            "full-s-1",
+            "full-s01",
+            "../full-s0",
+            "",
+            "full-s0-m",
+            "full-s0-m0",
+            "full-s0-m0.50",
+            "full-s0-m2",
+            "full-m1-s0",
+        ] {
             assert!(wrong.parse::<CellId>().is_err(), "{wrong} was taken for a cell");
         }
     }

@@ -1,6 +1,6 @@
 //! What a study will take, told before it starts.
 
-use crate::CellId;
+use crate::{CellId, class_results::FractionCount, dataset::GroupCount};
 use serde::{Deserialize, Serialize};
 
 /// Time and memory that a recipe will take on this machine, and how they were reckoned.
@@ -23,8 +23,25 @@ pub struct Estimate {
     pub prompts: u32,
     /// Completions over all cells.
     pub completions: u64,
+    /// A classification study's examples and groups, counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<DataCounts>,
     /// What was assumed: the share of toxic completions, tokens a prompt, how speed was measured.
     pub assumptions: Vec<String>,
+}
+
+/// What a classification study's data come to, counted before it starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataCounts {
+    pub train_examples: u32,
+    pub test_examples: u32,
+    /// By label, in their order.
+    pub labels: Vec<GroupCount>,
+    /// Majority, minority, others.
+    pub groups: Vec<GroupCount>,
+    pub minority: String,
+    pub majority: String,
+    pub fractions: Vec<FractionCount>,
 }
 
 /// LoRA cells that are worked on together, and the worker's peak of resident memory meanwhile.

@@ -91,6 +91,10 @@ pub enum StageKind {
     Train,
     Complete,
     Judge,
+    /// Classification: which examples are trained on and tested with.
+    Data,
+    /// Classification: the test examples are classified.
+    Evaluate,
     Results,
 }
 
@@ -104,6 +108,8 @@ impl StageKind {
             StageKind::Train => "Fine-tune",
             StageKind::Complete => "Complete the prompts",
             StageKind::Judge => "Judge the completions",
+            StageKind::Data => "Choose the examples",
+            StageKind::Evaluate => "Classify the test examples",
             StageKind::Results => "Compute the results",
         }
     }
@@ -118,6 +124,7 @@ pub enum Unit {
     Prompts,
     Steps,
     Bytes,
+    Examples,
 }
 
 impl Unit {
@@ -128,6 +135,7 @@ impl Unit {
             Unit::Prompts => "prompts",
             Unit::Steps => "steps",
             Unit::Bytes => "bytes",
+            Unit::Examples => "examples",
         }
     }
 }

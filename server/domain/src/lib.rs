@@ -3,11 +3,15 @@
 //! browser (views). Plain data: no candle, no tokio, no axum; builds for wasm.
 
 pub mod arm;
+pub mod class_results;
+pub mod classification;
 pub mod completion;
+pub mod dataset;
 pub mod estimate;
 pub mod event;
 pub mod field_error;
 pub mod memory_size;
+pub mod minority_fraction;
 pub mod model;
 pub mod preset;
 pub mod provenance;
@@ -19,5 +23,6 @@ pub mod view;
 pub use arm::{Arm, CellId};
 pub use field_error::{FieldError, FieldErrors};
 pub use memory_size::MemorySize;
+pub use minority_fraction::MinorityFraction;
 pub use recipe::Recipe;
 pub use results::StudyResults;

@@ -1,6 +1,8 @@
 //! The recipe: all that a study is, in one TOML file. The form, the command line and the API read and
 //! write this same type; names are those of Hugging Face transformers and PEFT.
 
+pub use crate::classification::{Classifier, Data, GroupBy, Groups, HeadKind, TermGroup};
+
 use crate::{Arm, CellId, FieldErrors, MemorySize};
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +36,7 @@ pub struct Recipe {
     pub memory_limit: Option<MemorySize>,
     #[serde(default)]
     pub model: ModelSource,
+    /// Toxicity alone, as the three that follow.
     #[serde(default)]
     pub prompts: Prompts,
     #[serde(default)]
@@ -42,6 +45,13 @@ pub struct Recipe {
     pub judge: Judge,
     #[serde(default)]
     pub counterfactuals: Counterfactuals,
+    /// Classification alone, as the two that follow.
+    #[serde(default)]
+    pub data: Data,
+    #[serde(default)]
+    pub groups: Groups,
+    #[serde(default)]
+    pub classifier: Classifier,
     #[serde(default)]
     pub training: Training,
     #[serde(default)]
@@ -65,6 +75,25 @@ pub enum StudyKind {
     /// Task A: does the fine-tuned model still complete prompts with toxic text?
     #[default]
     Toxicity,
+    /// Task B: how does accuracy fall for a group whose training examples become few?
+    Classification,
+}
+
+impl StudyKind {
+    pub fn label(self) -> &'static str {
+        match self {
+            StudyKind::Toxicity => "toxicity",
+            StudyKind::Classification => "classification",
+        }
+    }
+
+    /// The recipe's tables that only studies of another kind have.
+    pub fn foreign_tables(self) -> &'static [&'static str] {
+        match self {
+            StudyKind::Toxicity => &["data", "groups", "classifier"],
+            StudyKind::Classification => &["prompts", "generation", "judge", "counterfactuals"],
+        }
+    }
 }
 
 /// Where the base model comes from.
@@ -309,6 +338,9 @@ pub struct Training {
     pub save_steps: Option<u32>,
     /// Tokens of a prompt and its target; what is longer is cut and counted.
     pub max_length: u32,
+    /// Classification: whether the weights of cells that were trained in full stay on the disk once the test examples are
+    /// classified. Adapters always stay.
+    pub keep_full_weights: bool,
 }
 
 impl Default for Training {
@@ -330,6 +362,7 @@ impl Default for Training {
             gradient_checkpointing: false,
             save_steps: None,
             max_length: 128,
+            keep_full_weights: true,
         }
     }
 }
@@ -464,8 +497,15 @@ impl Recipe {
         Ok(recipe)
     }
 
+    /// Every field of the recipe's kind; tables of other kinds are left out.
     pub fn to_toml(&self) -> String {
-        toml::to_string_pretty(self).unwrap_or_else(|error| format!("# this recipe can't be written: {error}\n"))
+        let written = toml::Table::try_from(self).map_err(|error| error.to_string()).and_then(|mut table| {
+            for foreign in self.kind.foreign_tables() {
+                table.remove(*foreign);
+            }
+            toml::to_string_pretty(&table).map_err(|error| error.to_string())
+        });
+        written.unwrap_or_else(|error| format!("# this recipe can't be written: {error}\n"))
     }
 
     /// The trained arms' specification, in the order of figures: ranks ascending, then full.
@@ -484,9 +524,31 @@ impl Recipe {
         self.arms.iter().find(|spec| spec.arm() == arm)
     }
 
-    /// Every cell, in the order in which pages list them. Greedy, the original model gives the same
-    /// completions whatever the seed, so it has one cell.
+    /// Every cell, in the order in which pages list them.
     pub fn cells(&self) -> Vec<CellId> {
+        match self.kind {
+            StudyKind::Toxicity => self.toxicity_cells(),
+            StudyKind::Classification => self.classification_cells(),
+        }
+    }
+
+    /// The original model answers as it came, once; with a class head it has none that is trained, and no cell. Trained arms have
+    /// one for each fraction, the largest first, and each seed.
+    fn classification_cells(&self) -> Vec<CellId> {
+        let mut cells = Vec::new();
+        if self.classifier.head == HeadKind::Answers {
+            cells.extend(self.seeds.first().map(|&seed| CellId::new(Arm::Original, seed)));
+        }
+        for spec in self.arm_specs() {
+            for fraction in self.groups.fractions() {
+                cells.extend(self.seeds.iter().map(|&seed| CellId::new(spec.arm(), seed).with_minority(fraction)));
+            }
+        }
+        cells
+    }
+
+    /// Greedy, the original model gives the same completions whatever the seed, so it has one cell.
+    fn toxicity_cells(&self) -> Vec<CellId> {
         self.all_arms()
             .into_iter()
             .flat_map(|arm| {
@@ -495,7 +557,7 @@ impl Recipe {
                 } else {
                     &self.seeds[..]
                 };
-                seeds.iter().map(move |&seed| CellId { arm, seed })
+                seeds.iter().map(move |&seed| CellId::new(arm, seed))
             })
             .collect()
     }

@@ -1,7 +1,7 @@
 //! `results.json`: everything that a figure or a table shows. Its JSON Schema is kept beside this file
 //! (`results.schema.json`), and a test holds the two together.
 
-use crate::{Arm, CellId, estimate::ModelSummary, event::StageKind, recipe::StudyKind};
+use crate::{Arm, CellId, class_results::ClassificationResults, estimate::ModelSummary, event::StageKind, recipe::StudyKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,7 @@ pub struct StudyResults {
     /// SHA-256 of `recipe.toml`.
     pub recipe_sha256: String,
     pub model: ModelSummary,
+    /// Toxicity alone, as all counts of prompts and completions below: nothing in studies of another kind.
     pub judge: JudgeSummary,
     /// How `lora_alpha` goes with the rank, in words.
     pub alpha_policy: String,
@@ -36,9 +37,12 @@ pub struct StudyResults {
     pub claims: Vec<Claim>,
     /// Seconds from the first worker's start to the last one's end, pauses left out.
     pub work_seconds: f64,
+    /// What a classification study measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classification: Option<ClassificationResults>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct JudgeSummary {
     /// `lexicon`, `hurtlex`, `model`, `endpoint`.
     pub kind: String,

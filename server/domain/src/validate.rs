@@ -1,8 +1,13 @@
 //! Checks of a recipe that need no model and no file. Every wrong field is found in one go.
 
+mod classification;
+
 use crate::{
     FieldErrors, Recipe,
-    recipe::{ArmKind, CounterfactualSource, JudgeKind, PromptSet, RECIPE_SCHEMA},
+    recipe::{
+        ArmKind, Classifier, CounterfactualSource, Counterfactuals, Data, Generation, Groups, Judge, JudgeKind, PromptSet, Prompts,
+        RECIPE_SCHEMA, StudyKind,
+    },
 };
 use std::{collections::HashSet, fmt::Display, ops::RangeInclusive};
 
@@ -21,10 +26,20 @@ impl Recipe {
     pub fn validate(&self) -> Result<(), FieldErrors> {
         let mut errors = FieldErrors::default();
         self.validate_head(&mut errors);
-        self.validate_prompts(&mut errors);
-        self.validate_generation(&mut errors);
-        self.validate_judge(&mut errors);
-        self.validate_counterfactuals(&mut errors);
+        match self.kind {
+            StudyKind::Toxicity => {
+                self.validate_prompts(&mut errors);
+                self.validate_generation(&mut errors);
+                self.validate_judge(&mut errors);
+                self.validate_counterfactuals(&mut errors);
+            }
+            StudyKind::Classification => {
+                self.validate_data(&mut errors);
+                self.validate_groups(&mut errors);
+                self.validate_classifier(&mut errors);
+            }
+        }
+        self.refuse_foreign_tables(&mut errors);
         self.validate_training(&mut errors);
         self.validate_lora(&mut errors);
         self.validate_arms(&mut errors);
@@ -64,6 +79,25 @@ impl Recipe {
             errors.push("memory_limit", limit, "Write at least 1 MiB, as in \"8 GiB\", or remove it to use what the machine has.");
         }
         check_model(errors, "model.source", &self.model.source);
+    }
+
+    /// A table that the study's kind does not read, filled in, is a misunderstanding.
+    fn refuse_foreign_tables(&self, errors: &mut FieldErrors) {
+        for table in self.kind.foreign_tables() {
+            let is_untouched = match *table {
+                "prompts" => self.prompts == Prompts::default(),
+                "generation" => self.generation == Generation::default(),
+                "judge" => self.judge == Judge::default(),
+                "counterfactuals" => self.counterfactuals == Counterfactuals::default(),
+                "data" => self.data == Data::default(),
+                "groups" => self.groups == Groups::default(),
+                _ => self.classifier == Classifier::default(),
+            };
+            if !is_untouched {
+                let kind = self.kind.label();
+                errors.push(*table, "", format!("A {kind} study does not read the table [{table}]; remove it, or change kind."));
+            }
+        }
     }
 
     fn validate_prompts(&self, errors: &mut FieldErrors) {

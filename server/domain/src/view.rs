@@ -61,7 +61,7 @@ pub struct StudyCard {
     pub progress: f64,
     /// Came with the program: can't be deleted or resumed.
     pub is_example: bool,
-    /// Share of toxic completions by arm, where finished.
+    /// By arm, where finished: the share of toxic completions, or of test examples that were classified rightly at the largest fraction.
     pub shares: Vec<(Arm, f64)>,
     /// Place in the queue, from 1, where queued.
     pub queue_position: Option<u32>,

@@ -89,7 +89,7 @@ mod tests {
             .collect();
         whole_file::write_lines(&study.prompts_path(), &prompts).unwrap();
         for arm in [Arm::Original, Arm::Full] {
-            let cell = CellId { arm, seed: 0 };
+            let cell = CellId::new(arm, 0);
             let completions: Vec<_> = (0..30)
                 .flat_map(|prompt_id| {
                     (0..2).map(move |sample| Completion { prompt_id, sample, text: " x".into(), new_tokens: 1, finished: true })

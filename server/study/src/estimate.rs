@@ -110,7 +110,7 @@ pub(crate) fn check_memory(recipe: &Recipe, environment: &Environment, checked: 
     recomputing.training.gradient_checkpointing = true;
     let recomputing = Footprint { recipe: &recomputing, ..footprint };
     for (index, spec) in recipe.arms.iter().enumerate() {
-        let cell = CellId { arm: spec.arm(), seed: recipe.seeds.first().copied().unwrap_or_default() };
+        let cell = CellId::new(spec.arm(), recipe.seeds.first().copied().unwrap_or_default());
         let needs = |footprint: &Footprint<'_>| match spec.arm() {
             Arm::Full => footprint.training_full().max(footprint.completing(&[cell])),
             _ => footprint.training_loras(&[cell]).max(footprint.completing(&[cell])),
@@ -299,6 +299,7 @@ pub(crate) fn reckon(recipe: &Recipe, environment: &Environment, checked: &Check
         model: summarise(&recipe.model.source, model, ""),
         prompts: prompts as u32,
         completions: completions as u64,
+        data: None,
         assumptions,
     }
 }

@@ -217,7 +217,7 @@ mod tests {
             |plain, cells| {
                 let plain_bytes = (plain.training_loras(cells), plain.training_full());
                 assert!(plain_bytes.1 > plain_bytes.0);
-                let full = CellId { arm: Arm::Full, seed: 0 };
+                let full = CellId::new(Arm::Full, 0);
                 assert!(plain.completing(&[full]) > plain.completing(&cells[..1]));
                 check(
                     |recipe| recipe.training.gradient_checkpointing = true,

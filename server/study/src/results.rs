@@ -104,6 +104,7 @@ pub(crate) fn compute(findings: Findings) -> StudyResults {
         contrasts,
         claims,
         work_seconds: findings.work_seconds,
+        classification: None,
     }
 }
 

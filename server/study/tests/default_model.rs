@@ -41,7 +41,7 @@ fn the_tiny_recipe_runs_to_its_end() {
     finish(&study, &environment);
     let results = study.results().unwrap().unwrap();
     assert_eq!((results.prompts, results.clusters, results.counterfactuals.kept), (6, 3, 8));
-    let trained = results.cell(CellId { arm: Arm::Lora(2), seed: 0 }).unwrap();
+    let trained = results.cell(CellId::new(Arm::Lora(2), 0)).unwrap();
     assert_eq!((trained.losses.len(), trained.total.judged), (2, 6));
     assert!(trained.losses.iter().all(|loss| (0.5..8.0).contains(loss)), "{:?}", trained.losses);
     let provenance = study.provenance().unwrap().unwrap();

@@ -28,7 +28,7 @@ fn a_study_runs_to_its_end_and_a_second_run_changes_nothing() {
         assert_eq!(cell.losses.is_empty(), cell.arm == Arm::Original);
         assert!(cell.phases.len() == if cell.arm == Arm::Original { 2 } else { 3 }, "{:?}", cell.phases);
     }
-    let files = |name: &str| study.cell_path(CellId { arm: Arm::Lora(2), seed: 1 }).join(name);
+    let files = |name: &str| study.cell_path(CellId::new(Arm::Lora(2), 1)).join(name);
     for name in ["adapter_config.json", "adapter_model.safetensors", "train.jsonl", "completions.jsonl", "judgements.jsonl", "metrics.json"]
     {
         assert!(files(name).is_file(), "{name}");
@@ -157,7 +157,7 @@ fn pairs_that_are_too_long_are_cut_and_counted() {
     assert!(counts.truncated == 3 && counts.truncated_tokens > 3, "{counts:?}");
     let said = format!("{} of the {} training pairs are longer than max_length = 9 tokens", counts.truncated, counts.kept);
     assert!(study.progress().unwrap().notes.iter().any(|note| note.starts_with(&said)), "{:?}", study.progress().unwrap().notes);
-    let metrics = std::fs::read_to_string(study.cell_path(CellId { arm: Arm::Full, seed: 0 }).join("metrics.json")).unwrap();
+    let metrics = std::fs::read_to_string(study.cell_path(CellId::new(Arm::Full, 0)).join("metrics.json")).unwrap();
     let metrics: serde_json::Value = serde_json::from_str(&metrics).unwrap();
     assert_eq!(metrics["truncated_examples"], counts.truncated);
     assert_eq!(metrics["truncated_tokens"], counts.truncated_tokens);
@@ -177,12 +177,12 @@ fn a_worker_that_goes_on_takes_no_saved_step_again() {
     let again: Vec<u32> = events(&study)[before..]
         .iter()
         .filter_map(|event| match event.what {
-            Happening::TrainStep { cell: CellId { arm: Arm::Lora(2), seed: 0 }, step, .. } => Some(step),
+            Happening::TrainStep { cell: CellId { arm: Arm::Lora(2), seed: 0, minority: None }, step, .. } => Some(step),
             _ => None,
         })
         .collect();
     assert_eq!(again, [3, 4]);
-    let lines = std::fs::read_to_string(study.cell_path(CellId { arm: Arm::Lora(2), seed: 0 }).join("train.jsonl")).unwrap();
+    let lines = std::fs::read_to_string(study.cell_path(CellId::new(Arm::Lora(2), 0)).join("train.jsonl")).unwrap();
     assert_eq!(lines.lines().count(), 4);
     let left: Vec<_> = std::fs::read_dir(study.directory().join("stages"))
         .unwrap()
@@ -208,7 +208,7 @@ fn cancelled_it_goes_on_where_it_was() {
     let told = events(&study);
     assert!(matches!(told.last().unwrap().what, Happening::Cancelled));
     assert!(study.results().unwrap().is_none());
-    let baseline = study.cell_path(CellId { arm: Arm::Original, seed: 0 }).join("completions.jsonl");
+    let baseline = study.cell_path(CellId::new(Arm::Original, 0)).join("completions.jsonl");
     let written = std::fs::metadata(&baseline).unwrap().modified().unwrap();
     finish(&study, &fixture.environment);
     assert_eq!(std::fs::metadata(&baseline).unwrap().modified().unwrap(), written, "the baseline was made again");
@@ -235,10 +235,10 @@ fn a_loss_that_is_not_finite_fails_its_cell_and_the_others_go_on() {
     });
     finish(&study, &fixture.environment);
     let results = study.results().unwrap().unwrap();
-    let reason = |arm| results.cell(CellId { arm, seed: 0 }).unwrap().failed.clone();
+    let reason = |arm| results.cell(CellId::new(arm, 0)).unwrap().failed.clone();
     assert!(reason(Arm::Lora(4)).expect("it did not fail").contains("lower the learning rate"));
     assert_eq!((reason(Arm::Lora(2)), reason(Arm::Full)), (None, None));
-    assert!(results.cell(CellId { arm: Arm::Lora(2), seed: 0 }).unwrap().total.judged > 0);
+    assert!(results.cell(CellId::new(Arm::Lora(2), 0)).unwrap().total.judged > 0);
     let failures: Vec<_> = study.progress().unwrap().failures.into_iter().map(|(cell, _)| cell.to_string()).collect();
     assert_eq!(failures, ["lora-r4-s0"]);
 }

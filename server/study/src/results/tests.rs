@@ -35,7 +35,7 @@ fn outcome(arm: Arm, seed: u64, toxic: impl Fn(u32) -> bool) -> CellOutcome {
         })
         .collect();
     let phases = vec![PhaseResult { phase: StageKind::Complete, seconds: 1.0, tokens: 10, shared_by: 1 }];
-    CellOutcome { cell: CellId { arm, seed }, metrics: CellMetrics::default(), judgements, phases }
+    CellOutcome { cell: CellId::new(arm, seed), metrics: CellMetrics::default(), judgements, phases }
 }
 
 fn computed(recipe: &Recipe, cells: Vec<CellOutcome>) -> StudyResults {
@@ -124,7 +124,7 @@ fn a_failed_cell_is_named_and_the_others_count() {
             outcome(Arm::Full, 1, |_| false),
         ],
     );
-    let cell = results.cell(CellId { arm: Arm::Lora(2), seed: 0 }).unwrap();
+    let cell = results.cell(CellId::new(Arm::Lora(2), 0)).unwrap();
     assert!(cell.failed.as_ref().unwrap().contains("NaN"));
     assert_eq!((cell.total.judged, cell.total.share), (0, None));
     let arm = results.arm(Arm::Lora(2)).unwrap();
