@@ -3,8 +3,10 @@
 import math
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
+from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import TTestPower
 from statsmodels.stats.proportion import proportion_confint
 
 from training import HERE, versions, write_json
@@ -40,6 +42,10 @@ CLUSTERS = [
     {"completions": 2, "original": 1, "arm": 0}, {"completions": 2, "original": 0, "arm": 0}, {"completions": 2, "original": 2, "arm": 1},
     {"completions": 4, "original": 1, "arm": 2}, {"completions": 2, "original": 0, "arm": 1}, {"completions": 1, "original": 1, "arm": 0},
 ]
+
+# (examples on which only the other model is right, examples on which only this one is)
+CHANGED = [(0, 0), (1, 0), (0, 5), (3, 9), (9, 3), (10, 10), (14, 31), (101, 77), (500, 600), (0, 2000), (4, 3000), (49700, 50300)]
+RANKS = {"two_ranks": [2, 64], "three_ranks": [2, 8, 64], "uneven": [1, 2, 16, 256]}
 
 
 def wilson():
@@ -112,6 +118,74 @@ def power():
     return {"normal_quantiles": quantiles, "smallest_detectable": rows}
 
 
+def mcnemar_exact():
+    rows = []
+    for worse, better in CHANGED:
+        result = mcnemar([[0, worse], [better, 0]], exact=True)
+        rows.append({"worse": worse, "better": better, "p": min(1.0, float(result.pvalue))})
+    return rows
+
+
+def two_way_bootstrap():
+    """Seeds and examples drawn with replacement, each for itself; the draws are written as weights, the means computed from
+    the rows and columns drawn."""
+    generator = np.random.default_rng(1)
+    seeds, examples = 3, 8
+    values = generator.integers(0, 9, size=(seeds, examples)) / 4
+    draws = []
+    for _ in range(40):
+        rows = generator.integers(0, seeds, size=seeds)
+        columns = generator.integers(0, examples, size=examples)
+        draws.append({
+            "example_weights": np.bincount(columns, minlength=examples).tolist(), "seed_weights": np.bincount(rows, minlength=seeds).tolist(),
+            "mean": float(values[np.ix_(rows, columns)].mean()),
+        })
+    means = [draw["mean"] for draw in draws]
+    return {"values": values.tolist(), "draws": draws, "low": float(np.quantile(means, 0.025)), "high": float(np.quantile(means, 0.975))}
+
+
+def trend():
+    """Mean over observations of the least-squares slope over log2 of the rank, and SciPy's sign-flip test of the clusters' sums."""
+    generator = np.random.default_rng(2)
+    rows = {}
+    for name, ranks in RANKS.items():
+        observations = [
+            {"cluster": int(generator.integers(0, 7)), "values": (generator.integers(0, 2, size=len(ranks)) + 0.25 * np.arange(len(ranks))).tolist()}
+            for _ in range(20)
+        ]
+        slopes = [float(np.polyfit(np.log2(ranks), one["values"], 1)[0]) for one in observations]
+        clusters = sorted({one["cluster"] for one in observations})
+        sums = np.array([sum(slope for slope, one in zip(slopes, observations) if one["cluster"] == cluster) for cluster in clusters])
+        test = stats.permutation_test((sums,), np.sum, permutation_type="samples", n_resamples=np.inf, vectorized=False)
+        rows[name] = {
+            "ranks": ranks, "observations": observations, "clusters": len(clusters), "slope": float(np.mean(slopes)), "p": float(test.pvalue),
+        }
+    return rows
+
+
+def sample_sizes():
+    normal = stats.norm.ppf
+    examples = []
+    for share, difference, power in ((0.1, 0.02, 0.8), (0.1, -0.02, 0.8), (0.25, 0.05, 0.9), (0.08, 0.08, 0.8), (0.3, 0.001, 0.8)):
+        z = normal(0.975) * math.sqrt(share) + normal(power) * math.sqrt(share - difference**2)
+        examples.append({"discordant_share": share, "difference": difference, "power": power, "examples": math.ceil((z / difference) ** 2)})
+    detectable = []
+    for count, share, power in ((872, 0.1, 0.8), (872, 0.02, 0.9), (400, 0.3, 0.8), (20, 0.2, 0.8), (60, 0.15, 0.8)):
+        short = lambda difference: math.sqrt(count) * difference - normal(0.975) * math.sqrt(share) - normal(power) * math.sqrt(share - difference**2)
+        difference = float(optimize.brentq(short, 0, share, xtol=1e-15)) if short(share) >= 0 else None
+        detectable.append({"examples": count, "discordant_share": share, "power": power, "difference": difference})
+    seeds = []
+    for deviation, difference, power in ((0.01, 0.01, 0.8), (0.012, 0.02, 0.8), (0.02, 0.01, 0.8), (0.01, -0.005, 0.9), (0.001, 0.05, 0.8), (0.05, 0.01, 0.8)):
+        t = stats.t.ppf
+        count = next(n for n in range(2, 10**6) if n >= ((t(0.975, n - 1) + t(power, n - 1)) * deviation / difference) ** 2)
+        exact = TTestPower()
+        needed = next(n for n in range(2, 10**6) if exact.power(abs(difference) / deviation, n, 0.05) >= power)
+        # the iterated size is the usual approximation; the noncentral t distribution's own answer is at most one away
+        assert abs(count - needed) <= 1, (deviation, difference, count, needed)
+        seeds.append({"deviation": deviation, "difference": difference, "power": power, "seeds": count, "seeds_by_noncentral_t": needed})
+    return {"examples_needed": examples, "detectable_paired": detectable, "seeds_needed": seeds}
+
+
 def main():
     write_json(HERE / "statistics" / "figures.json", {
         "wilson": wilson(),
@@ -124,6 +198,10 @@ def main():
         "paired_cluster_bootstrap": bootstrap(),
         "exact_sign_test": sign_test(),
         **power(),
+        "mcnemar_exact": mcnemar_exact(),
+        "two_way_bootstrap": two_way_bootstrap(),
+        "trend": trend(),
+        **sample_sizes(),
         "versions": versions("numpy", "scipy", "statsmodels"),
     }, digits=15)
 

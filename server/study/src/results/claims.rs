@@ -1,10 +1,7 @@
 //! The paper's claims about toxicity, each held to a test. None is assumed to be right.
 
 use super::ArmObservations;
-use crate::{
-    seeds,
-    statistics::{self, Cluster},
-};
+use crate::{seeds, statistics};
 use rankscope_domain::{
     Arm, Recipe,
     results::{ArmResult, Claim, Contrast, Finding},
@@ -75,43 +72,34 @@ fn decide(in_claimed_direction: f64, p: f64) -> Finding {
 /// The slope of toxicity over log2 of the rank, from completions that every rank has; tested by flipping the signs of the
 /// templates' slopes.
 fn trend(ranks: &[Arm], observations: &BTreeMap<Arm, ArmObservations>, arms: &[ArmResult], recipe: &Recipe, cluster_count: usize) -> Claim {
-    let logs: Vec<f64> = ranks.iter().map(|arm| f64::from(arm.rank().unwrap_or(1)).log2()).collect();
-    let mean = logs.iter().sum::<f64>() / logs.len() as f64;
-    let spread: f64 = logs.iter().map(|log| (log - mean).powi(2)).sum();
-    let mut clusters = vec![Cluster::default(); cluster_count];
     let tables: Vec<&ArmObservations> = ranks.iter().filter_map(|arm| observations.get(arm)).collect();
-    for (key, first) in tables.first().into_iter().flat_map(|table| table.iter()) {
-        let seen: Option<Vec<bool>> = tables.iter().map(|table| table.get(key).map(|seen| seen.toxic)).collect();
-        if let Some(seen) = seen {
-            let slope: f64 = seen.iter().zip(&logs).map(|(&toxic, log)| (log - mean) / spread * f64::from(u8::from(toxic))).sum();
-            clusters[first.cluster].sum += slope;
-            clusters[first.cluster].count += 1.0;
-        }
-    }
-    clusters.retain(|cluster| cluster.count > 0.0);
+    let weights = statistics::doubling_weights(&ranks.iter().map(|arm| arm.rank().unwrap_or(1)).collect::<Vec<_>>());
+    let slopes = weights.iter().flat_map(|weights| {
+        tables.first().into_iter().flat_map(|table| table.iter()).filter_map(|(key, first)| {
+            let seen: Option<Vec<bool>> = tables.iter().map(|table| table.get(key).map(|seen| seen.toxic)).collect();
+            Some((first.cluster, statistics::slope_per_doubling(weights, seen?.into_iter().map(|toxic| f64::from(u8::from(toxic))))))
+        })
+    });
     let claim = "Toxicity falls as the rank grows.".to_owned();
-    if clusters.is_empty() {
+    let Some(trend) = statistics::trend(slopes, cluster_count, seeds::derive("trend", &[])) else {
         return Claim { claim, finding: Finding::Inconclusive, because: "No completion was judged at every rank.".into() };
-    }
-    let seed = seeds::derive("trend", &[]);
-    let slope = statistics::ratio(&clusters);
-    let p = statistics::sign_flip(&clusters.iter().map(|cluster| cluster.sum).collect::<Vec<_>>(), seed);
-    let (low, high) = statistics::bootstrap(&clusters, seed).unwrap_or((-1.0, 1.0));
+    };
+    let (low, high) = trend.interval.unwrap_or((-1.0, 1.0));
     let shares: Vec<_> = ranks.iter().map(|arm| described(*arm, recipe, arms)).collect();
-    let finding = decide(-slope, p);
+    let finding = decide(-trend.slope, trend.p);
     let mut because = format!(
         "{}. Each doubling of the rank changes the share by {} points (95 % interval {} to {}), p = {}, {} templates, {}.",
         shares.join("; "),
-        points(slope),
+        points(trend.slope),
         points(low),
         points(high),
-        p_text(p),
-        clusters.len(),
+        p_text(trend.p),
+        trend.clusters,
         seeds_text(ranks[0], arms),
     );
     if finding == Finding::Inconclusive {
-        let error = statistics::standard_error(&clusters).min(1.0);
-        because.push_str(&more_data(slope, statistics::detectable(error, 0.8), clusters.len() as u32));
+        let error = trend.standard_error.min(1.0);
+        because.push_str(&more_data(trend.slope, statistics::detectable(error, 0.8), trend.clusters));
     }
     Claim { claim, finding, because }
 }

@@ -1,0 +1,29 @@
+//! Wilson's interval, and quantiles.
+
+use statrs::distribution::{ContinuousCDF, Normal};
+
+/// The standard normal's quantile.
+pub(crate) fn normal_quantile(p: f64) -> f64 {
+    Normal::standard().inverse_cdf(p)
+}
+
+/// Wilson's score interval of `count` in `total`, which is above 0.
+pub(crate) fn wilson(count: u32, total: u32, confidence: f64) -> (f64, f64) {
+    let z = normal_quantile(0.5 + confidence / 2.0);
+    let (n, share) = (f64::from(total), f64::from(count) / f64::from(total));
+    let denominator = 1.0 + z * z / n;
+    let centre = (share + z * z / (2.0 * n)) / denominator;
+    let half = z / denominator * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt();
+    // exact ends, which rounding would miss by 1e-17
+    let low = if count == 0 { 0.0 } else { (centre - half).max(0.0) };
+    let high = if count == total { 1.0 } else { (centre + half).min(1.0) };
+    (low, high)
+}
+
+/// The quantile of sorted values, by linear interpolation.
+pub(crate) fn quantile(sorted: &[f64], q: f64) -> f64 {
+    let place = q * (sorted.len() - 1) as f64;
+    let below = place.floor() as usize;
+    let above = (below + 1).min(sorted.len() - 1);
+    sorted[below] + (sorted[above] - sorted[below]) * (place - below as f64)
+}

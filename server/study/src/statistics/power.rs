@@ -1,0 +1,63 @@
+//! What a sample of some size could have shown, and what size would be needed.
+
+use super::normal_quantile;
+use statrs::distribution::{ContinuousCDF, StudentsT};
+
+/// All of these are for two-sided tests at 5 %.
+const UPPER_TAIL: f64 = 0.975;
+/// More seeds than this are nobody's.
+const MOST_SEEDS: u32 = 100_000;
+
+/// The smallest true difference that `power` of such samples would show at 5 %, two-sided.
+pub(crate) fn detectable(standard_error: f64, power: f64) -> f64 {
+    (normal_quantile(UPPER_TAIL) + normal_quantile(power)) * standard_error
+}
+
+/// Examples that two models must answer for McNemar's test to show `difference` in accuracy, if it is real, in `power` of
+/// such samples at 5 %, two-sided. `discordant_share`: the share of examples on which one of the two is right and the
+/// other wrong. `None` where the difference is 0, or larger than the discordant share, which no data can have.
+///
+/// Source: Connor 1987, "Sample size for testing differences in proportions for the paired-sample design":
+/// n = (z(0.975) sqrt(s) + z(power) sqrt(s - d^2))^2 / d^2. The exact test is a little more cautious and needs a few more.
+pub(crate) fn examples_needed(discordant_share: f64, difference: f64, power: f64) -> Option<u64> {
+    let square = difference * difference;
+    if square == 0.0 || !(difference.abs()..=1.0).contains(&discordant_share) {
+        return None;
+    }
+    let z = normal_quantile(UPPER_TAIL) * discordant_share.sqrt() + normal_quantile(power) * (discordant_share - square).sqrt();
+    Some((z * z / square).ceil() as u64)
+}
+
+/// The smallest true difference in accuracy that McNemar's test would show in `power` (0.5 or more) of samples of so many examples
+/// with this discordant share, at 5 %, two-sided: `examples_needed`, solved for the difference. `None` where not even
+/// the largest, all discordant examples changing the same way, would be shown.
+pub(crate) fn detectable_paired(examples: u64, discordant_share: f64, power: f64) -> Option<f64> {
+    let (n, z_power) = (examples as f64, normal_quantile(power));
+    let test = normal_quantile(UPPER_TAIL).powi(2) * discordant_share;
+    // sqrt(n) d - z(0.975) sqrt(s) = z(power) sqrt(s - d^2), squared
+    let square = n + z_power * z_power;
+    let root = (test * n - square * (test - z_power * z_power * discordant_share)).sqrt();
+    let difference = ((test * n).sqrt() + root) / square;
+    (difference > 0.0 && difference <= discordant_share).then_some(difference)
+}
+
+/// Seeds of each arm for a paired t test over seeds to show `difference`, if it is real, in `power` of such studies at
+/// 5 %, two-sided, with the examples fixed. `deviation`: the standard deviation (n - 1) of the differences that the seeds
+/// at hand show; where those are three, the true one lies between half of it and six times as much, so this is a rough
+/// guide. `None` where the difference or the deviation is 0 or not finite, or nobody could train so many.
+///
+/// Source: the smallest n >= 2 with n >= ((t(0.975) + t(power)) deviation / difference)^2, both quantiles of Student's t
+/// with n - 1 degrees of freedom: the usual iterated sample size.
+pub(crate) fn seeds_needed(deviation: f64, difference: f64, power: f64) -> Option<u32> {
+    let ratio = deviation / difference;
+    if !ratio.is_finite() || ratio == 0.0 {
+        return None;
+    }
+    let enough = |n: u32| {
+        StudentsT::new(0.0, 1.0, f64::from(n - 1))
+            .is_ok_and(|t| f64::from(n) >= ((t.inverse_cdf(UPPER_TAIL) + t.inverse_cdf(power)) * ratio).powi(2))
+    };
+    // never below what the normal's quantiles ask for, so the search begins there
+    let least = ((normal_quantile(UPPER_TAIL) + normal_quantile(power)) * ratio).powi(2).ceil();
+    (least <= f64::from(MOST_SEEDS)).then(|| (least as u32).max(2)).and_then(|least| (least..=least + 10).find(|n| enough(*n)))
+}
