@@ -32,7 +32,8 @@ impl Calibration {
         Self { bins: bins.collect(), confidence: confidence.to_vec(), correct: correct.to_vec() }
     }
 
-    /// Ten bins, empty ones too; scikit-learn's `calibration_curve(strategy="uniform")` leaves those out. `None` where a confidence is not finite.
+    /// Ten bins, empty ones too, which scikit-learn's `calibration_curve(strategy="uniform")` leaves out. `None` where a
+    /// confidence is not finite.
     pub(crate) fn reliability(&self, weights: &[u32]) -> Option<Vec<ReliabilityBin>> {
         let sums = self.sums(weights)?;
         let bin = |(place, sum): (usize, Sums)| {

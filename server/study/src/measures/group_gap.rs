@@ -22,15 +22,15 @@ pub(crate) fn harmful_bias_gap(accuracy_full: f64, accuracy_lora: f64) -> f64 {
     (accuracy_full - accuracy_lora).abs()
 }
 
-/// Highest less lowest P(prediction = positive) of the groups; fairlearn's `demographic_parity_difference`. `None` with fewer than two groups or where
-/// one is empty. Where the group is the label this is no fault but the task itself: a perfect classifier of two labels has 1.
+/// Highest less lowest P(prediction = positive) of the groups; fairlearn's `demographic_parity_difference`. `None` with
+/// fewer than two groups or where one is empty. Where the group is the label this is no fault but the task itself: a perfect classifier of two labels has 1.
 pub(crate) fn demographic_parity_difference(groups: &[Confusion], positive: usize) -> Option<f64> {
     difference(groups, |group| group.prediction_rate(positive))
 }
 
 /// The larger of the groups' differences in true and in false positive rate; fairlearn's `equalized_odds_difference`.
-/// `None` with fewer than two groups, or where a group lacks positive or lacks other labels, so that one of its rates is undefined (fairlearn takes
-/// that rate for 0). Where the group is the label it is therefore always `None`.
+/// `None` with fewer than two groups, or where a group lacks positive or lacks other labels, so that one of its rates is
+/// undefined (fairlearn takes that rate for 0). Where the group is the label it is therefore always `None`.
 pub(crate) fn equalized_odds_difference(groups: &[Confusion], positive: usize) -> Option<f64> {
     let hits = difference(groups, |group| group.true_positive_rate(positive))?;
     Some(hits.max(difference(groups, |group| group.false_positive_rate(positive))?))

@@ -13,7 +13,8 @@ pub(crate) struct Histogram {
     pub(crate) outside: u64,
 }
 
-/// Equal-width edges from 1 / options, the least that the likeliest option can have, to 1. The same for every arm, so that their histograms compare.
+/// Equal-width edges from 1 / options, the least that the likeliest option can have, to 1. The same for every arm, so that
+/// their histograms compare.
 pub(crate) fn margin_edges(options: usize, bins: usize) -> Vec<f64> {
     let least = 1.0 / options as f64;
     let step = (1.0 - least) / bins as f64;

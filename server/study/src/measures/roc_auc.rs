@@ -20,8 +20,8 @@ impl RocAuc {
         Self { runs, positive: positive.to_vec() }
     }
 
-    /// P(a positive example scores above another) + P(they tie) / 2: the Mann-Whitney U by midranks over the number of pairs; scikit-learn's
-    /// `roc_auc_score`. `None` where no example or every one is positive, or a score is not finite.
+    /// P(a positive example scores above another) + P(they tie) / 2: the Mann-Whitney U by midranks over the number of
+    /// pairs; scikit-learn's `roc_auc_score`. `None` where no example or every one is positive, or a score is not finite.
     pub(crate) fn area(&self, weights: &[u32]) -> Option<f64> {
         assert_eq!(weights.len(), self.positive.len(), "one entry an example");
         let (mut positives, mut negatives, mut doubled_wins) = (0_u64, 0_u64, 0_u64);
