@@ -122,7 +122,7 @@ def mcnemar_exact():
     rows = []
     for worse, better in CHANGED:
         result = mcnemar([[0, worse], [better, 0]], exact=True)
-        rows.append({"worse": worse, "better": better, "p": min(1.0, float(result.pvalue))})
+        rows.append({"worse": worse, "better": better, "p": float(result.pvalue)})
     return rows
 
 
