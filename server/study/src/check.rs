@@ -1,13 +1,15 @@
 //! What can be said against a recipe with its files and its model at hand, weights unread.
 
 use crate::{
-    Environment, counterfactual, estimate::check_memory, hub::HubSource, judge::Judge, model_shelf::ModelShelf,
+    Environment, counterfactual,
+    dataset::{self, ChosenData},
+    estimate::check_memory, hub::HubSource, judge::Judge, model_shelf::ModelShelf,
     model_source::is_marked_as_the_hubs, prompt_set, worker::lora_config,
 };
 use rankscope_domain::{
     FieldErrors, Recipe,
     completion::{Prompt, TrainingPair},
-    recipe::{ArmKind, CounterfactualSource, DEFAULT_MODEL, JudgeKind},
+    recipe::{ArmKind, CounterfactualSource, DEFAULT_MODEL, HeadKind, JudgeKind, StudyKind},
 };
 use rankscope_engine::{EngineError, ModelInfo};
 
@@ -20,6 +22,8 @@ pub(crate) struct Checked {
     /// The writer's and the judge's, where they are not the base model.
     pub(crate) writer: Option<ModelInfo>,
     pub(crate) judge_model: Option<ModelInfo>,
+    /// A classification study's examples.
+    pub(crate) data: Option<ChosenData>,
 }
 
 /// Of a pair, characters.
@@ -61,7 +65,21 @@ fn examine(recipe: &Recipe, environment: &Environment, shelf: &ModelShelf) -> (F
     // a field that is wrong by itself is not told again because its file can't be found
     let sound = |errors: &FieldErrors, table: &str| !errors.0.iter().any(|error| error.field.starts_with(table));
 
-    let model = sound(&errors, "model.").then(|| inspect(&mut errors, &mut absent, shelf, "model.source", &recipe.model.source)).flatten();
+    let is_classified = recipe.kind == StudyKind::Classification && recipe.classifier.head == HeadKind::ClassHead;
+    let inspect_base = if is_classified { inspect_any } else { inspect };
+    let model = sound(&errors, "model.").then(|| inspect_base(&mut errors, &mut absent, shelf, "model.source", &recipe.model.source)).flatten();
+    if recipe.kind == StudyKind::Classification {
+        let data = ["data.", "groups.", "classifier."].iter().all(|table| sound(&errors, table)).then(|| examine_data(recipe, environment, &mut errors));
+        if let Some(model) = &model {
+            check_against_model(&mut errors, recipe, model);
+        }
+        let nothing = |model| Checked { prompts: Vec::new(), own_pairs: None, model, writer: None, judge_model: None, data: data.flatten() };
+        let checked = model.map(nothing);
+        if let (Some(checked), true) = (&checked, errors.0.is_empty()) {
+            check_memory(recipe, environment, checked, &mut errors);
+        }
+        return (errors, absent, checked);
+    }
     let mut prompts = Vec::new();
     if sound(&errors, "prompts.") {
         match prompt_set::load(&recipe.prompts) {
@@ -103,14 +121,45 @@ fn examine(recipe: &Recipe, environment: &Environment, shelf: &ModelShelf) -> (F
     if let Some(model) = &model {
         check_against_model(&mut errors, recipe, model);
     }
-    let checked = model.map(|model| Checked { prompts, own_pairs, model, writer, judge_model });
+    let checked = model.map(|model| Checked { prompts, own_pairs, model, writer, judge_model, data: None });
     if let (Some(checked), true) = (&checked, errors.0.is_empty()) {
         check_memory(recipe, environment, checked, &mut errors);
     }
     (errors, absent, checked)
 }
 
+/// Reads the set, and holds the options to its labels.
+fn examine_data(recipe: &Recipe, environment: &Environment, errors: &mut FieldErrors) -> Option<ChosenData> {
+    let chosen = dataset::load(&recipe.data, &recipe.groups, environment).map_err(|wrong| errors.0.extend(wrong.0)).ok()?;
+    let options = &recipe.classifier.options;
+    if !options.is_empty() && options.len() != chosen.labels.len() {
+        errors.push(
+            "classifier.options",
+            format!("{options:?}"),
+            format!("Give one option for each of the {} labels, in their order: {}.", chosen.labels.len(), chosen.labels.join(", ")),
+        );
+    }
+    Some(chosen)
+}
+
+/// A model that continues text.
 fn inspect(errors: &mut FieldErrors, absent: &mut FieldErrors, shelf: &ModelShelf, field: &str, source: &str) -> Option<ModelInfo> {
+    let model = inspect_any(errors, absent, shelf, field, source)?;
+    if let Some(classes) = model.classes {
+        errors.push(
+            field,
+            source,
+            format!(
+                "This {} tells {classes} classes apart and can't continue a text; choose a model that does, such as gpt2, opt or llama, or classify with it: classifier.head = \"class_head\".",
+                model.kind
+            ),
+        );
+        return None;
+    }
+    Some(model)
+}
+
+fn inspect_any(errors: &mut FieldErrors, absent: &mut FieldErrors, shelf: &ModelShelf, field: &str, source: &str) -> Option<ModelInfo> {
     if let Some(hub) = shelf.is_to_be_fetched(source) {
         let list = if shelf.hub_settings().offline { errors } else { absent };
         list.push(field, source, remedy_of_absence(&hub, shelf.hub_settings().offline));
@@ -130,19 +179,7 @@ fn inspect(errors: &mut FieldErrors, absent: &mut FieldErrors, shelf: &ModelShel
         errors.push(field, source, remedy);
         return None;
     }
-    let model = shelf.inspect(source).map_err(|error| errors.push(field, source, sentence(&error))).ok()?;
-    if let Some(classes) = model.classes {
-        errors.push(
-            field,
-            source,
-            format!(
-                "This {} tells {classes} classes apart and can't continue a text; choose a model that does, such as gpt2, opt or llama.",
-                model.kind
-            ),
-        );
-        return None;
-    }
-    Some(model)
+    shelf.inspect(source).map_err(|error| errors.push(field, source, sentence(&error))).ok()
 }
 
 fn remedy_of_absence(hub: &HubSource, offline: bool) -> String {
@@ -181,7 +218,7 @@ fn check_against_model(errors: &mut FieldErrors, recipe: &Recipe, model: &ModelI
             format!("The model reads at most {longest} tokens; write at most that."),
         );
     }
-    if recipe.generation.max_new_tokens as usize >= longest {
+    if recipe.kind == StudyKind::Toxicity && recipe.generation.max_new_tokens as usize >= longest {
         errors.push(
             "generation.max_new_tokens",
             recipe.generation.max_new_tokens,

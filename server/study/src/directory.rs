@@ -1,7 +1,7 @@
 //! A study's directory: where every file is, and what can be read from it while a worker writes.
 
 use crate::{StudyError, event_log, whole_file};
-use rankscope_domain::{CellId, Recipe, StudyResults, completion::Prompt, event::Event, provenance::Provenance, view::Progress};
+use rankscope_domain::{CellId, MinorityFraction, Recipe, StudyResults, completion::Prompt, event::Event, provenance::Provenance, view::Progress};
 use std::{
     fs::{self, File, TryLockError},
     path::{Path, PathBuf},
@@ -121,6 +121,14 @@ impl Study {
     }
     pub(crate) fn prompts_path(&self) -> PathBuf {
         self.directory.join("prompts.jsonl")
+    }
+    /// A classification study's examples, and what was drawn of them.
+    pub(crate) fn data_file(&self, name: &str) -> PathBuf {
+        self.directory.join("data").join(name)
+    }
+    /// The training examples that the cells of a seed and a fraction have: their ids.
+    pub(crate) fn subset_path(&self, seed: u64, fraction: MinorityFraction) -> PathBuf {
+        self.data_file("subsets").join(format!("s{seed}-m{fraction}.json"))
     }
     pub(crate) fn counterfactuals_path(&self) -> PathBuf {
         self.directory.join("counterfactuals.jsonl")

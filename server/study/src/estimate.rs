@@ -1,5 +1,7 @@
 //! What a study will take: reckoned from the model's header and the speed of this machine, told with its assumptions.
 
+mod classification;
+
 use crate::{
     Environment,
     check::{Checked, check_all},
@@ -60,6 +62,9 @@ struct Amounts {
 }
 
 fn amounts(recipe: &Recipe, checked: &Checked) -> Amounts {
+    if let Some(data) = &checked.data {
+        return classification::amounts(recipe, data);
+    }
     let prompts = checked.prompts.len() as f64;
     let characters = checked.prompts.iter().map(|prompt| prompt.prompt.len() as f64).sum::<f64>();
     let prompt_tokens = characters / TOKEN_LENGTH / prompts.max(1.0) + 1.0;
@@ -144,6 +149,9 @@ pub(crate) fn check_memory(recipe: &Recipe, environment: &Environment, checked: 
 }
 
 pub(crate) fn reckon(recipe: &Recipe, environment: &Environment, checked: &Checked, flops: f64) -> Estimate {
+    if let Some(data) = &checked.data {
+        return classification::reckon(recipe, environment, checked, data, flops);
+    }
     let model = &checked.model;
     let prompts = checked.prompts.len() as f64;
     let samples = f64::from(recipe.generation.num_return_sequences);
@@ -361,7 +369,7 @@ mod tests {
                 identity: String::new(),
             })
             .collect();
-        let checked = Checked { prompts, own_pairs: None, model: smollm(), writer: None, judge_model: None };
+        let checked = Checked { prompts, own_pairs: None, model: smollm(), writer: None, judge_model: None, data: None };
         let environment = Environment { default_model: "".into(), memory_limit_bytes: Some(8 << 30), processor: Processor::Cpu };
         let mut errors = FieldErrors::default();
         check_memory(&recipe, &environment, &checked, &mut errors);

@@ -3,8 +3,10 @@
 
 pub mod catalogue;
 mod check;
+mod classification_text;
 mod completion_page;
 mod counterfactual;
+mod dataset;
 mod directory;
 mod error;
 mod estimate;

@@ -1,6 +1,6 @@
 //! The plan: which stages a recipe has, in which order. A pure function of the recipe, so that a start knows what is left.
 
-use rankscope_domain::{Arm, CellId, Recipe, event::StageKind};
+use rankscope_domain::{Arm, CellId, Recipe, event::StageKind, recipe::StudyKind};
 use serde::{Deserialize, Serialize};
 
 /// What a stage does.
@@ -11,11 +11,15 @@ pub(crate) enum Task {
     /// The original model completes the prompts, with every seed.
     Baseline(Vec<CellId>),
     Counterfactuals,
-    /// All LoRA cells at once over one frozen base.
+    /// Which examples are trained on and tested with.
+    Data,
+    /// All LoRA cells that train on the same examples, at once over one frozen base.
     TrainLoras(Vec<CellId>),
     TrainFull(CellId),
     Complete(Vec<CellId>),
     Judge(Vec<CellId>),
+    /// The cells classify the test examples.
+    Evaluate(Vec<CellId>),
     Results,
 }
 
@@ -47,6 +51,38 @@ pub(crate) struct CellWork {
 
 /// Every stage of a recipe, in order.
 pub(crate) fn stages(recipe: &Recipe) -> Vec<Stage> {
+    let tasks = match recipe.kind {
+        StudyKind::Toxicity => toxicity(recipe),
+        StudyKind::Classification => classification(recipe),
+    };
+    tasks.into_iter().enumerate().map(|(index, task)| Stage { task, number: index + 1 }).collect()
+}
+
+/// What is trained on the same examples stands together: a fraction, then a seed, its LoRA cells and then its full one.
+fn classification(recipe: &Recipe) -> Vec<Task> {
+    let cells = recipe.cells();
+    let mut tasks = vec![Task::Load, Task::Data];
+    let original: Vec<CellId> = cells.iter().copied().filter(|cell| cell.arm == Arm::Original).collect();
+    if !original.is_empty() {
+        tasks.push(Task::Evaluate(original));
+    }
+    for fraction in recipe.groups.fractions() {
+        for &seed in &recipe.seeds {
+            let here = cells.iter().copied().filter(|cell| cell.seed == seed && cell.minority == Some(fraction));
+            let (loras, full): (Vec<CellId>, Vec<CellId>) = here.partition(|cell| cell.arm.rank().is_some());
+            if !loras.is_empty() {
+                tasks.extend([Task::TrainLoras(loras.clone()), Task::Evaluate(loras)]);
+            }
+            for cell in full {
+                tasks.extend([Task::TrainFull(cell), Task::Evaluate(vec![cell])]);
+            }
+        }
+    }
+    tasks.push(Task::Results);
+    tasks
+}
+
+fn toxicity(recipe: &Recipe) -> Vec<Task> {
     let cells = recipe.cells();
     let of = |wanted: fn(Arm) -> bool| cells.iter().copied().filter(|cell| wanted(cell.arm)).collect::<Vec<_>>();
     let original = of(|arm| arm == Arm::Original);
@@ -59,7 +95,7 @@ pub(crate) fn stages(recipe: &Recipe) -> Vec<Stage> {
         tasks.extend([Task::TrainFull(cell), Task::Complete(vec![cell]), Task::Judge(vec![cell])]);
     }
     tasks.push(Task::Results);
-    tasks.into_iter().enumerate().map(|(index, task)| Stage { task, number: index + 1 }).collect()
+    tasks
 }
 
 impl Stage {
@@ -72,15 +108,19 @@ impl Stage {
             Task::TrainLoras(_) | Task::TrainFull(_) => StageKind::Train,
             Task::Complete(_) => StageKind::Complete,
             Task::Judge(_) => StageKind::Judge,
+            Task::Data => StageKind::Data,
+            Task::Evaluate(_) => StageKind::Evaluate,
             Task::Results => StageKind::Results,
         }
     }
 
     pub(crate) fn cells(&self) -> Vec<CellId> {
         match &self.task {
-            Task::Baseline(cells) | Task::TrainLoras(cells) | Task::Complete(cells) | Task::Judge(cells) => cells.clone(),
+            Task::Baseline(cells) | Task::TrainLoras(cells) | Task::Complete(cells) | Task::Judge(cells) | Task::Evaluate(cells) => {
+                cells.clone()
+            }
             Task::TrainFull(cell) => vec![*cell],
-            Task::Load | Task::Prompts | Task::Counterfactuals | Task::Results => Vec::new(),
+            Task::Load | Task::Prompts | Task::Counterfactuals | Task::Data | Task::Results => Vec::new(),
         }
     }
 
@@ -96,6 +136,7 @@ impl Stage {
         }
         let mut arms: Vec<String> = Vec::new();
         let mut seeds: Vec<String> = Vec::new();
+        let fraction = cells.first().and_then(|cell| cell.minority).map_or_else(String::new, |fraction| format!(", fraction {fraction}"));
         for cell in cells {
             for (list, name) in [(&mut arms, cell.arm.to_string()), (&mut seeds, cell.seed.to_string())] {
                 if !list.contains(&name) {
@@ -104,7 +145,7 @@ impl Stage {
             }
         }
         let word = if seeds.len() == 1 { "seed" } else { "seeds" };
-        format!("{what}: {} ({word} {})", arms.join(", "), seeds.join(", "))
+        format!("{what}: {} ({word} {}{fraction})", arms.join(", "), seeds.join(", "))
     }
 
     /// Of its files under `stages/`.
@@ -114,10 +155,12 @@ impl Stage {
             Task::Prompts => "prompts".into(),
             Task::Baseline(_) => "baseline".into(),
             Task::Counterfactuals => "counterfactuals".into(),
-            Task::TrainLoras(_) => "train-lora".into(),
+            Task::Data => "data".into(),
+            Task::TrainLoras(cells) => format!("train-{}", group_name(cells)),
             Task::TrainFull(cell) => format!("train-{cell}"),
             Task::Complete(cells) => format!("complete-{}", group_name(cells)),
             Task::Judge(cells) => format!("judge-{}", group_name(cells)),
+            Task::Evaluate(cells) => format!("evaluate-{}", group_name(cells)),
             Task::Results => "results".into(),
         };
         format!("{:02}-{name}", self.number)
@@ -125,9 +168,10 @@ impl Stage {
 }
 
 fn group_name(cells: &[CellId]) -> String {
-    match cells.first().map(|cell| cell.arm) {
-        Some(Arm::Full) => cells[0].to_string(),
-        Some(Arm::Lora(_)) => "lora".into(),
+    match cells.first() {
+        Some(cell) if cell.arm == Arm::Full => cell.to_string(),
+        Some(CellId { arm: Arm::Lora(_), seed, minority: Some(fraction) }) => format!("lora-s{seed}-m{fraction}"),
+        Some(CellId { arm: Arm::Lora(_), .. }) => "lora".into(),
         _ => "original".into(),
     }
 }
@@ -168,5 +212,34 @@ mod tests {
         assert_eq!(labels[8], "Fine-tune: full (seed 0)");
         let unique: std::collections::HashSet<_> = labels.iter().collect();
         assert_eq!(unique.len(), labels.len(), "pages tell stages apart by their labels");
+    }
+
+    #[test]
+    fn what_trains_on_the_same_examples_stands_together() {
+        let mut recipe = Recipe::from_toml("name = \"x\"\nkind = \"classification\"\nseeds = [0, 1]").unwrap();
+        recipe.groups.minority_fractions = [0.1, 1.0].into_iter().map(|value| rankscope_domain::MinorityFraction::new(value).unwrap()).collect();
+        recipe.arms = vec![ArmSpec::full(1e-4), ArmSpec::lora(8, 1e-3), ArmSpec::lora(2, 1e-3)];
+        let stages = stages(&recipe);
+        let names: Vec<_> = stages.iter().map(Stage::file_stem).collect();
+        assert_eq!(
+            names[..8],
+            [
+                "01-load",
+                "02-data",
+                "03-evaluate-original",
+                "04-train-lora-s0-m1",
+                "05-evaluate-lora-s0-m1",
+                "06-train-full-s0-m1",
+                "07-evaluate-full-s0-m1",
+                "08-train-lora-s1-m1"
+            ]
+        );
+        assert_eq!((names.len(), names.last().map(String::as_str)), (20, Some("20-results")));
+        let labels: Vec<_> = stages.iter().map(Stage::label).collect();
+        assert_eq!(labels[11], "Fine-tune: lora-r2, lora-r8 (seed 0, fraction 0.1)");
+        let unique: std::collections::HashSet<_> = labels.iter().collect();
+        assert_eq!(unique.len(), labels.len());
+        let trained: usize = stages.iter().filter(|stage| stage.kind() == StageKind::Train).map(|stage| stage.cells().len()).sum();
+        assert_eq!(trained, recipe.cells().len() - 1, "every trained cell once");
     }
 }

@@ -1,6 +1,7 @@
 //! `results.json` from the judgements: counts, intervals, contrasts, claims.
 
 mod claims;
+pub(crate) mod classification;
 mod contrasts;
 
 use crate::{

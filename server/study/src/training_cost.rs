@@ -52,7 +52,8 @@ fn cost(model: &ModelInfo, arm: Arm, flops: f64) -> TrainingCost {
         identity: String::new(),
     };
     let pairs = (0..PAIRS).map(|_| PairLength { prompt: prompt.prompt.len(), target: TARGET_LENGTH }).collect();
-    let checked = Checked { prompts: vec![prompt], own_pairs: Some(pairs), model: model.clone(), writer: None, judge_model: None };
+    let checked = Checked { prompts: vec![prompt], own_pairs: Some(pairs), model: model.clone(), writer: None, judge_model: None,
+        data: None };
     let environment =
         Environment { default_model: std::path::PathBuf::new(), memory_limit_bytes: None, processor: rankscope_engine::Processor::Cpu };
     let estimate = reckon(&recipe, &environment, &checked, flops);

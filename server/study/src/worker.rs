@@ -3,10 +3,13 @@
 
 mod complete;
 mod counterfactuals;
+mod data;
+mod evaluate;
 mod groups;
 mod load;
 mod train;
 
+pub(crate) use data::DataRecord;
 pub(crate) use train::lora_config;
 
 use crate::{
@@ -17,16 +20,25 @@ use crate::{
     plan::{self, CellWork, Stage, StageRecord, Task},
     prompt_set,
     reporter::Reporter,
-    results::{self, CellMetrics, CellOutcome, Findings},
-    whole_file,
+    results::{
+        self, CellMetrics, CellOutcome, Findings,
+        classification::{self, ClassFindings},
+    },
+    seeds, whole_file,
 };
 use rankscope_domain::{
-    CellId, Recipe,
+    CellId, Recipe, StudyResults,
     completion::{Completion, Judgement, Prompt},
     event::{Event, Happening, StageKind, Unit},
-    results::PhaseResult,
+    recipe::{HeadKind, StudyKind},
+    results::{CounterfactualCounts, JudgeSummary, PhaseResult},
 };
-use std::{path::PathBuf, sync::atomic::AtomicBool, time::Instant};
+use rankscope_engine::Model;
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+    time::Instant,
+};
 
 /// How a run ended without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +63,7 @@ pub fn run(study: &Study, environment: &Environment, cancel: &AtomicBool, echo: 
         reporter: Reporter::new(log, cancel, echo),
         recipe: &recipe,
         stages,
+        test_tokens: None,
     };
     let began = Instant::now();
     let outcome = worker.work();
@@ -76,6 +89,8 @@ struct Worker<'a> {
     judge: Option<Judge>,
     reporter: Reporter<'a>,
     stages: Vec<Stage>,
+    /// Tokens of a classification study's test examples, once they were counted.
+    test_tokens: Option<u64>,
 }
 
 /// What a stage has to tell of itself.
@@ -151,6 +166,8 @@ impl Worker<'_> {
             Task::Baseline(cells) | Task::Complete(cells) => self.complete(stage, cells),
             Task::Judge(cells) => self.judge_cells(cells),
             Task::Counterfactuals => self.counterfactuals(stage),
+            Task::Data => self.choose_data(),
+            Task::Evaluate(cells) => self.evaluate(stage, cells),
             Task::TrainLoras(cells) => self.train_loras(stage, cells),
             Task::TrainFull(cell) => self.train_full(stage, *cell),
             Task::Results => self.results(),
@@ -255,6 +272,9 @@ impl Worker<'_> {
     }
 
     fn results(&mut self) -> Result<Work, StudyError> {
+        if self.recipe.kind == StudyKind::Classification {
+            return self.classification_results();
+        }
         let prompts = self.prompts()?;
         let records = self.records()?;
         let mut cells = Vec::new();
@@ -282,6 +302,47 @@ impl Worker<'_> {
         });
         whole_file::write_json(&self.study.results_path(), &results)?;
         Ok(Work::default())
+    }
+
+    fn classification_results(&mut self) -> Result<Work, StudyError> {
+        let record = self.data_record()?;
+        let test = self.test_texts()?;
+        let records = self.records()?;
+        let mut outcomes = Vec::new();
+        let mut cells = Vec::new();
+        for cell in self.recipe.cells() {
+            outcomes.push(CellOutcome { cell, metrics: self.metrics(cell)?, judgements: Vec::new(), phases: phases(cell, &records) });
+            cells.push((cell, self.predictions(cell)?));
+        }
+        if outcomes.iter().all(|outcome| outcome.metrics.failed.is_some() || !outcome.cell.arm.is_trained()) {
+            self.reporter.note("Every trained cell failed: the results show the original model alone, where it can classify.")?;
+        }
+        let fractions = self.fraction_counts()?;
+        let (measured, claims) = classification::compute(&ClassFindings { recipe: self.recipe, record: &record, test: &test, fractions, cells });
+        let results = results::compute(Findings {
+            recipe: self.recipe,
+            recipe_sha256: whole_file::hash_text(&self.study.recipe_toml()?),
+            model: self.shelf.summary(&self.recipe.model.source)?,
+            judge: JudgeSummary::default(),
+            prompts: &[],
+            counterfactuals: CounterfactualCounts::default(),
+            cells: outcomes,
+            work_seconds: event_log::work_seconds(&self.study.events_since(0)?),
+        });
+        let results = StudyResults { claims, classification: Some(measured), arms: Vec::new(), completions_per_prompt: 0, ..results };
+        whole_file::write_json(&self.study.results_path(), &results)?;
+        Ok(Work::default())
+    }
+
+    /// What a cell's adapter is put on, or what is trained in full: with a class head, the base with the head of the cell's seed.
+    fn model_to_train(&mut self, cell: CellId) -> Result<Arc<Model>, StudyError> {
+        let base = self.base_model()?;
+        if self.recipe.kind == StudyKind::Classification && self.recipe.classifier.head == HeadKind::ClassHead {
+            let labels = self.data_record()?.labels;
+            let seed = seeds::derive("class head", &[cell.seed]);
+            return Ok(Arc::new(base.with_class_head(&labels, seed).map_err(StudyError::from_engine)?));
+        }
+        Ok(base)
     }
 
     fn records(&self) -> Result<Vec<StageRecord>, StudyError> {

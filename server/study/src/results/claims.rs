@@ -59,7 +59,7 @@ fn from_contrast(claim: &str, contrast: &Contrast, expected: f64, recipe: &Recip
     Claim { claim: claim.into(), finding, because }
 }
 
-fn decide(in_claimed_direction: f64, p: f64) -> Finding {
+pub(super) fn decide(in_claimed_direction: f64, p: f64) -> Finding {
     if p >= LEVEL || in_claimed_direction == 0.0 {
         Finding::Inconclusive
     } else if in_claimed_direction > 0.0 {
@@ -119,13 +119,13 @@ fn seeds_text(arm: Arm, arms: &[ArmResult]) -> String {
     }
 }
 
-fn points(share: f64) -> String {
+pub(super) fn points(share: f64) -> String {
     let rounded = (share * 1000.0).round() / 10.0;
     // no "-0.0"
     format!("{:+.1}", if rounded == 0.0 { 0.0 } else { rounded })
 }
 
-fn p_text(p: f64) -> String {
+pub(super) fn p_text(p: f64) -> String {
     if p < 0.001 { "0.001 or less".into() } else { format!("{p:.3}") }
 }
 

@@ -1,11 +1,11 @@
 //! The first stage: everything checked, the model in memory, and what the study is made of written down.
 
 use super::{Work, Worker};
-use crate::{StudyError, check::check_with, hub, judge::BUILTIN_LEXICON, machine, prompt_set::BUILTIN_PROMPTS, whole_file};
+use crate::{StudyError, check::check_with, dataset, hub, judge::BUILTIN_LEXICON, machine, prompt_set::BUILTIN_PROMPTS, whole_file};
 use rankscope_domain::{
     event::Unit,
     provenance::{FileHash, Host, Provenance},
-    recipe::{CounterfactualSource, JudgeKind, PromptSet},
+    recipe::{CounterfactualSource, JudgeKind, PromptSet, StudyKind},
 };
 use std::path::Path;
 
@@ -54,6 +54,9 @@ impl Worker<'_> {
 
     fn current_provenance(&mut self) -> Result<Provenance, StudyError> {
         let recipe = self.recipe;
+        if recipe.kind == StudyKind::Classification {
+            return self.classification_provenance();
+        }
         let mut files = Vec::new();
         for path in [&recipe.prompts.path, &recipe.judge.path, &recipe.counterfactuals.path].into_iter().flatten() {
             files.push(FileHash { name: path.clone(), sha256: whole_file::hash_file(Path::new(path))? });
@@ -67,12 +70,25 @@ impl Worker<'_> {
         }
         let writer = recipe.counterfactuals.model.as_ref().filter(|_| recipe.counterfactuals.source == CounterfactualSource::Model);
         let judge = recipe.judge.model.as_ref().filter(|_| recipe.judge.kind == JudgeKind::Model);
+        let counterfactual_model = writer.map(|source| self.shelf.summary(source)).transpose()?;
+        let judge_model = judge.map(|source| self.shelf.summary(source)).transpose()?;
+        Ok(Provenance { counterfactual_model, judge_model, ..self.provenance_of(files, builtin)? })
+    }
+
+    fn classification_provenance(&mut self) -> Result<Provenance, StudyError> {
+        let chosen = dataset::load(&self.recipe.data, &self.recipe.groups, self.environment)?;
+        if chosen.builtin { self.provenance_of(Vec::new(), chosen.files) } else { self.provenance_of(chosen.files, Vec::new()) }
+    }
+
+    /// With the base model alone.
+    fn provenance_of(&mut self, files: Vec<FileHash>, builtin: Vec<FileHash>) -> Result<Provenance, StudyError> {
+        let recipe = self.recipe;
         Ok(Provenance {
             rankscope_version: env!("CARGO_PKG_VERSION").into(),
             recipe_sha256: whole_file::hash_text(&self.study.recipe_toml()?),
             model: self.shelf.summary(&recipe.model.source)?,
-            counterfactual_model: writer.map(|source| self.shelf.summary(source)).transpose()?,
-            judge_model: judge.map(|source| self.shelf.summary(source)).transpose()?,
+            counterfactual_model: None,
+            judge_model: None,
             files,
             builtin,
             started_at: jiff::Timestamp::now().round(jiff::Unit::Second).unwrap_or_default().to_string(),

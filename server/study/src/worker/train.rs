@@ -3,6 +3,7 @@
 use super::{Work, Worker, groups::group_name};
 use crate::{
     StudyError,
+    classification_text::TextEncoder,
     memory::limit_text,
     plan::{CellWork, Stage},
     reporter::Reporter,
@@ -15,7 +16,7 @@ use rankscope_domain::{
     CellId,
     completion::TrainingPair,
     event::{Happening, Unit},
-    recipe::{ArmSpec, SchedulerType},
+    recipe::{ArmSpec, SchedulerType, StudyKind},
 };
 use rankscope_engine::{
     ArmTraining, Checkpoints, EngineError, Flow, Lora, LoraConfig, Model, Scheduler, Signal, TrainOptions, TrainReport, train_full_saving,
@@ -56,8 +57,10 @@ struct StageSteps {
 
 impl Worker<'_> {
     pub(super) fn train_loras(&mut self, stage: &Stage, cells: &[CellId]) -> Result<Work, StudyError> {
-        let model = self.base_model()?;
-        let data = self.training_data(&model)?;
+        let Some(&first) = cells.first() else { return Ok(Work::default()) };
+        let model = self.model_to_train(first)?;
+        // the cells of a stage differ by arm and seed, and have the same examples
+        let data = self.training_data(&model, first)?;
         let groups = self.training_groups(cells, &model, &data.examples)?;
         if let (true, Some(limit)) = (groups.len() > 1, self.environment.memory_limit(self.recipe)) {
             self.reporter.note(format!(
@@ -128,8 +131,8 @@ impl Worker<'_> {
     }
 
     pub(super) fn train_full(&mut self, stage: &Stage, cell: CellId) -> Result<Work, StudyError> {
-        let model = self.base_model()?;
-        let data = self.training_data(&model)?;
+        let model = self.model_to_train(cell)?;
+        let data = self.training_data(&model, cell)?;
         let arm = self.arm_training(cell)?;
         let (options, checkpoints) = (self.train_options(), self.checkpoints(&self.parts_path(stage)));
         let cells = [cell];
@@ -186,7 +189,11 @@ impl Worker<'_> {
         Ok(CellWork { cell, tokens })
     }
 
-    fn training_data(&self, model: &Model) -> Result<TrainingData, StudyError> {
+    fn training_data(&self, model: &Model, cell: CellId) -> Result<TrainingData, StudyError> {
+        if self.recipe.kind == StudyKind::Classification {
+            let labels = self.data_record()?.labels;
+            return TextEncoder::new(self.recipe, &labels, model).training_data(&self.training_texts(cell)?);
+        }
         let pairs: Vec<TrainingPair> = whole_file::read_lines(&self.study.counterfactuals_path())?;
         training_text::encode_all(model, &pairs, self.recipe.training.max_length)
     }

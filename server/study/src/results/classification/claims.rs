@@ -1,0 +1,196 @@
+//! The paper's claims about unequal accuracy, each held to a test. None is assumed to be right.
+
+use super::{
+    ClassFindings, POWER, Table,
+    answers::{Answers, Sample},
+};
+use crate::{
+    results::claims::{decide, p_text, points},
+    seeds,
+    statistics::{Cluster, bootstrap, detectable, ratio, sign_flip, standard_error},
+};
+use rankscope_domain::{
+    Arm, MinorityFraction,
+    class_results::{AccuracyContrast, Measure, RankTrend, ReadingResults},
+    results::{Claim, Finding},
+};
+
+/// What the claims are read off.
+struct Evidence<'a> {
+    findings: &'a ClassFindings<'a>,
+    results: &'a ReadingResults,
+    minority: &'a str,
+    largest: MinorityFraction,
+    smallest: MinorityFraction,
+    /// LoRA arms with a result at the smallest fraction, ascending.
+    ranks: Vec<Arm>,
+}
+
+pub(super) fn compute(findings: &ClassFindings, sample: &Sample, table: &Table, results: &ReadingResults) -> Vec<Claim> {
+    let (Some(largest), Some(smallest)) = (findings.fractions.first(), findings.fractions.last()) else { return Vec::new() };
+    let ranks = findings.recipe.all_arms().into_iter().filter(|arm| arm.rank().is_some());
+    let evidence = Evidence {
+        findings,
+        results,
+        minority: &findings.record.minority,
+        largest: largest.fraction,
+        smallest: smallest.fraction,
+        ranks: ranks.filter(|arm| table.contains_key(&(*arm, Some(smallest.fraction)))).collect(),
+    };
+    let mut claims = Vec::new();
+    claims.extend(evidence.low_ranks_lose());
+    claims.extend(evidence.accuracy_grows());
+    claims.extend(evidence.fewer_examples_widen_the_gap(sample, table));
+    claims.extend(evidence.margins_grow());
+    claims
+}
+
+impl Evidence<'_> {
+    /// The paper's harmful bias gap, with its sign: lowest rank against full on the minority.
+    fn low_ranks_lose(&self) -> Option<Claim> {
+        let lowest = *self.ranks.first()?;
+        let is_it = |contrast: &&AccuracyContrast| {
+            contrast.arm == lowest && contrast.fraction == self.smallest && contrast.group.as_deref() == Some(self.minority)
+        };
+        let contrast = self.results.contrasts.iter().find(is_it)?;
+        let finding = decide(-contrast.difference, contrast.p_holm);
+        let mut because = format!(
+            "On the minority ({}) at fraction {}: {} against {}, {} points (95 % interval {} to {}), p = {} after Holm's correction ({}), {} test examples, {}.",
+            self.minority,
+            self.smallest,
+            self.described(lowest, self.smallest),
+            self.described(Arm::Full, self.smallest),
+            points(contrast.difference),
+            points(contrast.low),
+            points(contrast.high),
+            p_text(contrast.p_holm),
+            contrast.test.label(),
+            contrast.examples,
+            seeds_text(contrast.seeds),
+        );
+        if finding == Finding::Inconclusive {
+            because.push_str(&more_data(contrast.difference, contrast.detectable, contrast.examples, contrast.seeds));
+        }
+        Some(Claim { claim: "Low ranks are less accurate on the minority than full fine-tuning is.".into(), finding, because })
+    }
+
+    fn accuracy_grows(&self) -> Option<Claim> {
+        let is_it = |trend: &&RankTrend| trend.fraction == self.smallest && trend.group.as_deref() == Some(self.minority);
+        let trend = self.results.trends.iter().find(is_it)?;
+        let finding = decide(trend.slope, trend.p);
+        let arms: Vec<String> = self.ranks.iter().map(|arm| self.described(*arm, self.smallest)).collect();
+        let because = format!(
+            "On the minority ({}) at fraction {}: {}. Each doubling of the rank changes accuracy by {} points (95 % interval {} to {}), p = {} \
+             (sign-flip test over {} test examples).{}",
+            self.minority,
+            self.smallest,
+            arms.join("; "),
+            points(trend.slope),
+            points(trend.low),
+            points(trend.high),
+            p_text(trend.p),
+            trend.examples,
+            only_these_trainings(self.findings.recipe.seeds.len() as u32),
+        );
+        Some(Claim { claim: "Accuracy on the minority grows with the rank.".into(), finding, because })
+    }
+
+    /// (lowest rank - full) at the smallest fraction less the same at the largest, on the minority's examples.
+    fn fewer_examples_widen_the_gap(&self, sample: &Sample, table: &Table) -> Option<Claim> {
+        let lowest = *self.ranks.first()?;
+        if self.smallest == self.largest {
+            return None;
+        }
+        let of = |arm: Arm, fraction: MinorityFraction| table.get(&(arm, Some(fraction)));
+        let sets = [of(lowest, self.smallest)?, of(Arm::Full, self.smallest)?, of(lowest, self.largest)?, of(Arm::Full, self.largest)?];
+        let members = sample.members.get(1)?;
+        let mut clusters = vec![Cluster::default(); members.len()];
+        let mut seed_count = 0;
+        for seed in sets[0].keys() {
+            let Some(answers) = sets.iter().map(|set| set.get(seed)).collect::<Option<Vec<&Answers>>>() else { continue };
+            seed_count += 1;
+            for (cluster, &example) in clusters.iter_mut().zip(members) {
+                let right = |place: usize| f64::from(u8::from(answers[place].correct[example]));
+                cluster.sum += (right(0) - right(1)) - (right(2) - right(3));
+                cluster.count += 1.0;
+            }
+        }
+        if seed_count == 0 || clusters.is_empty() {
+            return None;
+        }
+        let drawing = seeds::derive("gap by fraction", &[]);
+        let change = ratio(&clusters);
+        let (low, high) = bootstrap(&clusters, drawing).unwrap_or((-2.0, 2.0));
+        let p = sign_flip(&clusters.iter().map(|cluster| cluster.sum).collect::<Vec<_>>(), drawing);
+        let finding = decide(-change, p);
+        let mut because = format!(
+            "From fraction {} to {}, the difference of {lowest} from full on the minority ({}) changes by {} points (95 % interval {} to {}), p = {} \
+             (sign-flip test over {} test examples), {}.",
+            self.largest,
+            self.smallest,
+            self.minority,
+            points(change),
+            points(low),
+            points(high),
+            p_text(p),
+            clusters.len(),
+            seeds_text(seed_count),
+        );
+        if finding == Finding::Inconclusive {
+            because.push_str(&more_data(change, detectable(standard_error(&clusters), POWER), clusters.len() as u32, seed_count));
+        }
+        Some(Claim { claim: "The fewer examples the minority has, the further low ranks fall behind full fine-tuning on it.".into(), finding, because })
+    }
+
+    fn margins_grow(&self) -> Option<Claim> {
+        let trend = self.results.margin_trends.iter().find(|trend| trend.fraction == self.largest)?;
+        let finding = decide(trend.slope, trend.p);
+        let margin = |arm: &Arm| {
+            let measured = self.results.arm(*arm, Some(self.largest)).and_then(|result| result.mean_margin.value);
+            format!("{arm} {}", measured.map_or_else(|| "–".into(), |value| format!("{value:.3}")))
+        };
+        let arms: Vec<String> = self.ranks.iter().chain([&Arm::Full]).map(margin).collect();
+        let because = format!(
+            "Mean soft probability of the decision, of samples called positive, at fraction {}: {}. Each doubling of the rank changes it by {:+.3} \
+             (95 % interval {:+.3} to {:+.3}), p = {} (sign-flip test over the {} test examples that every rank calls positive in a seed).{}",
+            self.largest,
+            arms.join("; "),
+            trend.slope,
+            trend.low,
+            trend.high,
+            p_text(trend.p),
+            trend.examples,
+            only_these_trainings(self.findings.recipe.seeds.len() as u32),
+        );
+        Some(Claim { claim: "Decision margins grow with the rank.".into(), finding, because })
+    }
+
+    /// "lora-r2 (learning rate 0.0005) 61.3 %", of the minority.
+    fn described(&self, arm: Arm, fraction: MinorityFraction) -> String {
+        let rate = self.findings.recipe.arm_spec(arm).map_or_else(String::new, |spec| format!(" (learning rate {})", spec.learning_rate));
+        let measured: Option<Measure> =
+            self.results.arm(arm, Some(fraction)).and_then(|result| result.group(self.minority)).map(|group| group.accuracy);
+        let accuracy = measured.and_then(|measure| measure.value).map_or_else(String::new, |value| format!(" {:.1} %", value * 100.0));
+        format!("{arm}{rate}{accuracy}")
+    }
+}
+
+fn seeds_text(seeds: u32) -> String {
+    if seeds == 1 { "1 seed".into() } else { format!("{seeds} seeds") }
+}
+
+/// What a test over examples leaves open.
+fn only_these_trainings(seeds: u32) -> &'static str {
+    if seeds == 1 { " One training of each arm: another seed may give another answer; use at least 3." } else { "" }
+}
+
+fn more_data(difference: f64, detectable: f64, examples: u32, seeds: u32) -> String {
+    let mut text = format!(" A study of this size shows differences of {:.1} points or more four times in five.", detectable * 100.0);
+    if difference != 0.0 && detectable > difference.abs() {
+        let needed = f64::from(examples) * (detectable / difference).powi(2);
+        let rounded = if needed < 1000.0 { needed.ceil() } else { (needed / 100.0).ceil() * 100.0 };
+        text.push_str(&format!(" To show the difference seen here, if it is real, about {rounded:.0} such test examples would be needed."));
+    }
+    text.push_str(only_these_trainings(seeds));
+    text
+}
