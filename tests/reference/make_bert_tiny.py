@@ -47,7 +47,7 @@ def write_vocabulary(directory):
 
 def label_nll(model, examples):
     """-log p(label | text), one a text."""
-    ids, mask = padded([example["token_ids"] for example in examples])
+    ids, mask = padded([example["token_ids"] for example in examples], fill=model.config.pad_token_id)
     log_probabilities = model(input_ids=ids, attention_mask=mask).logits.log_softmax(-1)
     return -log_probabilities.gather(-1, torch.tensor([[example["label"]] for example in examples]))[:, 0]
 

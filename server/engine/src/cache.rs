@@ -78,6 +78,11 @@ impl KvCache {
         }
     }
 
+    /// Forgets what a slot holds behind its first `count` tokens.
+    pub fn truncate(&mut self, slot: usize, count: usize) {
+        self.lengths[slot] = self.lengths[slot].min(count);
+    }
+
     /// Makes slot `into` begin with the first `count` tokens of slot `from`.
     pub fn copy(&mut self, from: usize, into: usize, count: usize) -> Result<()> {
         let (source, target) = (from * self.capacity, into * self.capacity);

@@ -37,7 +37,8 @@ impl Example {
     ) -> Result<(), EngineError> {
         if let Some(classes) = &model.layout.classes {
             model.check_tokens(&self.context)?;
-            targets.push(Target { row: batch.rows(), token: self.class(classes.labels)?, weight: 1.0 });
+            let token = self.class(classes.labels)?;
+            targets.push(Target { row: batch.rows() + classes.pooled_row(self.context.len()), token, weight: 1.0 });
             batch.push_with_dropout(&self.context, 0, arm, dropout);
             return Ok(());
         }

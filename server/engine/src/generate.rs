@@ -5,6 +5,7 @@ use crate::{
     batch::Batch,
     cache::KvCache,
     network::Network,
+    prefill::{PREFILL_ROWS, Prompt, fill_shared_prefixes},
     sampling::{draw, likeliest},
     slices::values,
 };
@@ -12,11 +13,6 @@ use candle_core::Device;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
-
-/// Prompt rows computed at a time.
-const PREFILL_ROWS: usize = 1024;
-/// Tokens that prompts must share for it to be worth computing them apart.
-const SHARED_PREFIX: usize = 4;
 
 /// One sequence to continue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,7 +133,9 @@ impl<'a> Group<'a> {
         let same = |a: &Request, b: &Request| a.lora == b.lora && a.prompt == b.prompt;
         let firsts: Vec<usize> =
             (0..self.members.len()).filter(|&slot| slot == 0 || !same(self.request(slot - 1), self.request(slot))).collect();
-        self.prefill_prefixes(network, &firsts)?;
+        let prompt = |&slot: &usize| Prompt { slot, tokens: &self.request(slot).prompt, arm: self.request(slot).lora };
+        let prompts: Vec<Prompt<'_>> = firsts.iter().map(prompt).collect();
+        fill_shared_prefixes(network, &mut self.cache, &prompts)?;
         let mut next = 0;
         while next < firsts.len() {
             let mut batch = Batch::default();
@@ -169,46 +167,6 @@ impl<'a> Group<'a> {
             }
         }
         Ok(())
-    }
-
-    /// Puts what an arm's prompts have in common into the slots of all of them.
-    fn prefill_prefixes(&mut self, network: &Network<'_>, firsts: &[usize]) -> Result<(), EngineError> {
-        let shared: Vec<(&[usize], usize)> = firsts
-            .chunk_by(|&a, &b| self.request(a).lora == self.request(b).lora)
-            .map(|slots| (slots, self.common_prefix(slots)))
-            .filter(|(slots, length)| slots.len() > 1 && *length >= SHARED_PREFIX)
-            .collect();
-        let mut left = &shared[..];
-        while !left.is_empty() {
-            let mut batch = Batch::default();
-            let mut slots = Vec::new();
-            while let Some(((group, length), rest)) = left.split_first() {
-                if !slots.is_empty() && batch.rows() + length > PREFILL_ROWS {
-                    break;
-                }
-                let request = self.request(group[0]);
-                batch.push(&request.prompt[..*length], 0, request.lora);
-                slots.push(group[0]);
-                left = rest;
-            }
-            network.hidden(&batch, Some((&mut self.cache, &slots)))?;
-        }
-        for (slots, length) in shared {
-            for &slot in &slots[1..] {
-                self.cache.copy(slots[0], slot, length)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Tokens that the prompts of some slots all begin with; each keeps one of its own, since something must be computed for it.
-    fn common_prefix(&self, slots: &[usize]) -> usize {
-        let first = &self.request(slots[0]).prompt;
-        let common = |slot: usize| {
-            let prompt = &self.request(slot).prompt;
-            first.iter().zip(prompt).take_while(|(a, b)| a == b).count().min(prompt.len() - 1)
-        };
-        slots.iter().map(|&slot| common(slot)).min().unwrap_or(0)
     }
 
     /// Chooses the next token of every active slot. Gives how many slots ended and how many tokens were taken.
@@ -261,9 +219,7 @@ impl<'a> Group<'a> {
 
 fn check(model: &Model, loras: &[&Lora], requests: &[Request], options: &GenerationOptions) -> Result<(), EngineError> {
     let wrong = |text: String| Err(EngineError::Input(text));
-    if !model.layout.config.generates() {
-        return wrong(format!("{} is an encoder ({}) and can't continue text; choose a decoder", model.info().name, model.info().kind));
-    }
+    model.check_generates()?;
     if options.batch_size == 0 || options.max_new_tokens == 0 {
         return wrong("batch_size and max_new_tokens must be above 0".into());
     }

@@ -53,14 +53,25 @@ pub struct LayerParts {
     pub down: ModuleId,
 }
 
-/// BERT's head: `classifier(tanh(pooler(h)))` of the first position.
+/// A head over classes. BERT's: `classifier(tanh(pooler(h)))` of the first position, with a bias; a decoder's: `score(h)` of the
+/// last, where `h` is what the unembedding would see, without a bias. Trained with every adapter and not adapted (PEFT's
+/// `modules_to_save`), but for the pooler.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClassHead {
-    pub pooler: ModuleId,
-    /// `[labels, hidden]` and its bias; trained with every adapter and not adapted (PEFT's `modules_to_save`).
+    /// What transformers calls it: `classifier` or `score`.
+    pub name: &'static str,
+    pub pooler: Option<ModuleId>,
+    /// `[labels, width]`; the width is the embedding's (OPT-350m's is not the hidden states').
     pub weight: ParameterId,
-    pub bias: ParameterId,
+    pub bias: Option<ParameterId>,
     pub labels: usize,
+}
+
+impl ClassHead {
+    /// Which row of a sequence of `length` rows is read: an encoder's first sees all others, a decoder's last all before it.
+    pub fn pooled_row(&self, length: usize) -> usize {
+        if self.pooler.is_some() { 0 } else { length.saturating_sub(1) }
+    }
 }
 
 /// All of a model's tensors.
@@ -127,14 +138,16 @@ impl Layout {
             .collect();
         let final_norm = config.final_norm.then(|| build.norm(names.final_norm, width));
         let project_out = (narrow != width).then(|| build.module(names.project_out, width, narrow, false, false));
-        let (unembedding, classes) = match config.head {
+        let (unembedding, classes) = match &config.head {
             Head::Vocabulary if config.tie_word_embeddings => (embedding, None),
             Head::Vocabulary => (build.parameter("lm_head.weight", vec![config.vocab_size, narrow]), None),
             Head::Classes { labels } => {
-                let pooler = build.module(names.pooler, width, width, true, false);
-                let weight = build.parameter("classifier.weight", vec![labels, width]);
-                let bias = build.parameter("classifier.bias", vec![labels]);
-                (embedding, Some(ClassHead { pooler, weight, bias, labels }))
+                let (labels, pools) = (labels.len(), config.bidirectional);
+                let name = if pools { "classifier" } else { "score" };
+                let pooler = pools.then(|| build.module(names.pooler, width, width, true, false));
+                let weight = build.parameter(format!("{name}.weight"), vec![labels, narrow]);
+                let bias = pools.then(|| build.parameter(format!("{name}.bias"), vec![labels]));
+                (embedding, Some(ClassHead { name, pooler, weight, bias, labels }))
             }
         };
         Self {

@@ -7,6 +7,8 @@
 mod batch;
 mod cache;
 pub mod chat;
+mod class_head;
+pub mod classify;
 pub mod config;
 mod data_order;
 pub mod device;
@@ -23,8 +25,11 @@ pub mod model;
 mod network;
 mod ops;
 mod optimizer;
+mod option_plan;
+mod prefill;
 mod sampling;
 mod schedule;
+pub mod score_options;
 pub mod signal;
 mod slices;
 pub mod speed;
@@ -35,11 +40,13 @@ mod train_state;
 mod trainee;
 mod weights;
 
+pub use classify::{ClassRequest, classify};
 pub use device::Processor;
 pub use error::EngineError;
 pub use generate::{Generated, GenerationOptions, Request, generate, generate_until};
 pub use lora::{Lora, LoraConfig};
 pub use model::{Model, ModelInfo, hash_model, inspect};
+pub use score_options::{OptionRequest, score_options};
 pub use signal::{Flow, Signal};
 pub use tokenizer::TextTokenizer;
 pub use train::{

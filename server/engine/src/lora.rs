@@ -3,7 +3,7 @@
 use crate::{
     EngineError, Model, ModelInfo,
     files::{save_safetensors, save_text},
-    layout::{Layout, ModuleId},
+    layout::{Layout, ModuleId, ParameterId},
     ops::Product,
 };
 use candle_core::{DType, Device, Tensor};
@@ -65,11 +65,10 @@ impl LoraConfig {
         self.modules(model.linear_layers.iter().map(|(name, outputs, inputs)| (name.as_str(), *outputs, *inputs))).map(|_| ())
     }
 
-    /// Weights that an adapter of this config has in a model, a class head included.
+    /// Weights that an adapter of this config has in a model, a class head included where the model has one.
     pub fn trainable_parameters(&self, model: &ModelInfo) -> u64 {
         let adapted = model.linear_layers.iter().filter(|(name, _, _)| self.adapts(name));
-        let head = model.classes.map_or(0, |labels| (labels * (model.hidden_size + 1)) as u64);
-        head + adapted.map(|(_, outputs, inputs)| (self.r * (outputs + inputs)) as u64).sum::<u64>()
+        model.class_head_parameters() + adapted.map(|(_, outputs, inputs)| (self.r * (outputs + inputs)) as u64).sum::<u64>()
     }
 
     fn modules_of(&self, layout: &Layout) -> Result<Vec<ModuleId>, EngineError> {
@@ -92,9 +91,19 @@ pub(crate) struct Factors {
 /// An arm's own class head, which is trained whole beside the factors (PEFT's `modules_to_save`).
 #[derive(Debug, Clone)]
 pub(crate) struct SavedHead {
-    /// `[labels, hidden]`
+    /// As [`crate::layout::ClassHead`] has it.
+    pub name: &'static str,
+    /// `[labels, width]`
     pub weight: Tensor,
-    pub bias: Tensor,
+    pub bias: Option<Tensor>,
+}
+
+impl SavedHead {
+    fn of(model: &Model) -> Result<Option<Self>, EngineError> {
+        let Some(classes) = &model.layout.classes else { return Ok(None) };
+        let copied = |id: ParameterId| model.weights[id].copy();
+        Ok(Some(Self { name: classes.name, weight: copied(classes.weight)?, bias: classes.bias.map(copied).transpose()? }))
+    }
 }
 
 /// What PEFT's sequence classification saves beside the factors.
@@ -139,10 +148,7 @@ impl Lora {
                 b: Tensor::zeros((module.outputs, config.r), DType::F32, &model.device)?,
             });
         }
-        let head = layout.classes.as_ref().map(|classes| -> Result<SavedHead, EngineError> {
-            Ok(SavedHead { weight: model.weights[classes.weight].copy()?, bias: model.weights[classes.bias].copy()? })
-        });
-        Ok(Self::of(model, config, factors, head.transpose()?))
+        Ok(Self::of(model, config, factors, SavedHead::of(model)?))
     }
 
     fn of(model: &Model, config: &LoraConfig, factors: Vec<Option<Factors>>, head: Option<SavedHead>) -> Self {
@@ -179,7 +185,7 @@ impl Lora {
             Some(factors) => [Some(&factors.a), Some(&factors.b)],
             None => [None, None],
         });
-        factors.chain([self.head.as_ref().map(|head| &head.weight), self.head.as_ref().map(|head| &head.bias)]).collect()
+        factors.chain([self.head.as_ref().map(|head| &head.weight), self.head.as_ref().and_then(|head| head.bias.as_ref())]).collect()
     }
 
     /// Gives the trained tensors memory of their own: tensors that were cloned share theirs.
@@ -190,7 +196,7 @@ impl Lora {
         }
         if let Some(head) = &mut self.head {
             head.weight = head.weight.copy()?;
-            head.bias = head.bias.copy()?;
+            head.bias = head.bias.as_ref().map(Tensor::copy).transpose()?;
         }
         Ok(())
     }
@@ -219,15 +225,16 @@ impl Lora {
                 [(a, factors.a.clone()), (b, factors.b.clone())]
             })
             .chain(self.head.iter().flat_map(|head| {
-                let [weight, bias] = Self::head_names();
-                [(weight, head.weight.clone()), (bias, head.bias.clone())]
+                let [weight, bias] = head_names(head.name);
+                [(weight, head.weight.clone())].into_iter().chain(head.bias.clone().map(|tensor| (bias, tensor)))
             }))
             .collect()
     }
 
-    /// PEFT's names of a class head.
-    pub(crate) fn head_names() -> [String; 2] {
-        ["weight", "bias"].map(|part| format!("{PEFT_PREFIX}classifier.{part}"))
+    /// Names of what [`Lora::trainable`] lists, in its order, as PEFT's files have them; also of what is not there.
+    pub(crate) fn trainable_names(&self) -> Vec<String> {
+        let factors = self.names.iter().flat_map(|module| <[String; 2]>::from(Self::tensor_names(module)));
+        factors.chain(head_names(self.head.as_ref().map_or(SAVED_MODULES[0], |head| head.name))).collect()
     }
 
     /// Writes `adapter_config.json` and `adapter_model.safetensors` as PEFT does; `base` is written as the base model's name.
@@ -300,15 +307,19 @@ impl Lora {
         }
         let head = match &layout.classes {
             Some(classes) => {
-                let [weight, bias] = Self::head_names();
+                let [weight, bias] = head_names(classes.name);
                 Some(SavedHead {
-                    weight: take(&weight, &[classes.labels, layout.config.hidden_size])?,
-                    bias: take(&bias, &[classes.labels])?,
+                    name: classes.name,
+                    weight: take(&weight, &layout.parameters[classes.weight].shape)?,
+                    bias: classes.bias.map(|id| take(&bias, &layout.parameters[id].shape)).transpose()?,
                 })
             }
             None => None,
         };
         if let Some(name) = tensors.keys().min() {
+            if SAVED_MODULES.iter().any(|module| name.starts_with(&format!("{PEFT_PREFIX}{module}."))) {
+                return Err(bad(format!("tensor {name} is a class head's, and the model has none; give the model a class head first")));
+            }
             return Err(bad(format!("tensor {name} belongs to no adapted layer of this model; the adapter is another model's")));
         }
         let lora_dropout = json["lora_dropout"].as_f64().unwrap_or(0.0);
@@ -328,10 +339,17 @@ impl Lora {
         }
         if let (Some(classes), Some(head)) = (&model.layout.classes, &self.head) {
             merged.weights[classes.weight] = head.weight.clone();
-            merged.weights[classes.bias] = head.bias.clone();
+            if let (Some(id), Some(bias)) = (classes.bias, &head.bias) {
+                merged.weights[id] = bias.clone();
+            }
         }
         Ok(merged)
     }
+}
+
+/// PEFT's names of a class head's weight and bias.
+fn head_names(head: &str) -> [String; 2] {
+    ["weight", "bias"].map(|part| format!("{PEFT_PREFIX}{head}.{part}"))
 }
 
 /// Whether the base model's file has its linear weights transposed.

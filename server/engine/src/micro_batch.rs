@@ -150,8 +150,7 @@ pub fn gradients(model: &Model, lora: Option<&Lora>, examples: &[Example]) -> Re
         }
     }
     if let (Some(adapter), Some(lora)) = (gradients.adapters.into_iter().next(), lora) {
-        let modules = layout.modules.iter().flat_map(|module| <[String; 2]>::from(Lora::tensor_names(&module.name)));
-        let slots = modules.chain(Lora::head_names()).zip(adapter).zip(lora.trainable());
+        let slots = lora.trainable_names().into_iter().zip(adapter).zip(lora.trainable());
         named.extend(slots.filter(|(_, tensor)| tensor.is_some()).filter_map(|((name, gradient), _)| Some((name, gradient?))));
     }
     Ok((sums[0].mean(), named))

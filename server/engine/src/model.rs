@@ -50,6 +50,19 @@ pub struct Model {
     chat: ChatTemplate,
     eos: Vec<u32>,
     info: ModelInfo,
+    /// An encoder's pooler that no file had and no training moved.
+    pub(crate) new_pooler: bool,
+}
+
+impl ModelInfo {
+    /// Weights of the head over classes; 0 where there is none. To know them of a head that the model is yet to get, set `classes`.
+    pub fn class_head_parameters(&self) -> u64 {
+        let layer = |name: &str| self.linear_layers.iter().find(|(layer, _, _)| layer.ends_with(name));
+        // OPT-350m's head sees what its projection leaves; only an encoder's, behind a pooler, has a bias
+        let width = layer("project_out").map_or(self.hidden_size, |(_, outputs, _)| *outputs);
+        let bias = usize::from(layer("pooler.dense").is_some());
+        self.classes.map_or(0, |labels| (labels * (width + bias)) as u64)
+    }
 }
 
 fn info(header: &Header) -> ModelInfo {
@@ -122,6 +135,7 @@ impl Model {
             chat: loaded.chat,
             eos: loaded.eos,
             info,
+            new_pooler: loaded.new_pooler,
         })
     }
 
@@ -172,13 +186,33 @@ impl Model {
     /// The same weights in memory of their own, to be changed.
     pub(crate) fn deep_copy(&self) -> Result<Self, EngineError> {
         let weights = self.weights.iter().map(|weight| weight.to_dtype(DType::F32)?.copy()).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { weights, ..self.clone() })
+        Ok(Self { weights, new_pooler: false, ..self.clone() })
     }
 
     /// The same weights, in f32 where they are narrower: what is trained in full.
     pub(crate) fn widened(self) -> Result<Self, EngineError> {
         let weights = self.weights.iter().map(|weight| weight.to_dtype(DType::F32)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { weights, ..self })
+        Ok(Self { weights, new_pooler: false, ..self })
+    }
+
+    /// All else of the model with another layout and its weights.
+    pub(crate) fn with_parts(&self, layout: Arc<Layout>, weights: Vec<Tensor>) -> Self {
+        let info = ModelInfo {
+            parameters: layout.parameter_count(),
+            classes: layout.classes.as_ref().map(|classes| classes.labels),
+            ..self.info.clone()
+        };
+        Self { layout, weights, info, ..self.clone() }
+    }
+
+    /// Refuses a model that gives no logits over the next token.
+    pub(crate) fn check_generates(&self) -> Result<(), EngineError> {
+        if self.layout.config.generates() {
+            return Ok(());
+        }
+        let (name, kind) = (&self.info.name, &self.info.kind);
+        let reason = if self.layout.config.bidirectional { format!("is an encoder ({kind})") } else { "tells classes apart".into() };
+        Err(EngineError::Input(format!("{name} {reason} and can't continue text; choose a decoder with its vocabulary's head")))
     }
 
     pub(crate) fn network<'a>(&'a self, loras: &[&'a Lora]) -> Network<'a> {
@@ -214,8 +248,11 @@ impl Model {
         let mut batch = Batch::default();
         batch.push(tokens, 0, lora.map(|_| 0));
         let hidden = network.hidden(&batch, None)?;
-        let rows = if self.is_classifier() { 1 } else { tokens.len() };
-        Ok(network.logits(&hidden, &(0..rows as u32).collect::<Vec<_>>(), &batch.arms)?)
+        let rows = match &self.layout.classes {
+            Some(classes) => vec![classes.pooled_row(tokens.len()) as u32],
+            None => (0..tokens.len() as u32).collect(),
+        };
+        Ok(network.logits(&hidden, &rows, &batch.arms)?)
     }
 
     /// Whether it gives logits over classes, from a whole sequence, and not over the next token.

@@ -20,7 +20,7 @@ use crate::{
 use candle_core::{Device, Result, Tensor};
 
 /// Rows of logits computed at a time: 256 x 49,152 values are 50 MB.
-const LOGIT_ROWS: usize = 256;
+pub(crate) const LOGIT_ROWS: usize = 256;
 
 /// A model with the adapters that a batch's arms name.
 pub(crate) struct Network<'a> {

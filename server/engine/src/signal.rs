@@ -10,6 +10,8 @@ pub type Flow = ControlFlow<()>;
 pub enum Signal {
     /// `done` of `total` requests have ended; `new_tokens` is the total so far.
     Generated { done: usize, total: usize, new_tokens: u64 },
+    /// `done` of `total` texts are classified, or contexts with their options scored; `tokens` is theirs so far, options included.
+    Scored { done: usize, total: usize, tokens: u64 },
     /// Arm number `arm` of those trained together took a step. `loss` is the mean over target tokens (nats). A step is told of all
     /// its arms, also where the answer to the first is to stop.
     Step { arm: usize, step: usize, steps_total: usize, loss: f64, learning_rate: f64, tokens: u64 },

@@ -40,8 +40,7 @@ enum Place {
 impl Trainee {
     /// Adapter number `arm` of those that train together.
     pub fn of_adapter(model: &Model, lora: &Lora, arm: usize, settings: &ArmTraining) -> Self {
-        let factors = model.layout.modules.iter().flat_map(|module| <[String; 2]>::from(Lora::tensor_names(&module.name)));
-        let slots = factors.chain(Lora::head_names()).zip(lora.trainable()).enumerate();
+        let slots = lora.trainable_names().into_iter().zip(lora.trainable()).enumerate();
         let tensors = slots
             .filter_map(|(slot, (name, tensor))| {
                 let tensor = tensor?.clone();

@@ -9,7 +9,6 @@ pub(super) fn read(read: &Reader<'_>) -> Result<ModelConfig, EngineError> {
     read.must_be("is_decoder", &json!(false), &json!(false))?;
     let hidden_size = read.size("hidden_size")?;
     let heads = read.size("num_attention_heads")?;
-    let named = read.json["id2label"].as_object().map_or(2, |labels| labels.len().max(1));
     Ok(ModelConfig {
         intermediate_size: read.size("intermediate_size")?,
         num_hidden_layers: read.size("num_hidden_layers")?,
@@ -31,7 +30,7 @@ pub(super) fn read(read: &Reader<'_>) -> Result<ModelConfig, EngineError> {
         embedding_norm: true,
         token_types: read.size_or("type_vocab_size", 2)?,
         bidirectional: true,
-        head: Head::Classes { labels: read.size_or("num_labels", named)? },
+        head: Head::Classes { labels: read.labels()? },
         source: read.json.clone(),
         ..like_llama("bert".into(), hidden_size)
     })

@@ -5,6 +5,9 @@ use crate::EngineError;
 use serde_json::Value;
 use std::path::Path;
 
+/// Classes that a head may have.
+const MOST_LABELS: usize = 1 << 20;
+
 pub(super) struct Reader<'a> {
     pub path: &'a Path,
     pub json: &'a Value,
@@ -27,6 +30,24 @@ impl Reader<'_> {
     /// A size that may be absent or null.
     pub fn size_or(&self, key: &str, otherwise: usize) -> Result<usize, EngineError> {
         if self.json[key].is_null() { Ok(otherwise) } else { self.size(key) }
+    }
+
+    /// Whether `architectures` names a model that classifies sequences.
+    pub fn is_classifier(&self) -> bool {
+        let named = self.json["architectures"].as_array().into_iter().flatten();
+        named.filter_map(Value::as_str).any(|name| name.ends_with("ForSequenceClassification"))
+    }
+
+    /// Names of the classes: `num_labels` of them, or as many as `id2label` has, or two; `LABEL_i` where a name is missing.
+    pub fn labels(&self) -> Result<Vec<String>, EngineError> {
+        let names = &self.json["id2label"];
+        let count = self.size_or("num_labels", names.as_object().map_or(2, |names| names.len().max(1)))?;
+        // a size that no head has would only fill the memory
+        if count > MOST_LABELS {
+            return Err(self.bad(format!("num_labels = {count} is above {MOST_LABELS}, the most classes that a head may have")));
+        }
+        let name = |label: usize| names[label.to_string()].as_str().map_or_else(|| format!("LABEL_{label}"), str::to_string);
+        Ok((0..count).map(name).collect())
     }
 
     pub fn flag(&self, key: &str) -> Option<bool> {

@@ -81,6 +81,9 @@ pub(super) fn write(config: &ModelConfig, bos: Option<u32>) -> Value {
         "rope_theta": theta, "hidden_act": "silu", "tie_word_embeddings": config.tie_word_embeddings,
         "attention_bias": config.qkv_bias, "mlp_bias": config.mlp_bias, "bos_token_id": bos,
     });
+    if !config.source["initializer_range"].is_null() {
+        json["initializer_range"] = config.source["initializer_range"].clone();
+    }
     json["rope_scaling"] = match scaling {
         RopeScaling::None => Value::Null,
         RopeScaling::Linear { factor } => json!({"rope_type": "linear", "factor": factor}),

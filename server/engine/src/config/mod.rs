@@ -100,8 +100,9 @@ pub enum Activation {
 pub enum Head {
     /// Logits over the vocabulary, at every position.
     Vocabulary,
-    /// Logits over classes, from the first position, through a tanh pooler: BERT's sequence classification.
-    Classes { labels: usize },
+    /// Logits over classes, whose names these are, once a sequence: an encoder's from its first position through a tanh pooler, a
+    /// decoder's from its last (transformers' `…ForSequenceClassification`).
+    Classes { labels: Vec<String> },
 }
 
 impl ModelConfig {
@@ -110,12 +111,15 @@ impl ModelConfig {
         let kind = json["model_type"].as_str().unwrap_or("(none)").to_string();
         refuse_unknown(path, &kind)?;
         let read = json::Reader { path, json };
-        let config = match kind.as_str() {
+        let mut config = match kind.as_str() {
             "gpt2" => gpt2::read(&read)?,
             "opt" => opt::read(&read)?,
             "bert" => bert::read(&read)?,
             _ => llama::read(&read, kind)?,
         };
+        if config.head == Head::Vocabulary && read.is_classifier() {
+            config.head = Head::Classes { labels: read.labels()? };
+        }
         config.check(path)?;
         Ok(config)
     }
@@ -165,28 +169,35 @@ impl ModelConfig {
         if !eos.is_empty() {
             json["eos_token_id"] = serde_json::json!(eos);
         }
-        if let Head::Classes { labels } = self.head {
-            json["num_labels"] = labels.into();
-            if json["id2label"].as_object().is_none_or(|known| known.len() != labels) {
-                let name = |label: usize| format!("LABEL_{label}");
-                json["id2label"] = Value::Object((0..labels).map(|label| (label.to_string(), name(label).into())).collect());
-                json["label2id"] = Value::Object((0..labels).map(|label| (name(label), label.into())).collect());
-            }
+        if let Head::Classes { labels } = &self.head {
+            json["num_labels"] = labels.len().into();
+            let numbered = labels.iter().enumerate();
+            json["id2label"] = Value::Object(numbered.clone().map(|(id, name)| (id.to_string(), name.as_str().into())).collect());
+            json["label2id"] = Value::Object(numbered.map(|(id, name)| (name.clone(), id.into())).collect());
+            // without it transformers classifies a decoder's texts one at a time only
+            json["pad_token_id"] = self.source["pad_token_id"].clone();
         }
         json
     }
 
+    /// Deviation of weights before any training, as the config has it; 0.02 where it says nothing.
+    pub fn initializer_range(&self) -> f64 {
+        let named = ["initializer_range", "init_std"].iter().find_map(|key| self.source[*key].as_f64());
+        named.unwrap_or(0.02)
+    }
+
     /// transformers' class for it.
     fn architecture(&self) -> Option<&'static str> {
-        Some(match self.kind.as_str() {
-            "llama" => "LlamaForCausalLM",
-            "mistral" => "MistralForCausalLM",
-            "qwen2" => "Qwen2ForCausalLM",
-            "gpt2" => "GPT2LMHeadModel",
-            "opt" => "OPTForCausalLM",
-            "bert" => "BertForSequenceClassification",
+        let (of_vocabulary, of_classes) = match self.kind.as_str() {
+            "llama" => ("LlamaForCausalLM", "LlamaForSequenceClassification"),
+            "mistral" => ("MistralForCausalLM", "MistralForSequenceClassification"),
+            "qwen2" => ("Qwen2ForCausalLM", "Qwen2ForSequenceClassification"),
+            "gpt2" => ("GPT2LMHeadModel", "GPT2ForSequenceClassification"),
+            "opt" => ("OPTForCausalLM", "OPTForSequenceClassification"),
+            "bert" => ("BertForMaskedLM", "BertForSequenceClassification"),
             _ => return None,
-        })
+        };
+        Some(if self.head == Head::Vocabulary { of_vocabulary } else { of_classes })
     }
 
     /// Angle that head component `i` turns by for each position, radians: f32, as transformers has it. Empty where

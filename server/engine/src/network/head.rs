@@ -4,7 +4,7 @@ use super::{LOGIT_ROWS, LowRank, Network, Target};
 use crate::{
     batch::{ArmRows, Batch},
     gradients::{Gradients, slot_of_head},
-    layout::ClassHead,
+    layout::{ClassHead, ModuleId},
     ops::Product,
 };
 use candle_core::{Result, Tensor};
@@ -19,6 +19,9 @@ struct HeadTape {
     last: Tensor,
 }
 
+/// A class head's weight, and its bias where it has one.
+type Classifier<'a> = (&'a Tensor, Option<&'a Tensor>);
+
 impl Network<'_> {
     /// Logits of some rows of the hidden states, `[chosen, vocabulary]` or `[chosen, labels]`. `arms` are those of all rows.
     pub fn logits(&self, hidden: &Tensor, rows: &[u32], arms: &ArmRows) -> Result<Tensor> {
@@ -28,29 +31,36 @@ impl Network<'_> {
     /// `arms` are those of the chosen rows.
     fn head(&self, hidden: &Tensor, rows: &[u32], arms: &ArmRows) -> Result<(Tensor, HeadTape)> {
         let chosen = self.ops.rows(hidden, rows)?;
-        if let Some(classes) = &self.layout.classes {
-            let (pooled, low_rank) = self.linear(classes.pooler, &chosen, arms)?;
-            let last = pooled.tanh()?;
-            let logits = self.classify(classes, &last, arms)?;
-            return Ok((logits, HeadTape { normed: chosen.clone(), chosen, low_rank, last }));
-        }
         let normed = match self.layout.final_norm {
             Some(norm) => self.norm(&chosen, norm)?,
             None => chosen.clone(),
         };
-        let (last, low_rank) = match self.layout.project_out {
+        let (mut last, low_rank) = match self.last_module() {
             Some(module) => self.linear(module, &normed, arms)?,
             None => (normed.clone(), LowRank::new()),
         };
-        let logits = self.ops.linear(&last, &self.weights[self.layout.unembedding], None)?;
+        let logits = match &self.layout.classes {
+            Some(classes) => {
+                if classes.pooler.is_some() {
+                    last = last.tanh()?;
+                }
+                self.classify(classes, &last, arms)?
+            }
+            None => self.ops.linear(&last, &self.weights[self.layout.unembedding], None)?,
+        };
         Ok((logits, HeadTape { chosen, normed, low_rank, last }))
     }
 
+    /// The linear layer between the final norm and the last product: BERT's pooler, or OPT-350m's projection.
+    fn last_module(&self) -> Option<ModuleId> {
+        self.layout.classes.as_ref().and_then(|classes| classes.pooler).or(self.layout.project_out)
+    }
+
     /// The classifier's weight and bias for an arm.
-    fn classifier(&self, classes: &ClassHead, arm: Option<usize>) -> (&Tensor, &Tensor) {
+    fn classifier(&self, classes: &ClassHead, arm: Option<usize>) -> Classifier<'_> {
         match arm.and_then(|arm| self.adapters[arm].head) {
-            Some(head) => (&head.weight, &head.bias),
-            None => (&self.weights[classes.weight], &self.weights[classes.bias]),
+            Some(head) => (&head.weight, head.bias.as_ref()),
+            None => (&self.weights[classes.weight], classes.bias.map(|bias| &self.weights[bias])),
         }
     }
 
@@ -58,7 +68,7 @@ impl Network<'_> {
         let mut parts = Vec::new();
         for (arm, range) in arms.pieces(pooled.dims2()?.0) {
             let (weight, bias) = self.classifier(classes, arm);
-            parts.push(self.ops.linear(&pooled.narrow(0, range.start, range.len())?, weight, Some(bias))?);
+            parts.push(self.ops.linear(&pooled.narrow(0, range.start, range.len())?, weight, bias)?);
         }
         Tensor::cat(&parts, 0)
     }
@@ -88,19 +98,20 @@ impl Network<'_> {
     }
 
     fn head_backward(&self, d_logits: &Tensor, tape: &HeadTape, arms: &ArmRows, gradients: &mut Gradients) -> Result<Tensor> {
-        if let Some(classes) = &self.layout.classes {
-            let d_last = self.classify_backward(classes, d_logits, &tape.last, arms, gradients)?;
-            let d_pooled = (d_last * tape.last.sqr()?.affine(-1.0, 1.0)?)?;
-            let mut d_chosen = None;
-            self.linear_backward(classes.pooler, &d_pooled, &tape.chosen, &tape.low_rank, arms, Some(&mut d_chosen), gradients)?;
-            return some(d_chosen);
-        }
-        let table = &self.weights[self.layout.unembedding];
-        if let Some(full) = &mut gradients.weights {
-            self.ops.add_product(&mut full[self.layout.unembedding], Product::new(d_logits, &tape.last).left_transposed())?;
-        }
-        let mut d_normed = Some(self.ops.product(Product::new(d_logits, table))?);
-        if let Some(module) = self.layout.project_out {
+        let d_last = match &self.layout.classes {
+            Some(classes) => {
+                let d_last = self.classify_backward(classes, d_logits, &tape.last, arms, gradients)?;
+                if classes.pooler.is_some() { (d_last * tape.last.sqr()?.affine(-1.0, 1.0)?)? } else { d_last }
+            }
+            None => {
+                if let Some(full) = &mut gradients.weights {
+                    self.ops.add_product(&mut full[self.layout.unembedding], Product::new(d_logits, &tape.last).left_transposed())?;
+                }
+                self.ops.product(Product::new(d_logits, &self.weights[self.layout.unembedding]))?
+            }
+        };
+        let mut d_normed = Some(d_last);
+        if let Some(module) = self.last_module() {
             let d_last = some(d_normed.take())?;
             self.linear_backward(module, &d_last, &tape.normed, &tape.low_rank, arms, Some(&mut d_normed), gradients)?;
         }
@@ -122,17 +133,21 @@ impl Network<'_> {
         let mut parts = Vec::new();
         for (arm, range) in arms.pieces(pooled.dims2()?.0) {
             let (d_logits, pooled) = (d_logits.narrow(0, range.start, range.len())?, pooled.narrow(0, range.start, range.len())?);
-            let (weight, _) = self.classifier(classes, arm);
+            let (weight, bias) = self.classifier(classes, arm);
             parts.push(self.ops.product(Product::new(&d_logits, weight))?);
             let of_weight = Product::new(&d_logits, &pooled).left_transposed();
             if let Some(arm) = arm.filter(|arm| self.adapters[*arm].head.is_some()) {
                 let slots = &mut gradients.adapters[arm];
                 let slot = slot_of_head(self.layout.modules.len());
                 self.ops.add_product(&mut slots[slot], of_weight)?;
-                self.ops.add(&mut slots[slot + 1], self.ops.sum_of_rows(&d_logits)?)?;
+                if bias.is_some() {
+                    self.ops.add(&mut slots[slot + 1], self.ops.sum_of_rows(&d_logits)?)?;
+                }
             } else if let Some(full) = &mut gradients.weights {
                 self.ops.add_product(&mut full[classes.weight], of_weight)?;
-                self.ops.add(&mut full[classes.bias], self.ops.sum_of_rows(&d_logits)?)?;
+                if let Some(bias) = classes.bias {
+                    self.ops.add(&mut full[bias], self.ops.sum_of_rows(&d_logits)?)?;
+                }
             }
         }
         Tensor::cat(&parts, 0)

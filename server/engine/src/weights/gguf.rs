@@ -260,7 +260,7 @@ pub(crate) fn load(path: &Path, placement: &Placement) -> Result<Loaded, EngineE
         },
         None => ChatTemplate::Plain,
     };
-    Ok(Loaded { header, weights, tokenizer, chat, eos })
+    Ok(Loaded { header, weights, tokenizer, chat, eos, new_pooler: false })
 }
 
 fn tokenizer(path: &Path, metadata: &Metadata<'_>) -> Result<TextTokenizer, EngineError> {

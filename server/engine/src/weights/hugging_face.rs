@@ -8,21 +8,22 @@ use super::{
 use crate::{
     EngineError,
     chat::ChatTemplate,
+    class_head::drawn,
     config::{Head, ModelConfig},
     device::Placement,
     layout::{Layout, Parameter},
     tokenizer::{TextTokenizer, vocabulary_file},
 };
-use candle_core::{Device, Tensor};
+use candle_core::Device;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, Normal};
 use serde_json::Value;
 use std::path::Path;
 
 pub(crate) use super::weight_file::weight_files;
 
-/// Of a new head's weights, which a file of an encoder alone does not have: the same head each time.
+/// Of a new head's weights, which a file of an encoder alone does not have: the same head each time. One of another seed is made by
+/// [`crate::Model::with_class_head`].
 const NEW_HEAD_SEED: u64 = 0;
 
 fn read_json(path: &Path) -> Result<Value, EngineError> {
@@ -85,17 +86,6 @@ fn is_new_head(layout: &Layout, parameter: &Parameter) -> bool {
         && ["classifier.", "bert.pooler."].iter().any(|head| parameter.name.starts_with(head))
 }
 
-/// A head's weights before any training, as transformers draws them: normal about 0; a bias is 0.
-fn new_head(parameter: &Parameter, deviation: f64, random: &mut ChaCha8Rng) -> Result<Tensor, EngineError> {
-    let count = parameter.shape.iter().product();
-    let normal = Normal::new(0.0, deviation).map_err(|error| EngineError::Input(format!("initializer_range = {deviation}: {error}")))?;
-    let values: Vec<f32> = match parameter.shape.len() {
-        1 => vec![0.0; count],
-        _ => (0..count).map(|_| normal.sample(random) as f32).collect(),
-    };
-    Ok(Tensor::from_vec(values, parameter.shape.as_slice(), &Device::Cpu)?)
-}
-
 /// Reads `config.json`, the heads of the weights and the tokenizer.
 pub(crate) fn header(directory: &Path) -> Result<Header, EngineError> {
     Ok(open(directory)?.header)
@@ -122,13 +112,13 @@ fn chat_template_text(directory: &Path) -> Result<Option<String>, EngineError> {
 pub(crate) fn load(directory: &Path, placement: &Placement) -> Result<Loaded, EngineError> {
     let Opened { header, config, tokenizer, mut files, stored } = open(directory)?;
     let mut random = ChaCha8Rng::seed_from_u64(NEW_HEAD_SEED);
-    let deviation = config["initializer_range"].as_f64().unwrap_or(0.02);
+    let deviation = header.layout.config.initializer_range();
     let mut weights = Vec::with_capacity(stored.len());
     for ((id, parameter), name) in header.layout.parameters.iter().enumerate().zip(&stored) {
         let tensor = match name {
             Some(name) if parameter.stored_transposed => files.load(name, &Device::Cpu)?.t()?.contiguous()?,
             Some(name) => files.load(name, &Device::Cpu)?,
-            None => new_head(parameter, deviation, &mut random)?,
+            None => drawn(parameter, deviation, &mut random)?,
         };
         weights.push(placement.place(directory, &header.layout, id, &tensor)?);
     }
@@ -152,5 +142,6 @@ pub(crate) fn load(directory: &Path, placement: &Placement) -> Result<Loaded, En
         },
         None => ChatTemplate::Plain,
     };
-    Ok(Loaded { header, weights, tokenizer, chat, eos })
+    let new_pooler = header.layout.pooler_parameters().iter().any(|&id| stored[id].is_none());
+    Ok(Loaded { header, weights, tokenizer, chat, eos, new_pooler })
 }

@@ -30,6 +30,8 @@ pub(crate) struct Loaded {
     pub chat: ChatTemplate,
     /// Tokens that end an answer.
     pub eos: Vec<u32>,
+    /// The file of an encoder has no pooler: it is made anew.
+    pub new_pooler: bool,
 }
 
 /// Refuses a tensor of another shape, naming it.

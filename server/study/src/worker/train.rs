@@ -279,7 +279,7 @@ fn step_observer<'b>(reporter: &'b mut Reporter<'_>, cells: &'b [CellId], told: 
             told.lines[arm].push(StepLine { step: step as u32, loss, learning_rate });
             Flow::Continue(())
         }
-        Signal::Generated { .. } => Flow::Continue(()),
+        Signal::Generated { .. } | Signal::Scored { .. } => Flow::Continue(()),
     }
 }
 
