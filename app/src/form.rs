@@ -1,11 +1,19 @@
 //! The recipe as a form: every field a text, as it was typed. The names of the inputs are the recipe's paths with
 //! dots (`arms.1.learning_rate`), so that an error of the recipe finds its input.
 
+mod list_text;
+mod names;
+mod reader;
+
+pub use names::{FIELDS, input_name, is_read};
+
 use rankscope_domain::{
     FieldErrors, Recipe,
-    recipe::{ArmKind, ArmSpec},
+    preset::presets,
+    recipe::{ArmKind, StudyKind},
 };
-use std::{collections::BTreeMap, str::FromStr};
+use reader::Reader;
+use std::collections::BTreeMap;
 
 /// A form filled in, right or wrong.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,24 +60,12 @@ impl ArmRow {
     }
 }
 
-/// The input that a recipe's path belongs to: `arms[1].lora_r` is `arms.1.lora_r`; an item of a list that is one
-/// input (`seeds[2]`) belongs to the list.
-pub fn input_name(path: &str) -> String {
-    let name = path.replace('[', ".").replace(']', "");
-    for list in ["seeds", "lora.target_modules"] {
-        if name.starts_with(&format!("{list}.")) {
-            return list.into();
-        }
-    }
-    name
-}
-
 impl RecipeForm {
     pub fn from_recipe(recipe: &Recipe) -> Self {
         let mut form = Self::default();
         // the recipe's own serialisation names every field as Hugging Face does
         if let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(recipe) {
-            for (name, value) in fields.iter().filter(|(name, _)| !["arms", "schema", "kind"].contains(&name.as_str())) {
+            for (name, value) in fields.iter().filter(|(name, _)| !["arms", "schema"].contains(&name.as_str())) {
                 form.take_value(name, value);
             }
         }
@@ -95,13 +91,14 @@ impl RecipeForm {
                 }
                 return;
             }
+            Value::Array(items) if items.iter().any(Value::is_object) => terms_text(items),
             Value::Array(items) => {
-                items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), String::from)).collect::<Vec<_>>().join(", ")
+                let items: Vec<_> = items.iter().map(item_text).collect();
+                list_text::join_list(items.iter().map(String::as_str))
             }
             Value::String(text) => text.clone(),
-            Value::Number(number) if number.is_f64() => number_text(number.as_f64().unwrap_or_default()),
             Value::Null => String::new(),
-            other => other.to_string(),
+            other => item_text(other),
         };
         self.values.insert(name.into(), text);
     }
@@ -166,6 +163,50 @@ impl RecipeForm {
         self.values.is_empty() && self.arms.is_empty()
     }
 
+    /// Which sections are shown. What is no kind is toxicity, as in a recipe that names none.
+    pub fn kind(&self) -> StudyKind {
+        if self.get("kind") == kind_word(StudyKind::Classification) { StudyKind::Classification } else { StudyKind::Toxicity }
+    }
+
+    /// The first preset of a kind.
+    pub fn of_kind(kind: StudyKind) -> Self {
+        presets().iter().find(|preset| preset.recipe.kind == kind).map(|preset| Self::from_recipe(&preset.recipe)).unwrap_or_default()
+    }
+
+    /// Whether nothing but the kind was typed.
+    pub fn is_kind_alone(&self) -> bool {
+        self.arms.is_empty() && self.values.keys().eq(["kind"])
+    }
+
+    /// Gives the kind's own fields what the recipe has by default where none of them was sent: the kind was changed in an address
+    /// that has the other's alone.
+    pub fn complete_kind(&mut self) {
+        let kind = self.kind();
+        let is_own = |name: &str| kind_tables(kind).contains(&name.split('.').next().unwrap_or(name));
+        if self.values.keys().any(|name| is_own(name)) {
+            return;
+        }
+        let Ok(recipe) = Recipe::from_toml("name = \"\"") else { return };
+        let standard = Self::from_recipe(&recipe);
+        let own = FIELDS.iter().filter(|name| is_own(name) || (**name == "training.keep_full_weights" && is_read(name, kind)));
+        for name in own {
+            if let Some(value) = standard.values.get(*name) {
+                self.values.entry((*name).into()).or_insert_with(|| value.clone());
+            }
+        }
+    }
+
+    /// Takes single fields over what is there; of arms those that there are.
+    pub fn overlay(&mut self, pairs: impl IntoIterator<Item = (String, String)>) {
+        for (name, value) in pairs {
+            if name.starts_with("arms.") || FIELDS.contains(&name.as_str()) {
+                self.set(&name, value);
+            } else if name == "request_id" {
+                self.request_id = value;
+            }
+        }
+    }
+
     pub fn get(&self, name: &str) -> String {
         if let Some(rest) = name.strip_prefix("arms.") {
             return rest
@@ -191,7 +232,7 @@ impl RecipeForm {
     /// The recipe that the form says, or everything that is wrong with it.
     pub fn to_recipe(&self) -> Result<Recipe, FieldErrors> {
         let mut errors = FieldErrors::default();
-        let recipe = self.read(&mut errors);
+        let recipe = Reader { form: self, errors: &mut errors }.recipe();
         if let Err(found) = recipe.validate() {
             // a field that can't even be read has its error already
             for error in found.0 {
@@ -203,76 +244,6 @@ impl RecipeForm {
         errors.into_result(recipe)
     }
 
-    fn read(&self, errors: &mut FieldErrors) -> Recipe {
-        let standard = Recipe::from_toml("name = \"\"").unwrap_or_else(|_| unreachable!("every field but the name has a default"));
-        let mut recipe = standard;
-        let mut reader = Reader { form: self, errors };
-        recipe.name = self.get("name").trim().into();
-        recipe.notes = self.get("notes").trim().into();
-        reader.list("seeds", &mut recipe.seeds, "a whole number from 0 up; several are separated by commas, as in 0, 1, 2");
-
-        recipe.memory_limit = reader.optional_number("memory_limit", "bytes, or a size such as 8 GiB; or nothing for what the machine has");
-
-        reader.text("model.source", &mut recipe.model.source);
-
-        reader.choice("prompts.set", &mut recipe.prompts.set);
-        recipe.prompts.path = reader.optional("prompts.path");
-        recipe.prompts.limit = reader.optional_number("prompts.limit", "a whole number, or nothing for all prompts");
-        reader.number("prompts.selection_seed", &mut recipe.prompts.selection_seed, WHOLE);
-
-        reader.choice("generation.do_sample", &mut recipe.generation.do_sample);
-        reader.number("generation.temperature", &mut recipe.generation.temperature, DECIMAL);
-        reader.number("generation.top_p", &mut recipe.generation.top_p, DECIMAL);
-        reader.number("generation.top_k", &mut recipe.generation.top_k, WHOLE);
-        reader.number("generation.num_return_sequences", &mut recipe.generation.num_return_sequences, WHOLE);
-        reader.number("generation.max_new_tokens", &mut recipe.generation.max_new_tokens, WHOLE);
-
-        reader.choice("judge.kind", &mut recipe.judge.kind);
-        recipe.judge.path = reader.optional("judge.path");
-        recipe.judge.mode = reader.optional_choice("judge.mode");
-        recipe.judge.model = reader.optional("judge.model");
-        recipe.judge.url = reader.optional("judge.url");
-        recipe.judge.api_key_env = reader.optional("judge.api_key_env");
-        recipe.judge.chat_template = reader.optional_choice("judge.chat_template");
-        recipe.judge.prompt = reader.optional("judge.prompt");
-
-        reader.choice("counterfactuals.source", &mut recipe.counterfactuals.source);
-        recipe.counterfactuals.path = reader.optional("counterfactuals.path");
-        recipe.counterfactuals.model = reader.optional("counterfactuals.model");
-        recipe.counterfactuals.chat_template = reader.optional_choice("counterfactuals.chat_template");
-        reader.number("counterfactuals.k", &mut recipe.counterfactuals.k, WHOLE);
-        reader.number("counterfactuals.max_new_tokens", &mut recipe.counterfactuals.max_new_tokens, WHOLE);
-        reader.number("counterfactuals.temperature", &mut recipe.counterfactuals.temperature, DECIMAL);
-        reader.number("counterfactuals.top_p", &mut recipe.counterfactuals.top_p, DECIMAL);
-        recipe.counterfactuals.prompt = reader.optional("counterfactuals.prompt");
-
-        reader.number("training.num_train_epochs", &mut recipe.training.num_train_epochs, WHOLE);
-        recipe.training.max_steps =
-            reader.optional_number("training.max_steps", "a whole number, or nothing for as many as the epochs give");
-        recipe.training.save_steps = reader.optional_number("training.save_steps", "a whole number, or nothing for once a minute");
-        reader.number("training.per_device_train_batch_size", &mut recipe.training.per_device_train_batch_size, WHOLE);
-        reader.number("training.gradient_accumulation_steps", &mut recipe.training.gradient_accumulation_steps, WHOLE);
-        reader.choice("training.lr_scheduler_type", &mut recipe.training.lr_scheduler_type);
-        reader.number("training.warmup_ratio", &mut recipe.training.warmup_ratio, DECIMAL);
-        reader.number("training.warmup_steps", &mut recipe.training.warmup_steps, WHOLE);
-        reader.choice("training.decay_biases_and_norms", &mut recipe.training.decay_biases_and_norms);
-        reader.choice("training.group_by_length", &mut recipe.training.group_by_length);
-        reader.choice("training.gradient_checkpointing", &mut recipe.training.gradient_checkpointing);
-        reader.number("training.max_grad_norm", &mut recipe.training.max_grad_norm, DECIMAL);
-        reader.number("training.adam_beta1", &mut recipe.training.adam_beta1, DECIMAL);
-        reader.number("training.adam_beta2", &mut recipe.training.adam_beta2, DECIMAL);
-        reader.number("training.adam_epsilon", &mut recipe.training.adam_epsilon, DECIMAL);
-        reader.number("training.max_length", &mut recipe.training.max_length, WHOLE);
-
-        reader.choice("lora.alpha_policy", &mut recipe.lora.alpha_policy);
-        reader.number("lora.alpha", &mut recipe.lora.alpha, DECIMAL);
-        reader.number("lora.lora_dropout", &mut recipe.lora.lora_dropout, DECIMAL);
-        reader.list("lora.target_modules", &mut recipe.lora.target_modules, "a name of a projection such as q_proj, or all-linear");
-
-        recipe.arms = (0..self.arms.len()).map(|index| reader.arm(index)).collect();
-        recipe
-    }
-
     /// The request's id: the same form sent twice is one request, another recipe is another.
     pub fn request_id_for(&self, recipe: &Recipe) -> String {
         // FNV-1a: only has to tell apart what one person types into one page
@@ -282,159 +253,36 @@ impl RecipeForm {
     }
 }
 
-/// Every input of the form but the arms'.
-pub const FIELDS: &[&str] = &[
-    "name",
-    "notes",
-    "seeds",
-    "memory_limit",
-    "model.source",
-    "prompts.set",
-    "prompts.path",
-    "prompts.limit",
-    "prompts.selection_seed",
-    "generation.do_sample",
-    "generation.temperature",
-    "generation.top_p",
-    "generation.top_k",
-    "generation.num_return_sequences",
-    "generation.max_new_tokens",
-    "judge.kind",
-    "judge.path",
-    "judge.mode",
-    "judge.model",
-    "judge.url",
-    "judge.api_key_env",
-    "judge.chat_template",
-    "judge.prompt",
-    "counterfactuals.source",
-    "counterfactuals.path",
-    "counterfactuals.model",
-    "counterfactuals.chat_template",
-    "counterfactuals.k",
-    "counterfactuals.max_new_tokens",
-    "counterfactuals.temperature",
-    "counterfactuals.top_p",
-    "counterfactuals.prompt",
-    "training.num_train_epochs",
-    "training.max_steps",
-    "training.per_device_train_batch_size",
-    "training.gradient_accumulation_steps",
-    "training.lr_scheduler_type",
-    "training.warmup_ratio",
-    "training.warmup_steps",
-    "training.decay_biases_and_norms",
-    "training.group_by_length",
-    "training.gradient_checkpointing",
-    "training.save_steps",
-    "training.max_grad_norm",
-    "training.adam_beta1",
-    "training.adam_beta2",
-    "training.adam_epsilon",
-    "training.max_length",
-    "lora.alpha_policy",
-    "lora.alpha",
-    "lora.lora_dropout",
-    "lora.target_modules",
-];
-
-const WHOLE: &str = "a whole number from 0 up";
-const DECIMAL: &str = "a number such as 0.5 or 2e-4";
-
-/// Reads typed texts into a recipe's fields and notes what can't be read.
-struct Reader<'a> {
-    form: &'a RecipeForm,
-    errors: &'a mut FieldErrors,
-}
-
-impl Reader<'_> {
-    fn typed(&self, name: &str) -> String {
-        self.form.get(name).trim().to_string()
-    }
-
-    fn text(&self, name: &str, into: &mut String) {
-        *into = self.typed(name);
-    }
-
-    fn optional(&self, name: &str) -> Option<String> {
-        Some(self.typed(name)).filter(|text| !text.is_empty())
-    }
-
-    fn number<T: FromStr>(&mut self, name: &str, into: &mut T, what: &str) {
-        match self.typed(name).parse() {
-            Ok(value) => *into = value,
-            Err(_) => self.errors.push(name, self.form.get(name), format!("Write {what}.")),
-        }
-    }
-
-    fn optional_number<T: FromStr>(&mut self, name: &str, what: &str) -> Option<T> {
-        let text = self.optional(name)?;
-        let value = text.parse().ok();
-        if value.is_none() {
-            self.errors.push(name, text, format!("Write {what}."));
-        }
-        value
-    }
-
-    fn list<T: FromStr>(&mut self, name: &str, into: &mut Vec<T>, what: &str) {
-        let text = self.typed(name);
-        let items: Result<Vec<T>, _> = text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::parse).collect();
-        match items {
-            Ok(items) => *into = items,
-            Err(_) => self.errors.push(name, text, format!("Write {what}.")),
-        }
-    }
-
-    /// A value that is written in the recipe as one word, `true` and `false` among them.
-    fn choice<T: serde::de::DeserializeOwned>(&mut self, name: &str, into: &mut T) {
-        let text = self.typed(name);
-        match parse_choice(&text) {
-            Some(value) => *into = value,
-            None => self.errors.push(name, text, "Choose one of the list."),
-        }
-    }
-
-    fn optional_choice<T: serde::de::DeserializeOwned>(&mut self, name: &str) -> Option<T> {
-        let text = self.optional(name)?;
-        let value = parse_choice(&text);
-        if value.is_none() {
-            self.errors.push(name, text, "Choose one of the list.");
-        }
-        value
-    }
-
-    fn arm(&mut self, index: usize) -> ArmSpec {
-        let name = |field: &str| format!("arms[{index}].{field}");
-        let row = &self.form.arms[index];
-        let mut spec = if row.kind == "full" { ArmSpec::full(f64::NAN) } else { ArmSpec::lora(0, f64::NAN) };
-        if spec.kind == ArmKind::Lora {
-            match row.lora_r.trim().parse() {
-                Ok(r) => spec.lora_r = Some(r),
-                Err(_) => self.errors.push(name("lora_r"), &row.lora_r, "Write the rank as a whole number from 1 up."),
-            }
-        }
-        match row.learning_rate.trim().parse() {
-            Ok(rate) => spec.learning_rate = rate,
-            Err(_) => self.errors.push(name("learning_rate"), &row.learning_rate, "Write a number above 0 such as 2e-4."),
-        }
-        match row.weight_decay.trim() {
-            "" => {}
-            text => match text.parse() {
-                Ok(decay) => spec.weight_decay = decay,
-                Err(_) => self.errors.push(name("weight_decay"), text, "Write a number from 0 up such as 0.01."),
-            },
-        }
-        spec
+/// As it stands in a recipe, and in the form.
+pub fn kind_word(kind: StudyKind) -> &'static str {
+    match kind {
+        StudyKind::Toxicity => "toxicity",
+        StudyKind::Classification => "classification",
     }
 }
 
-fn parse_choice<T: serde::de::DeserializeOwned>(text: &str) -> Option<T> {
-    let value = match text {
-        "true" => serde_json::Value::Bool(true),
-        "false" => serde_json::Value::Bool(false),
-        word => serde_json::Value::String(word.into()),
-    };
-    serde_json::from_value(value).ok()
+/// The tables that a kind alone has: those that are foreign to the other.
+fn kind_tables(kind: StudyKind) -> &'static [&'static str] {
+    match kind {
+        StudyKind::Toxicity => StudyKind::Classification.foreign_tables(),
+        StudyKind::Classification => StudyKind::Toxicity.foreign_tables(),
+    }
+}
+
+fn item_text(value: &serde_json::Value) -> String {
+    match (value.as_str(), value.as_f64()) {
+        (Some(text), _) => text.into(),
+        (None, Some(number)) if value.is_f64() => number_text(number),
+        _ => value.to_string(),
+    }
+}
+
+/// `groups.terms` as one text.
+fn terms_text(groups: &[serde_json::Value]) -> String {
+    list_text::join_terms(groups.iter().map(|group| {
+        let words = group["words"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str).collect();
+        (group["name"].as_str().unwrap_or_default(), words)
+    }))
 }
 
 fn number_text(value: f64) -> String {
@@ -456,13 +304,14 @@ pub(crate) fn percent_encode(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rankscope_domain::recipe::{ArmSpec, GroupBy, TermGroup};
 
     fn recipe() -> Recipe {
         Recipe::from_toml(
             r#"
             name = "All & sundry"
             notes = "two\nlines"
-            seeds = [0, 18446744073709551615]
+            seeds = [0, 4294967295]
             memory_limit = "1.5 GiB"
             [prompts]
             set = "jsonl"
@@ -501,16 +350,151 @@ mod tests {
         .unwrap()
     }
 
+    /// Everything of a classification study that is not as by default.
+    fn classification() -> Recipe {
+        let mut recipe = Recipe::from_toml(
+            r#"
+            name = "Groups by words"
+            kind = "classification"
+            [data]
+            source = "reviews.jsonl"
+            test_path = "test.csv"
+            train_split = "train"
+            test_share = 0.5
+            text_column = "review"
+            label_column = "stars"
+            label_names = ["Business, finance", "Sport"]
+            positive_label = "Sport"
+            train_limit = 1000
+            test_limit = 200
+            selection_seed = 7
+            [groups]
+            by = "terms"
+            minority = "women"
+            minority_fractions = [1.0, 0.3333, 0.0001]
+            terms = [{ name = "women", words = ["she", "her"] }, { name = "men: he", words = ["he"] }]
+            [classifier]
+            prompt = "{text} is {options}?"
+            options = ["yes, money", "no"]
+            max_new_tokens = 3
+            [training]
+            keep_full_weights = false
+            "#,
+        )
+        .unwrap();
+        recipe.arms = vec![ArmSpec::lora(8, 2e-4)];
+        recipe
+    }
+
     fn read(form: &RecipeForm) -> (Recipe, FieldErrors) {
         let mut errors = FieldErrors::default();
-        (form.read(&mut errors), errors)
+        (Reader { form, errors: &mut errors }.recipe(), errors)
     }
 
     #[test]
     fn a_recipe_goes_through_the_form_unchanged() {
-        let (back, errors) = read(&RecipeForm::from_recipe(&recipe()));
-        assert_eq!(errors.0, []);
-        assert_eq!(back, recipe());
+        for recipe in [recipe(), classification()].into_iter().chain(presets().into_iter().map(|preset| preset.recipe)) {
+            let (back, errors) = read(&RecipeForm::from_recipe(&recipe));
+            assert_eq!(errors.0, []);
+            assert_eq!(back, recipe);
+        }
+    }
+
+    #[test]
+    fn lists_are_written_as_people_write_them() {
+        let form = RecipeForm::from_recipe(&classification());
+        for (name, text) in [
+            ("kind", "classification"),
+            ("groups.minority_fractions", "1, 0.3333, 1e-4"),
+            ("groups.terms", "women: she, her; \"men: he\": he"),
+            ("data.label_names", "\"Business, finance\", Sport"),
+            ("seeds", "0"),
+        ] {
+            assert_eq!(form.get(name), text);
+        }
+    }
+
+    #[test]
+    fn a_form_reads_all_fields_of_its_kind_and_no_others() {
+        for recipe in [recipe(), classification()] {
+            let form = RecipeForm::from_recipe(&recipe);
+            for name in FIELDS.iter().filter(|name| **name != "kind") {
+                let mut changed = form.clone();
+                changed.set(name, "\"changed".into());
+                let (back, errors) = read(&changed);
+                let is_seen = back != recipe || errors.0.iter().any(|error| error.field == *name);
+                assert_eq!(is_seen, is_read(name, recipe.kind), "{name} of {:?}", recipe.kind);
+            }
+        }
+    }
+
+    #[test]
+    fn another_kind_leaves_what_was_typed_for_the_first() {
+        let mut form = RecipeForm::from_recipe(&recipe());
+        form.set("kind", "classification".into());
+        form.set("data.source", "reviews.csv".into());
+        let (back, errors) = read(&form);
+        assert_eq!(errors.0, [], "the other kind's fields begin with what they are by default");
+        assert_eq!((back.kind, back.data.source.as_str()), (StudyKind::Classification, "reviews.csv"));
+        assert_eq!(back.validate(), Ok(()), "nothing of the first kind is left in it");
+        form.set("kind", "toxicity".into());
+        assert_eq!(read(&form).0, recipe());
+        assert_eq!(form.get("data.source"), "reviews.csv");
+    }
+
+    #[test]
+    fn a_kind_without_any_of_its_fields_gets_them_by_default() {
+        let pairs = |recipe: &Recipe| {
+            let pairs = RecipeForm::from_recipe(recipe).to_pairs().into_iter();
+            pairs.filter(|(name, _)| is_read(name, recipe.kind)).collect::<Vec<_>>()
+        };
+        let mut form = RecipeForm::from_pairs(pairs(&recipe()));
+        form.set("kind", "classification".into());
+        form.complete_kind();
+        assert_eq!(form.to_recipe().map(|recipe| (recipe.kind, recipe.groups.by)), Ok((StudyKind::Classification, GroupBy::Label)));
+        let mut form = RecipeForm::from_pairs(pairs(&classification()));
+        form.set("data.test_share", String::new());
+        form.complete_kind();
+        assert_eq!(form.get("data.test_share"), "", "what was emptied stays empty");
+    }
+
+    #[test]
+    fn single_fields_go_over_a_form() {
+        let mut form = RecipeForm::of_kind(StudyKind::Classification);
+        let pairs = [("data.source", "dataset:mine"), ("arms.0.lora_r", "4"), ("arms.99.lora_r", "5"), ("evil", "x"), ("seeds", "3")];
+        let arms = form.arms.len();
+        form.overlay(pairs.map(|(name, value)| (name.into(), value.into())));
+        let recipe = form.to_recipe().unwrap();
+        assert_eq!((recipe.data.source.as_str(), recipe.arms[0].lora_r, &recipe.seeds[..]), ("dataset:mine", Some(4), &[3][..]));
+        assert_eq!((form.arms.len(), form.values.contains_key("evil")), (arms, false));
+    }
+
+    #[test]
+    fn errors_of_items_find_the_input_of_their_list() {
+        for (path, input) in [
+            ("seeds[2]", "seeds"),
+            ("data.label_names[1]", "data.label_names"),
+            ("groups.minority_fractions[0]", "groups.minority_fractions"),
+            ("groups.terms[0].words", "groups.terms"),
+            ("groups.terms[11].name", "groups.terms"),
+            ("classifier.options[1]", "classifier.options"),
+            ("arms[1].lora_r", "arms.1.lora_r"),
+            ("groups.terms", "groups.terms"),
+        ] {
+            assert_eq!(input_name(path), input);
+        }
+    }
+
+    #[test]
+    fn terms_that_are_the_same_word_are_refused_beside_their_input() {
+        let mut form = RecipeForm::from_recipe(&classification());
+        form.set("groups.terms", "women: she; men: she".into());
+        let errors = form.to_recipe().unwrap_err();
+        assert_eq!(errors.0.iter().map(|error| input_name(&error.field)).collect::<Vec<_>>(), ["groups.terms"], "{errors}");
+        form.set("groups.terms", "women: she; men: he".into());
+        let terms =
+            vec![TermGroup { name: "women".into(), words: vec!["she".into()] }, TermGroup { name: "men".into(), words: vec!["he".into()] }];
+        assert_eq!(form.to_recipe().unwrap().groups.terms, terms);
     }
 
     #[test]
@@ -523,7 +507,7 @@ mod tests {
     #[test]
     fn every_field_of_a_recipe_is_an_input() {
         let form = RecipeForm::from_recipe(&recipe());
-        for name in form.values.keys() {
+        for name in form.values.keys().chain(RecipeForm::from_recipe(&classification()).values.keys()) {
             assert!(FIELDS.contains(&name.as_str()), "{name} is no input");
         }
     }
@@ -545,8 +529,22 @@ mod tests {
             ("arms.1.learning_rate", "fast", "arms[1].learning_rate"),
             ("arms.1.weight_decay", "x", "arms[1].weight_decay"),
         ];
-        for (input, typed, field) in rows {
-            let mut form = RecipeForm::from_recipe(&recipe());
+        let of_classification = [
+            ("kind", "both", "kind"),
+            ("groups.minority_fractions", "1, 0", "groups.minority_fractions"),
+            ("groups.minority_fractions", "half", "groups.minority_fractions"),
+            ("groups.terms", "women", "groups.terms"),
+            ("groups.by", "age", "groups.by"),
+            ("data.test_share", "half", "data.test_share"),
+            ("data.label_names", "\"a, b", "data.label_names"),
+            ("data.train_limit", "all", "data.train_limit"),
+            ("classifier.head", "two", "classifier.head"),
+            ("classifier.max_new_tokens", "-1", "classifier.max_new_tokens"),
+            ("training.keep_full_weights", "perhaps", "training.keep_full_weights"),
+        ];
+        let rows = rows.into_iter().map(|row| (row, recipe())).chain(of_classification.map(|row| (row, classification())));
+        for ((input, typed, field), recipe) in rows {
+            let mut form = RecipeForm::from_recipe(&recipe);
             form.set(input, typed.into());
             let (_, errors) = read(&form);
             let found: Vec<_> = errors.0.iter().map(|error| (error.field.as_str(), error.value.as_str())).collect();

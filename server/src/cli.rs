@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod class_table;
 mod meter;
 mod models;
 mod run;

@@ -22,8 +22,8 @@ pub fn choices(catalogue: &Catalogue) -> Vec<ModelChoice> {
 fn choice(entry: ModelEntry) -> Option<ModelChoice> {
     let ModelEntry { source, details, problem, .. } = entry;
     match details {
-        Some(ModelDetails { summary, classes: None, .. }) => Some(ModelChoice { source, summary }),
-        _ => {
+        Some(ModelDetails { summary, classes, .. }) => Some(ModelChoice { source, summary, continues_text: classes.is_none() }),
+        None => {
             tracing::info!(source, problem, "not offered in the form");
             None
         }

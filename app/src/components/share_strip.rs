@@ -1,4 +1,4 @@
-//! The toxic shares of a study's arms in the space of a table cell: a bar and a number an arm.
+//! The shares (toxic, or classified rightly) of a study's arms in the space of a table cell: a bar and a number an arm.
 
 use crate::{charts::palette, quantity};
 use leptos::prelude::*;

@@ -44,7 +44,7 @@ fn Studies(list: StudiesList) -> impl IntoView {
             <div>
                 <h1>"Studies"</h1>
                 <p class="lead">
-                    "A study fine-tunes one language model with LoRA at several ranks and in full, and shows what each keeps of the original model’s toxicity."
+                    "A study fine-tunes one language model with LoRA at several ranks and in full, and shows what each keeps of the original model’s toxicity, or for which groups each classifies worse."
                 </p>
             </div>
             <QuickLook request_id />
@@ -87,14 +87,15 @@ fn QuickLook(request_id: String) -> impl IntoView {
 #[component]
 fn StudiesTable(studies: Vec<StudyCard>) -> impl IntoView {
     view! {
-        <p class="caption" id="studies-caption">"Newest first. The share is that of toxic completions among those that the judge could read."</p>
+        <p class="caption" id="studies-caption">"Newest first. The share is that of toxic completions among those that the judge could read; in classification, of test examples that were classified rightly, with the largest minority fraction."</p>
         <div class="scroll" role="group" aria-labelledby="studies-caption" tabindex="0">
             <table class="studies" aria-labelledby="studies-caption">
                 <thead>
                     <tr>
                         <th scope="col">"Study"</th>
                         <th scope="col">"Status"</th>
-                        <th scope="col">"Toxic share by arm"</th>
+                        <th scope="col">"Kind"</th>
+                        <th scope="col">"Share by arm"</th>
                         <th scope="col">"Model"</th>
                         <th scope="col">"Arms"</th>
                         <th scope="col" class="number">"Seeds"</th>
@@ -127,6 +128,7 @@ fn StudyRow(card: StudyCard) -> impl IntoView {
                 <StatusMark status=card.status />
                 {(!detail.is_empty()).then(|| view! { <span class="detail">{detail}</span> })}
             </td>
+            <td>{card.kind.label()}</td>
             <td><ShareStrip shares=card.shares /></td>
             <td>{card.model}</td>
             <td>{arms}</td>

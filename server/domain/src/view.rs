@@ -267,4 +267,6 @@ pub struct JudgedCompletion {
 pub struct ModelChoice {
     pub source: String,
     pub summary: ModelSummary,
+    /// False: an encoder, which classifies with a class head alone.
+    pub continues_text: bool,
 }

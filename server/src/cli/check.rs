@@ -2,7 +2,7 @@
 
 use super::{Failure, read_recipe, table};
 use crate::config::{CommonFlags, StudyConfig, load_for_study};
-use rankscope_domain::Recipe;
+use rankscope_domain::{Recipe, recipe::StudyKind};
 use rankscope_study::Environment;
 use std::{
     io::{Write, stdout},
@@ -40,9 +40,17 @@ pub(super) fn estimate(common: &CommonFlags, path: &Path, json: bool) -> Result<
     Ok(())
 }
 
-/// "original, r = 2, r = 8 and full; 1 seed"
+/// "original, r = 2, r = 8, full; 1 seed"; of classification also the fractions.
 fn summary(recipe: &Recipe) -> String {
     let arms: Vec<_> = recipe.all_arms().into_iter().map(|arm| arm.label()).collect();
     let seeds = recipe.seeds.len();
-    format!("{}; {seeds} {}", arms.join(", "), if seeds == 1 { "seed" } else { "seeds" })
+    let fractions = match recipe.kind {
+        StudyKind::Toxicity => String::new(),
+        StudyKind::Classification => {
+            let fractions: Vec<_> = recipe.groups.fractions().iter().map(ToString::to_string).collect();
+            format!("; minority fractions {}", fractions.join(", "))
+        }
+    };
+    let kind = recipe.kind.label();
+    format!("{kind}; {}; {seeds} {}{fractions}", arms.join(", "), if seeds == 1 { "seed" } else { "seeds" })
 }

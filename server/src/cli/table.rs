@@ -1,9 +1,10 @@
 //! Results and estimates as text, for people.
 
+use super::class_table;
 use rankscope_domain::{
     StudyResults,
     estimate::Estimate,
-    results::{Counts, Finding},
+    results::{Contrast, Counts, Finding},
 };
 
 /// "1 h 5 min", "2 min 3 s", "0.4 s"
@@ -29,11 +30,40 @@ pub(super) fn bytes(count: u64) -> String {
     format!("{size:.1} TiB")
 }
 
-/// The toxic share by arm and by group, the comparisons, and what they say of the paper's claims.
+/// What the study measured by arm and by group, the comparisons, and what they say of the paper's claims.
 pub(super) fn results(results: &StudyResults) -> String {
+    let mut text = format!("{}\n", results.name);
+    text += &match &results.classification {
+        Some(classification) => {
+            format!("model {}\nalpha: {}\n{}", results.model.name, results.alpha_policy, class_table::results(classification))
+        }
+        None => toxicity(results),
+    };
+    for cell in &results.cells {
+        if let Some(reason) = &cell.failed {
+            text += &format!("! {} failed: {reason}\n", cell.cell);
+        }
+    }
+    text += &contrasts(&results.contrasts);
+    if !results.claims.is_empty() {
+        text.push('\n');
+    }
+    for claim in &results.claims {
+        let mark = match claim.finding {
+            Finding::Reproduced => "+",
+            Finding::Contradicted => "-",
+            Finding::Inconclusive => "?",
+        };
+        text += &format!("{mark} {} {}: {}\n", claim.claim, claim.finding.label(), claim.because);
+    }
+    text + &format!("\n{} of work\n", duration(results.work_seconds))
+}
+
+/// The toxic share by arm and by group.
+fn toxicity(results: &StudyResults) -> String {
     let mut text = format!(
-        "{}\n{} prompts x {} completions; model {}; judge {}\nalpha: {}\n\n",
-        results.name, results.prompts, results.completions_per_prompt, results.model.name, results.judge.description, results.alpha_policy
+        "{} prompts x {} completions; model {}; judge {}\nalpha: {}\n\n",
+        results.prompts, results.completions_per_prompt, results.model.name, results.judge.description, results.alpha_policy
     );
     let mut head =
         vec!["arm".to_string(), "rate".into(), "seeds".into(), "toxic".into(), "judged".into(), "unparsable".into(), "share (95 %)".into()];
@@ -56,36 +86,24 @@ pub(super) fn results(results: &StudyResults) -> String {
         rows.push(row);
     }
     text += &columns(&rows);
-    for cell in &results.cells {
-        if let Some(reason) = &cell.failed {
-            text += &format!("! {} failed: {reason}\n", cell.cell);
-        }
+    text
+}
+
+fn contrasts(contrasts: &[Contrast]) -> String {
+    if contrasts.is_empty() {
+        return String::new();
     }
-    if !results.contrasts.is_empty() {
-        let mut rows = vec![["difference of shares", "", "(95 %)", "p (Holm)", "detectable"].map(String::from).to_vec()];
-        for contrast in &results.contrasts {
-            rows.push(vec![
-                format!("{} - {}", contrast.arm.label(), contrast.against.label()),
-                percent_signed(contrast.difference),
-                format!("({} to {})", percent_signed(contrast.low), percent_signed(contrast.high)),
-                format!("{:.3}", contrast.p_holm),
-                percent(contrast.detectable),
-            ]);
-        }
-        text += &format!("\n{}", columns(&rows));
+    let mut rows = vec![["difference of shares", "", "(95 %)", "p (Holm)", "detectable"].map(String::from).to_vec()];
+    for contrast in contrasts {
+        rows.push(vec![
+            format!("{} - {}", contrast.arm.label(), contrast.against.label()),
+            percent_signed(contrast.difference),
+            format!("({} to {})", percent_signed(contrast.low), percent_signed(contrast.high)),
+            format!("{:.3}", contrast.p_holm),
+            percent(contrast.detectable),
+        ]);
     }
-    if !results.claims.is_empty() {
-        text.push('\n');
-    }
-    for claim in &results.claims {
-        let mark = match claim.finding {
-            Finding::Reproduced => "+",
-            Finding::Contradicted => "-",
-            Finding::Inconclusive => "?",
-        };
-        text += &format!("{mark} {} {}: {}\n", claim.claim, claim.finding.label(), claim.because);
-    }
-    text + &format!("\n{} of work\n", duration(results.work_seconds))
+    format!("\n{}", columns(&rows))
 }
 
 fn share(counts: &Counts) -> String {
@@ -119,20 +137,23 @@ pub(super) fn estimate(estimate: &Estimate) -> String {
         memory += &format!("; the study may take {}", bytes(limit));
     }
     let mut text = format!(
-        "{}\n\ntime    {}\nmemory  {memory}\ndisk    {}\nmodel   {}, {} parameters\n        {} prompts, {} completions\n",
+        "{}\n\ntime    {}\nmemory  {memory}\ndisk    {}\nmodel   {}, {} parameters\n",
         columns(&rows).trim_end(),
         duration(estimate.total_seconds),
         bytes(estimate.disk_bytes),
         estimate.model.name,
-        estimate.model.parameters,
-        estimate.prompts,
-        estimate.completions
+        estimate.model.parameters
     );
+    text += &match &estimate.data {
+        Some(counts) => class_table::counts(counts),
+        None => format!("        {} prompts, {} completions\n", estimate.prompts, estimate.completions),
+    };
+    let then = if estimate.data.is_some() { "classifying" } else { "completing" };
     if estimate.lora_groups.len() > 1 {
         for (number, group) in estimate.lora_groups.iter().enumerate() {
             let cells: Vec<_> = group.cells.iter().map(ToString::to_string).collect();
             let (training, completing) = (bytes(group.training_bytes), bytes(group.completing_bytes));
-            text += &format!("group {}  {}: {training} training, {completing} completing\n", number + 1, cells.join(", "));
+            text += &format!("group {}  {}: {training} training, {completing} {then}\n", number + 1, cells.join(", "));
         }
     }
     for assumption in &estimate.assumptions {

@@ -34,8 +34,11 @@ pub(crate) fn ModelPage() -> impl IntoView {
 
 #[component]
 fn Model(model: ModelEntry) -> impl IntoView {
-    let study = format!("/studies/new?model={}", percent_encode(&model.source));
-    let is_usable = model.details.as_ref().is_some_and(|details| details.classes.is_none());
+    // an encoder can't continue a text, but classify it
+    let continues_text = model.details.as_ref().is_none_or(|details| details.classes.is_none());
+    let start = if continues_text { "" } else { "preset=classification-quick&classifier.head=class_head&" };
+    let study = format!("/studies/new?{start}model={}", percent_encode(&model.source));
+    let is_usable = model.details.is_some();
     let problem = model.problem.clone();
     view! {
         <Title text=model.name.clone() />

@@ -1,6 +1,6 @@
 //! Beside the form: what the study will take, and the recipe as TOML.
 
-use super::input::FormState;
+use super::{data_counts::DataCountsView, input::FormState};
 use crate::{
     api::recipes::estimate_recipe,
     browser,
@@ -81,6 +81,14 @@ fn EstimateView(estimate: Estimate) -> impl IntoView {
     };
     let is_too_much = estimate.memory_limit_bytes.is_some_and(|limit| estimate.peak_memory_bytes > limit);
     let limit = estimate.memory_limit_bytes.map(|limit| view! { <dt>"Memory limit"</dt><dd>{quantity::bytes(limit)}</dd> });
+    let completions = estimate.data.is_none().then(|| {
+        view! {
+            <dt>"Prompts"</dt>
+            <dd>{quantity::count(estimate.prompts.into())}</dd>
+            <dt>"Completions"</dt>
+            <dd>{quantity::count(estimate.completions)}</dd>
+        }
+    });
     let phases = estimate
         .phases
         .iter()
@@ -97,13 +105,11 @@ fn EstimateView(estimate: Estimate) -> impl IntoView {
             {limit}
             <dt>"Disk"</dt>
             <dd>{quantity::bytes(estimate.disk_bytes)}</dd>
-            <dt>"Prompts"</dt>
-            <dd>{quantity::count(estimate.prompts.into())}</dd>
-            <dt>"Completions"</dt>
-            <dd>{quantity::count(estimate.completions)}</dd>
+            {completions}
             <dt>"Model"</dt>
             <dd>{format!("{model}, {} parameters", quantity::count(estimate.model.parameters))}</dd>
         </dl>
+        {estimate.data.clone().map(|counts| view! { <DataCountsView counts /> })}
         {is_too_much.then(|| view! {
             <p class="notice notice-error">
                 "This needs more memory than the study may take. Leave the full arm out, lower per_device_train_batch_size, or turn gradient_checkpointing on."
@@ -144,7 +150,7 @@ fn memory_by_group(estimate: &Estimate) -> impl IntoView + use<> {
                 <tr>
                     <th scope="col">"Cells"</th>
                     <th scope="col" class="number">"Training"</th>
-                    <th scope="col" class="number">"Completing"</th>
+                    <th scope="col" class="number">{if estimate.data.is_some() { "Classifying" } else { "Completing" }}</th>
                 </tr>
             </thead>
             <tbody>{groups} {full}</tbody>

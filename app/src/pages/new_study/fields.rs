@@ -1,4 +1,9 @@
-//! The form's inputs: what each is called in the recipe, its unit, and what it means in a line.
+//! The form's inputs: what each is called in the recipe, its unit, and what it means in a line. Those of classification studies alone
+//! are in `class_fields`.
+
+use super::class_fields::{CLASSIFIER, DATA, GROUPS};
+use crate::form::is_read;
+use rankscope_domain::recipe::StudyKind;
 
 /// How an input is typed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +21,8 @@ pub(super) enum Control {
     Select(&'static [(&'static str, &'static str)]),
     /// A model's path, or one that is known.
     Model,
+    /// A data set's path, or one that is known.
+    Dataset,
 }
 
 /// One input.
@@ -34,10 +41,23 @@ pub(super) struct Field {
 pub(super) struct Section {
     pub(super) title: &'static str,
     pub(super) fields: &'static [Field],
+    /// What is rarely changed: folded away until it is.
+    pub(super) more: &'static [Field],
 }
 
-const WHOLE: Control = Control::Number { whole: true };
-const DECIMAL: Control = Control::Number { whole: false };
+impl Section {
+    /// Whether studies of a kind have any of its fields.
+    pub(super) fn is_of(&self, kind: StudyKind) -> bool {
+        self.all_fields().any(|field| is_read(field.name, kind))
+    }
+
+    pub(super) fn all_fields(&self) -> impl Iterator<Item = &'static Field> {
+        self.fields.iter().chain(self.more)
+    }
+}
+
+pub(super) const WHOLE: Control = Control::Number { whole: true };
+pub(super) const DECIMAL: Control = Control::Number { whole: false };
 const CHAT_TEMPLATE: Control = Control::Select(&[
     ("", "the model’s own"),
     ("tulu", "Tulu: <|user|>"),
@@ -46,11 +66,11 @@ const CHAT_TEMPLATE: Control = Control::Select(&[
     ("llama-3", "Llama 3: <|start_header_id|>user"),
 ]);
 
-const fn field(name: &'static str, label: &'static str, unit: &'static str, help: &'static str, control: Control) -> Field {
+pub(super) const fn field(name: &'static str, label: &'static str, unit: &'static str, help: &'static str, control: Control) -> Field {
     Field { name, label, unit, help, control, only_with: None }
 }
 
-const fn only_with(mut field: Field, input: &'static str, values: &'static [&'static str]) -> Field {
+pub(super) const fn only_with(mut field: Field, input: &'static str, values: &'static [&'static str]) -> Field {
     field.only_with = Some((input, values));
     field
 }
@@ -64,18 +84,19 @@ pub(super) const SECTIONS: &[Section] = &[
                 "model.source",
                 "model.source",
                 "",
-                "“default” is the model that comes with Rankscope; or a path on this machine, or a model of the hub, ORG/NAME@REVISION. The page Models shows those that are here.",
+                "“default” is the model that comes with Rankscope; or a path on this machine, or a model of the hub, ORG/NAME@REVISION. The page Models shows those that are here. An encoder such as BERT can only classify, with a classification head.",
                 Control::Model,
             ),
             field(
                 "seeds",
                 "seeds",
                 "",
-                "Whole numbers separated by commas. Every arm is trained once a seed; several show how much is chance.",
+                "Whole numbers separated by commas. Every arm is trained once a seed (and minority fraction); several show how much is chance.",
                 Control::Text,
             ),
             field("notes", "Notes", "", "Anything that a reader should know.", Control::Area),
         ],
+        more: &[],
     },
     Section {
         title: "Prompts",
@@ -108,6 +129,7 @@ pub(super) const SECTIONS: &[Section] = &[
             field("prompts.limit", "prompts.limit", "prompts", "At most this many, spread evenly over the groups. Empty: all.", WHOLE),
             field("prompts.selection_seed", "prompts.selection_seed", "", "Which prompts a limit takes.", WHOLE),
         ],
+        more: &[],
     },
     Section {
         title: "Completions",
@@ -143,6 +165,7 @@ pub(super) const SECTIONS: &[Section] = &[
                 &["true"],
             ),
         ],
+        more: &[],
     },
     Section {
         title: "Judge",
@@ -207,6 +230,7 @@ pub(super) const SECTIONS: &[Section] = &[
                 &["model", "endpoint"],
             ),
         ],
+        more: &[],
     },
     Section {
         title: "Counterfactuals",
@@ -283,7 +307,11 @@ pub(super) const SECTIONS: &[Section] = &[
                 &["model"],
             ),
         ],
+        more: &[],
     },
+    DATA,
+    GROUPS,
+    CLASSIFIER,
     Section {
         title: "LoRA",
         fields: &[
@@ -308,13 +336,20 @@ pub(super) const SECTIONS: &[Section] = &[
                 Control::Text,
             ),
         ],
+        more: &[],
     },
     Section {
         title: "Training",
         fields: &[
-            field("training.num_train_epochs", "num_train_epochs", "epochs", "Passes over the training pairs.", WHOLE),
+            field("training.num_train_epochs", "num_train_epochs", "epochs", "Passes over the training examples.", WHOLE),
             field("training.max_steps", "max_steps", "steps", "Optimiser steps in place of the epochs’. Empty: as the epochs give.", WHOLE),
-            field("training.per_device_train_batch_size", "per_device_train_batch_size", "pairs", "Pairs in memory at once.", WHOLE),
+            field(
+                "training.per_device_train_batch_size",
+                "per_device_train_batch_size",
+                "examples",
+                "Training examples in memory at once.",
+                WHOLE,
+            ),
             field(
                 "training.gradient_accumulation_steps",
                 "gradient_accumulation_steps",
@@ -322,7 +357,13 @@ pub(super) const SECTIONS: &[Section] = &[
                 "Batches whose gradients make one step; the paper has 32.",
                 WHOLE,
             ),
-            field("training.max_length", "max_length", "tokens", "Prompt and target; what is longer is cut and counted.", WHOLE),
+            field(
+                "training.max_length",
+                "max_length",
+                "tokens",
+                "Of a prompt and its target, or of a text to classify; what is longer is cut and counted.",
+                WHOLE,
+            ),
             field(
                 "training.lr_scheduler_type",
                 "lr_scheduler_type",
@@ -333,7 +374,15 @@ pub(super) const SECTIONS: &[Section] = &[
             field("training.warmup_ratio", "warmup_ratio", "of the steps", "Over which the rate rises from 0.", DECIMAL),
             field("training.warmup_steps", "warmup_steps", "steps", "The same in steps; 0: as warmup_ratio says.", WHOLE),
             field("training.max_grad_norm", "max_grad_norm", "", "Gradients are clipped to this norm; 0: not clipped.", DECIMAL),
+            field(
+                "training.keep_full_weights",
+                "keep_full_weights",
+                "",
+                "Whether a model that was trained in full stays on the disk once it has classified the test examples. Adapters always stay.",
+                Control::Select(&[("true", "kept"), ("false", "deleted")]),
+            ),
         ],
+        more: &[],
     },
     Section {
         title: "Advanced",
@@ -352,7 +401,7 @@ pub(super) const SECTIONS: &[Section] = &[
                 "training.group_by_length",
                 "group_by_length",
                 "",
-                "Whether a step takes pairs of like length.",
+                "Whether a step takes examples of like length.",
                 Control::Select(&[("false", "in random order"), ("true", "like lengths together")]),
             ),
             field(
@@ -377,6 +426,7 @@ pub(super) const SECTIONS: &[Section] = &[
                 Control::Text,
             ),
         ],
+        more: &[],
     },
 ];
 
@@ -386,20 +436,50 @@ mod tests {
 
     #[test]
     fn the_form_has_every_field_once() {
-        let mut shown: Vec<&str> = SECTIONS.iter().flat_map(|section| section.fields).map(|field| field.name).collect();
+        let mut shown: Vec<&str> = SECTIONS.iter().flat_map(Section::all_fields).map(|field| field.name).collect();
         shown.sort_unstable();
         let mut wanted = crate::form::FIELDS.to_vec();
+        wanted.retain(|name| *name != "kind"); // the choice above the sections
         wanted.sort_unstable();
         assert_eq!(shown, wanted);
     }
 
     #[test]
     fn conditions_name_fields_and_their_values() {
-        let fields: Vec<&Field> = SECTIONS.iter().flat_map(|section| section.fields).collect();
+        let fields: Vec<&Field> = SECTIONS.iter().flat_map(Section::all_fields).collect();
         for (input, values) in fields.iter().filter_map(|field| field.only_with) {
             let other = fields.iter().find(|field| field.name == input).expect(input);
             let Control::Select(options) = other.control else { panic!("{input} is no list") };
             assert!(values.iter().all(|value| options.iter().any(|(word, _)| word == value)), "{input}: {values:?}");
+        }
+    }
+
+    #[test]
+    fn a_sections_fields_are_of_the_same_kinds() {
+        for section in SECTIONS {
+            for kind in [StudyKind::Toxicity, StudyKind::Classification] {
+                let is_shared = section.fields.iter().any(|field| field.name.starts_with("training."));
+                let seen = section.all_fields().filter(|field| is_read(field.name, kind)).count();
+                assert!(is_shared || seen == 0 || seen == section.all_fields().count(), "{} of {kind:?}", section.title);
+                assert_eq!(section.is_of(kind), seen > 0, "{} of {kind:?}", section.title);
+            }
+        }
+    }
+
+    #[test]
+    fn selects_offer_what_the_recipe_has() {
+        let recipe = rankscope_domain::preset::presets().remove(0).recipe;
+        let form = crate::form::RecipeForm::from_recipe(&recipe);
+        for field in SECTIONS.iter().flat_map(Section::all_fields) {
+            let Control::Select(options) = field.control else { continue };
+            for (word, _) in options {
+                let mut form = form.clone();
+                let of_classification = !is_read(field.name, StudyKind::Toxicity);
+                form.set("kind", if of_classification { "classification" } else { "toxicity" }.into());
+                form.set(field.name, (*word).into());
+                let errors = form.to_recipe().err().unwrap_or_default();
+                assert!(!errors.0.iter().any(|error| error.remedy == "Choose one of the list."), "{} = {word}: {errors}", field.name);
+            }
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use super::fields::{Control, Field};
 use crate::{
-    form::{RecipeForm, input_name},
+    form::{RecipeForm, input_name, is_read},
     raw_text::raw_text,
 };
 use leptos::prelude::*;
-use rankscope_domain::FieldErrors;
+use rankscope_domain::{FieldErrors, recipe::StudyKind};
 
 /// What the inputs share.
 #[derive(Clone, Copy)]
@@ -19,6 +19,10 @@ pub(super) struct FormState {
 impl FormState {
     pub(super) fn value(self, name: &str) -> String {
         self.form.with(|form| form.get(name))
+    }
+
+    pub(super) fn kind(self) -> StudyKind {
+        self.form.with(RecipeForm::kind)
     }
 
     pub(super) fn set(self, name: &str, value: String) {
@@ -48,6 +52,9 @@ pub(super) fn FieldInput(field: &'static Field, state: FormState) -> impl IntoVi
     let class = if matches!(field.control, Control::Area | Control::WideText) { "field field-wide" } else { "field" };
     // without the client everything is shown, since nothing could be shown later
     let out_of_use = move || {
+        if !is_read(name, state.kind()) {
+            return true;
+        }
         let Some((input, values)) = field.only_with else { return false };
         state.client_runs.get()
             && !values.contains(&state.value(input).as_str())
@@ -103,7 +110,11 @@ pub(super) fn TypedInput(
                 Control::Number { whole: false } => Some("decimal"),
                 _ => None,
             };
-            let list = (other == Control::Model).then_some("known-models");
+            let list = match other {
+                Control::Model => Some("known-models"),
+                Control::Dataset => Some("known-datasets"),
+                _ => None,
+            };
             view! {
                 <input
                     id=id

@@ -1,10 +1,15 @@
-//! `/studies/new?preset=…&from=…`: the recipe as a form. What it holds travels in the address when it is checked
+//! `/studies/new?preset=…&from=…&kind=…`: the recipe as a form; beside a preset or a study, single fields
+//! (`data.source=…`) go over what these say. What it holds travels in the address when it is checked
 //! without JavaScript, so nothing typed is lost and every form can be linked.
 
 mod arms;
 mod aside;
+mod class_fields;
+mod data_counts;
 mod fields;
 mod input;
+mod kind_choice;
+mod preset_list;
 
 use crate::{
     api::recipes::{FormChoices, StartStudy, estimate_recipe, get_form_choices},
@@ -18,19 +23,24 @@ use crate::{
 };
 use arms::{ArmRows, next_arm};
 use aside::{EstimatePanel, RecipePreview, RecipeUpload};
-use fields::SECTIONS;
+use fields::{SECTIONS, Section};
 use input::{FieldInput, FormState, input_id};
+use kind_choice::KindChoice;
 use leptos::{html, prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
 use leptos_router::{hooks::use_query_map, params::ParamsMap};
-use rankscope_domain::{FieldErrors, Recipe, estimate::Estimate, preset::presets};
+use preset_list::PresetList;
+use rankscope_domain::{
+    FieldErrors, Recipe, classification::BUILTIN_DATASET, estimate::Estimate, preset::presets, recipe::StudyKind, view::ModelChoice,
+};
 use serde::{Deserialize, Serialize};
 
 /// What the address asks for: a form, and what is wrong with it.
 fn asked_form(params: &ParamsMap, choices: &FormChoices) -> (RecipeForm, FieldErrors) {
     let mut errors = FieldErrors::default();
     let pasted = params.get("toml").filter(|text| !text.trim().is_empty());
-    let typed = RecipeForm::from_pairs(params.clone().into_iter().map(|(name, value)| (name.to_string(), value)));
+    let pairs = || params.clone().into_iter().map(|(name, value)| (name.to_string(), value));
+    let typed = RecipeForm::from_pairs(pairs());
     let from_toml = |text: &str, errors: &mut FieldErrors| match Recipe::from_toml(text) {
         Ok(recipe) => Some(RecipeForm::from_recipe(&recipe)),
         Err(found) => {
@@ -46,8 +56,22 @@ fn asked_form(params: &ParamsMap, choices: &FormChoices) -> (RecipeForm, FieldEr
     };
     let mut form = match (&pasted, &choices.recipe_toml) {
         (Some(text), _) => from_toml(text, &mut errors).unwrap_or_else(preset),
-        _ if !typed.is_empty() => typed,
-        (_, Some(text)) => from_toml(text, &mut errors).unwrap_or_else(preset),
+        (_, Some(text)) => {
+            let mut form = from_toml(text, &mut errors).unwrap_or_else(preset);
+            form.overlay(pairs());
+            form
+        }
+        _ if wanted.is_some() => {
+            let mut form = preset();
+            form.overlay(pairs());
+            form
+        }
+        _ if typed.is_kind_alone() => RecipeForm::of_kind(typed.kind()),
+        _ if !typed.is_empty() => {
+            let mut form = typed;
+            form.complete_kind();
+            form
+        }
         _ => preset(),
     };
     // a model's page leads here with the model alone
@@ -138,7 +162,7 @@ fn NewStudy(page: FormPage, params: ParamsMap) -> impl IntoView {
     let models = page.choices.models;
     view! {
         <h1 id="form-title" tabindex="-1">"New study"</h1>
-        <Presets params=params.clone() />
+        <PresetList params=params.clone() />
         <RecipeUpload state pasted=params.get("toml").unwrap_or_default() />
         <ErrorSummary state />
         {move || match start.value().get() {
@@ -150,14 +174,10 @@ fn NewStudy(page: FormPage, params: ParamsMap) -> impl IntoView {
                 "The study could not be started: the server failed, and its log says why. What you typed is below; try again."
             </p>
         })}
-        <datalist id="known-models">
-            {models
-                .into_iter()
-                .map(|choice| {
-                    let name = if choice.summary.name.is_empty() { choice.source.clone() } else { choice.summary.name };
-                    view! { <option value=choice.source>{name}</option> }
-                })
-                .collect_view()}
+        <KnownModels models state />
+        // sets that were added come here too
+        <datalist id="known-datasets">
+            <option value=BUILTIN_DATASET>"comes with Rankscope"</option>
         </datalist>
         <div class="form-columns">
             <RecipeFormView state start />
@@ -169,29 +189,23 @@ fn NewStudy(page: FormPage, params: ParamsMap) -> impl IntoView {
     }
 }
 
+/// What is offered for `model.source`: encoders for classification alone.
 #[component]
-fn Presets(params: ParamsMap) -> impl IntoView {
-    let wanted = params.get("preset");
-    let is_plain = params.into_iter().next().is_none();
-    let items = presets()
-        .into_iter()
-        .enumerate()
-        .map(|(index, preset)| {
-            let is_chosen = wanted.as_deref() == Some(preset.id) || (is_plain && index == 0);
-            view! {
-                <li>
-                    <a href=format!("/studies/new?preset={}", preset.id) aria-current=is_chosen.then_some("true")>{preset.title}</a>
-                    <p class="note">{preset.description}</p>
-                </li>
-            }
+fn KnownModels(models: Vec<ModelChoice>, state: FormState) -> impl IntoView {
+    let models = StoredValue::new(models);
+    let offered = move || {
+        let kind = state.kind();
+        models.with_value(|models| {
+            let offered = models.iter().filter(|choice| choice.continues_text || kind == StudyKind::Classification);
+            offered
+                .map(|choice| {
+                    let name = if choice.summary.name.is_empty() { choice.source.clone() } else { choice.summary.name.clone() };
+                    view! { <option value=choice.source.clone()>{name}</option> }
+                })
+                .collect_view()
         })
-        .collect_view();
-    view! {
-        <nav aria-label="Presets">
-            <p class="lead">"Start from a preset, or from a recipe of your own; then change what you like."</p>
-            <ul class="presets">{items}</ul>
-        </nav>
-    }
+    };
+    view! { <datalist id="known-models">{offered}</datalist> }
 }
 
 /// All that is wrong, with links to where it is.
@@ -239,21 +253,10 @@ fn RecipeFormView(state: FormState, start: ServerAction<StartStudy>) -> impl Int
             false
         }
     };
-    let sections = SECTIONS
-        .iter()
-        .map(|section| {
-            let inputs = section.fields.iter().map(|field| view! { <FieldInput field state /> }).collect_view();
-            view! {
-                <fieldset>
-                    <legend>{section.title}</legend>
-                    <div class="fields">{inputs}</div>
-                </fieldset>
-            }
-        })
-        .collect::<Vec<_>>();
+    let mut sections = SECTIONS.iter().map(|section| view! { <SectionView section state /> });
     let address = <StartStudy as ServerFn>::url();
-    let mut sections = sections.into_iter();
     let first = sections.next();
+    let others = sections.collect_view();
     view! {
         <form
             node_ref=form_ref
@@ -270,9 +273,10 @@ fn RecipeFormView(state: FormState, start: ServerAction<StartStudy>) -> impl Int
             // what the Enter key presses
             <button class="visually-hidden" type="submit" tabindex="-1" aria-hidden="true">"Start the study"</button>
             <input type="hidden" name="request_id" value=move || state.form.with(|form| form.request_id.clone()) />
+            <KindChoice state />
             {first}
             <ArmRows state />
-            {sections.collect_view()}
+            {others}
             <div class="submit-row row">
                 <button class="button-main" type="submit" disabled=move || start.pending().get()>
                     {move || if start.pending().get() { "Starting …" } else { "Start the study" }}
@@ -292,6 +296,35 @@ fn RecipeFormView(state: FormState, start: ServerAction<StartStudy>) -> impl Int
                 </button>
             </div>
         </form>
+    }
+}
+
+/// A section with its fields; hidden where the kind has none of them, so that what was typed there is kept and sent too.
+#[component]
+fn SectionView(section: &'static Section, state: FormState) -> impl IntoView {
+    let more = (!section.more.is_empty()).then(|| view! { <MoreFields section state /> });
+    view! {
+        <fieldset hidden=move || !section.is_of(state.kind())>
+            <legend>{section.title}</legend>
+            <div class="fields">{section.fields.iter().map(|field| view! { <FieldInput field state /> }).collect_view()}</div>
+            {more}
+        </fieldset>
+    }
+}
+
+/// What is rarely changed. Open once something in it is wrong, or not as by default; it does not close again by itself.
+#[component]
+fn MoreFields(section: &'static Section, state: FormState) -> impl IntoView {
+    let standard = Recipe::from_toml("name = \"\"").map(|recipe| RecipeForm::from_recipe(&recipe)).unwrap_or_default();
+    let is_open = Memo::new(move |was_open: Option<&bool>| {
+        let is_touched = |name: &str| !state.errors_of(name).is_empty() || state.value(name) != standard.get(name);
+        was_open.is_some_and(|was_open| *was_open) || section.more.iter().any(|field| is_touched(field.name))
+    });
+    view! {
+        <details class="more" open=move || is_open.get()>
+            <summary>{format!("More about {}", section.title.to_lowercase())}</summary>
+            <div class="fields">{section.more.iter().map(|field| view! { <FieldInput field state /> }).collect_view()}</div>
+        </details>
     }
 }
 
@@ -317,6 +350,7 @@ fn take_what_was_typed(state: FormState, form_ref: NodeRef<html::Form>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::form::{FIELDS, is_read};
 
     fn choices(recipe_toml: Option<&str>) -> FormChoices {
         FormChoices { models: Vec::new(), recipe_toml: recipe_toml.map(String::from), request_id: "fresh".into() }
@@ -341,6 +375,10 @@ mod tests {
             (vec![("toml", own)], None, "Mine"),
             (vec![("name", "Typed")], Some(own), "Typed"),
             (vec![("model", "hf:org/name@main")], Some(own), "Mine"),
+            (vec![("preset", "classification-quick")], None, "Quick classification"),
+            (vec![("preset", "classification-quick"), ("name", "Typed")], None, "Typed"),
+            (vec![("kind", "classification")], None, "Quick classification"),
+            (vec![("kind", "toxicity")], None, first.as_str()),
         ] {
             let (form, _) = asked_form(&params(&pairs), &choices(from));
             assert_eq!(form.get("name"), name, "{pairs:?}");
@@ -372,5 +410,62 @@ mod tests {
     fn a_pasted_text_that_is_no_recipe_is_refused_with_its_place() {
         let (_, errors) = asked_form(&params(&[("toml", "name = \"A\"\nrank = 3\n")]), &choices(None));
         assert!(errors.to_string().contains("rank"), "{errors}");
+    }
+
+    #[test]
+    fn a_field_beside_a_preset_changes_that_field_alone() {
+        let pairs = [("preset", "classification-quick"), ("data.source", "dataset:mine"), ("classifier.head", "class_head")];
+        let (form, _) = asked_form(&params(&pairs), &choices(None));
+        let mut wanted = presets().into_iter().find(|preset| preset.id == "classification-quick").unwrap().recipe;
+        wanted.data.source = "dataset:mine".into();
+        wanted.classifier.head = rankscope_domain::recipe::HeadKind::ClassHead;
+        assert_eq!(form.to_recipe(), Ok(wanted));
+        let own = RecipeForm::of_kind(StudyKind::Classification).to_recipe().unwrap().to_toml();
+        let (form, _) = asked_form(&params(&[("from", "x"), ("seeds", "3, 4")]), &choices(Some(&own)));
+        let recipe = form.to_recipe().unwrap();
+        assert_eq!((recipe.kind, &recipe.seeds[..]), (StudyKind::Classification, &[3, 4][..]));
+    }
+
+    #[test]
+    fn every_preset_and_copied_study_fills_the_form() {
+        for preset in presets() {
+            let (form, _) = asked_form(&params(&[("preset", preset.id)]), &choices(None));
+            let (copy, errors) = asked_form(&params(&[("from", "x")]), &choices(Some(&preset.recipe.to_toml())));
+            assert_eq!(errors.0, [], "{}", preset.id);
+            for form in [form, copy] {
+                assert_eq!(form.kind(), preset.recipe.kind);
+                match form.to_recipe() {
+                    Ok(recipe) => assert_eq!(recipe, preset.recipe),
+                    Err(errors) => assert_eq!(Err(errors), preset.recipe.validate(), "{} leaves its blanks alone", preset.id),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_kind_is_switched_without_a_client() {
+        // what a browser sends: every input, hidden ones too
+        let mut form = RecipeForm::of_kind(StudyKind::Toxicity);
+        form.set("kind", "classification".into());
+        form.set("prompts.limit", "7".into());
+        let pairs = |form: &RecipeForm| {
+            let mut params = ParamsMap::new();
+            for (name, value) in form.to_pairs() {
+                params.insert(name, value);
+            }
+            params
+        };
+        let (mut switched, _) = asked_form(&pairs(&form), &choices(None));
+        assert_eq!(switched.to_recipe().unwrap().kind, StudyKind::Classification);
+        switched.set("kind", "toxicity".into());
+        let (back, _) = asked_form(&pairs(&switched), &choices(None));
+        assert_eq!(back.to_recipe().unwrap().prompts.limit, Some(7));
+        // an address that has one kind's fields alone
+        let mut params = pairs(&form);
+        for name in FIELDS.iter().filter(|name| !is_read(name, StudyKind::Toxicity)) {
+            params.remove(name);
+        }
+        let (completed, _) = asked_form(&params, &choices(None));
+        assert_eq!(completed.to_recipe().unwrap().data.source, BUILTIN_DATASET);
     }
 }
