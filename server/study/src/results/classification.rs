@@ -47,7 +47,7 @@ pub(crate) fn compute(findings: &ClassFindings) -> (ClassificationResults, Vec<C
         let results = reading_results(reading, findings, &sample, &table);
         // the verdict rests on one reading: the one that pages show first
         if index == 0 {
-            claims = claims::compute(findings, &sample, table, &results);
+            claims = claims::compute(findings, &sample, &table, &results);
         }
         measured.push(results);
     }

@@ -8,7 +8,9 @@ use crate::{
     whole_file,
 };
 use rankscope_domain::{Arm, CellId, dataset::Prediction, event::Unit, recipe::HeadKind};
-use rankscope_engine::{ClassRequest, Flow, GenerationOptions, Lora, Model, OptionRequest, Request, Signal, classify, score_options};
+use rankscope_engine::{
+    ClassRequest, Flow, GenerationOptions, Lora, Model, OptionRequest, Request, Signal, classify, score_options, train::ROWS_TOGETHER,
+};
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Instant};
 
@@ -212,7 +214,7 @@ fn score(
         HeadKind::ClassHead => {
             let requests: Vec<ClassRequest> =
                 asked.iter().map(|asked| ClassRequest { tokens: asked.encoded.context.clone(), lora: asked.lora }).collect();
-            Ok(classify(model, loras, &requests, observer)?.iter().map(|logits| log_softmax(logits)).collect())
+            Ok(classify(model, loras, &requests, ROWS_TOGETHER, observer)?.iter().map(|logits| log_softmax(logits)).collect())
         }
         HeadKind::Answers => {
             let requests: Vec<OptionRequest> = asked
@@ -223,7 +225,7 @@ fn score(
                     lora: asked.lora,
                 })
                 .collect();
-            score_options(model, loras, &requests, observer)
+            score_options(model, loras, &requests, ROWS_TOGETHER, observer)
         }
     }
 }
