@@ -5,6 +5,8 @@ pub mod catalogue;
 mod check;
 mod completion_page;
 mod counterfactual;
+#[cfg_attr(not(test), allow(dead_code, unused_imports, reason = "the classification study's stages are not there yet"))]
+mod dataset;
 mod directory;
 mod error;
 mod estimate;
@@ -51,6 +53,8 @@ pub struct Environment {
     pub memory_limit_bytes: Option<u64>,
     /// What the study's models compute on.
     pub processor: Processor,
+    /// Where sets of texts lie that were added.
+    pub datasets: PathBuf,
 }
 
 impl Environment {
