@@ -11,6 +11,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// Folder of added sets, where studies are kept.
+const DATASETS: &str = "datasets";
+
 /// File name of the default model, under `models/` of the cache directory.
 pub const DEFAULT_MODEL_FILE: &str = "SmolLM2-135M-Instruct.Q4_1.gguf";
 
@@ -21,7 +24,12 @@ const DEFAULT_MODEL: &str = "default_model";
 const JOBS: &str = "jobs";
 const MEMORY_LIMIT: &str = "memory_limit";
 const DEVICE: &str = "device";
-const FIELDS: [&str; 7] = [ADDRESS, DATA_DIR, SITE_DIR, DEFAULT_MODEL, JOBS, MEMORY_LIMIT, DEVICE];
+const DATASETS_DIR: &str = "datasets_dir";
+const DATASET_UPLOAD_LIMIT: &str = "dataset_upload_limit";
+const FIELDS: [&str; 9] =
+    [ADDRESS, DATA_DIR, SITE_DIR, DEFAULT_MODEL, JOBS, MEMORY_LIMIT, DEVICE, DATASETS_DIR, DATASET_UPLOAD_LIMIT];
+/// Bytes of a set that may be uploaded, where nothing is said.
+const UPLOAD_LIMIT: u64 = 512 << 20;
 
 /// What every command may be told.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -38,6 +46,9 @@ pub struct CommonFlags {
     /// What models compute on: cpu, cuda:N, or auto, the first GPU where program and machine have CUDA [default: auto]
     #[arg(long, value_name = "DEVICE", global = true)]
     pub device: Option<String>,
+    /// Where sets of texts lie that were added [default: datasets/ where studies are kept]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub datasets_dir: Option<PathBuf>,
 }
 
 /// What `serve` may be told besides.
@@ -55,6 +66,9 @@ pub struct ServeFlags {
     /// How many studies may run at once [default: 1]
     #[arg(long, value_name = "N")]
     pub jobs: Option<String>,
+    /// The largest set of texts that may be uploaded, as 1GiB or in bytes [default: 512MiB]
+    #[arg(long, value_name = "SIZE")]
+    pub dataset_upload_limit: Option<String>,
 }
 
 /// Everything that the server needs to know.
@@ -70,6 +84,10 @@ pub struct Config {
     pub memory_limit: Option<u64>,
     /// What models compute on.
     pub processor: Processor,
+    /// Where sets of texts lie that were added.
+    pub datasets_dir: PathBuf,
+    /// Bytes of a set that may be uploaded.
+    pub dataset_upload_limit: u64,
 }
 
 /// What the commands without a server need to know.
@@ -79,6 +97,8 @@ pub struct StudyConfig {
     /// Bytes that a study may take; absent: as the machine has.
     pub memory_limit: Option<u64>,
     pub processor: Processor,
+    /// Where sets of texts lie that were added.
+    pub datasets_dir: PathBuf,
 }
 
 /// A value and where it comes from.
@@ -140,13 +160,38 @@ pub fn load(common: &CommonFlags, serve: &ServeFlags) -> Result<Config, FieldErr
         errors.0.extend(error.0);
         Processor::Cpu
     });
-    errors.into_result(Config { address, data_dir, site_dir, default_model, jobs, memory_limit, processor })
+    let dataset_upload_limit = layers.dataset_upload_limit().unwrap_or_else(|error| {
+        errors.0.extend(error.0);
+        UPLOAD_LIMIT
+    });
+    let datasets_dir = layers.path(DATASETS_DIR).unwrap_or_else(|| data_dir.join(DATASETS));
+    errors.into_result(Config {
+        address,
+        data_dir,
+        site_dir,
+        default_model,
+        jobs,
+        memory_limit,
+        processor,
+        datasets_dir,
+        dataset_upload_limit,
+    })
 }
 
 /// Reads what the commands without a server need.
 pub fn load_for_study(common: &CommonFlags) -> Result<StudyConfig, FieldErrors> {
     let layers = Layers::read(common, &ServeFlags::default())?;
-    Ok(StudyConfig { default_model: layers.default_model()?, memory_limit: layers.memory_limit()?, processor: layers.processor()? })
+    Ok(StudyConfig {
+        default_model: layers.default_model()?,
+        memory_limit: layers.memory_limit()?,
+        processor: layers.processor()?,
+        datasets_dir: layers.datasets_dir(),
+    })
+}
+
+/// Reads where sets of texts lie that were added; `data_dir`: where studies are kept, the strongest.
+pub fn load_datasets_dir(common: &CommonFlags, data_dir: Option<PathBuf>) -> Result<PathBuf, FieldErrors> {
+    Ok(Layers::read(common, &ServeFlags { data_dir, ..ServeFlags::default() })?.datasets_dir())
 }
 
 /// Reads what models compute on.
@@ -176,6 +221,8 @@ impl Layers {
             (JOBS, serve.jobs.clone().map(OsString::from)),
             (MEMORY_LIMIT, common.memory_limit.clone().map(OsString::from)),
             (DEVICE, common.device.clone().map(OsString::from)),
+            (DATASETS_DIR, common.datasets_dir.clone().map(OsString::from)),
+            (DATASET_UPLOAD_LIMIT, serve.dataset_upload_limit.clone().map(OsString::from)),
         ];
         let environment = FIELDS.map(|field| (field, env::var_os(variable(field)).filter(|value| !value.is_empty())));
         let chosen = common.config.clone().or_else(|| env::var_os("RANKSCOPE_CONFIG").filter(|value| !value.is_empty()).map(PathBuf::from));
@@ -240,6 +287,23 @@ impl Layers {
                 MEMORY_LIMIT,
                 &text,
                 self.said(MEMORY_LIMIT, "Write bytes, or a size such as 8GiB, of at least 1 MiB: what one study may take."),
+            )),
+        }
+    }
+
+    fn datasets_dir(&self) -> PathBuf {
+        self.path(DATASETS_DIR).unwrap_or_else(|| self.path(DATA_DIR).or_else(default_data_dir).unwrap_or_default().join(DATASETS))
+    }
+
+    fn dataset_upload_limit(&self) -> Result<u64, FieldErrors> {
+        let Some(setting) = self.get(DATASET_UPLOAD_LIMIT) else { return Ok(UPLOAD_LIMIT) };
+        let text = setting.value.to_string_lossy();
+        match text.parse::<MemorySize>() {
+            Ok(MemorySize(bytes)) if bytes >= 1 << 10 => Ok(bytes),
+            _ => Err(FieldErrors::one(
+                DATASET_UPLOAD_LIMIT,
+                &text,
+                self.said(DATASET_UPLOAD_LIMIT, "Write bytes, or a size such as 512MiB, of at least 1 KiB: what an upload may have."),
             )),
         }
     }

@@ -40,6 +40,8 @@ pub struct ExecutorOptions {
     /// The program to start; its first arguments are `worker DIR`.
     pub program: PathBuf,
     pub default_model: PathBuf,
+    /// Where sets of texts lie that were added.
+    pub datasets: PathBuf,
     /// Bytes that one worker may take; absent: as the machine has.
     pub memory_limit: Option<u64>,
     /// What their models compute on.
@@ -313,6 +315,8 @@ fn spawn_worker(options: &ExecutorOptions, directory: &Path) -> io::Result<Child
         .arg("--default-model")
         .arg(&options.default_model)
         .arg(format!("--device={}", options.processor))
+        .arg("--datasets-dir")
+        .arg(&options.datasets)
         .args(options.memory_limit.map(|bytes| format!("--memory-limit={bytes}")))
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)

@@ -11,8 +11,8 @@ use std::{
 
 /// What this machine gives a study.
 pub(super) fn environment(common: &CommonFlags) -> Result<Environment, Failure> {
-    let StudyConfig { default_model, memory_limit, processor } = load_for_study(common)?;
-    Ok(Environment { default_model, memory_limit_bytes: memory_limit, processor })
+    let StudyConfig { default_model, memory_limit, processor, datasets_dir } = load_for_study(common)?;
+    Ok(Environment { default_model, memory_limit_bytes: memory_limit, processor, datasets: datasets_dir })
 }
 
 pub(super) fn validate(common: &CommonFlags, path: &Path, json: bool) -> Result<(), Failure> {

@@ -252,7 +252,7 @@ mod tests {
         recipe.arms = vec![ArmSpec::lora(4, 1e-3), ArmSpec::full(1e-4)];
         recipe.training.max_length = 64;
         change(&mut recipe);
-        let environment = Environment { default_model: "/none/model.gguf".into(), memory_limit_bytes: None, processor: Processor::Cpu };
+        let environment = Environment { default_model: "/none/model.gguf".into(), memory_limit_bytes: None, processor: Processor::Cpu, datasets: "".into() };
         let errors = check(&recipe, &environment).err().unwrap_or_default();
         assert_eq!(errors.0.len(), expected.len(), "{errors}");
         for (error, (field, part)) in errors.0.iter().zip(expected) {
@@ -311,7 +311,7 @@ mod tests {
         let mut recipe = Recipe::from_toml("name = \"x\"").unwrap();
         recipe.model.source = "hf:no-such-org/no-such-model-for-tests@main".into();
         recipe.arms = vec![ArmSpec::lora(4, 1e-3)];
-        let environment = Environment { default_model: "/none/model.gguf".into(), memory_limit_bytes: None, processor: Processor::Cpu };
+        let environment = Environment { default_model: "/none/model.gguf".into(), memory_limit_bytes: None, processor: Processor::Cpu, datasets: "".into() };
         check_to_start(&recipe, &environment).unwrap();
         recipe.arms[0].learning_rate = 0.0;
         assert!(check_to_start(&recipe, &environment).is_err());

@@ -15,7 +15,6 @@ pub mod hub;
 mod instruct;
 mod judge;
 mod machine;
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the classification study's results use them"))]
 mod measures;
 mod memory;
 mod model_card;
@@ -27,8 +26,6 @@ mod recipe_paths;
 mod reporter;
 mod results;
 mod seeds;
-// `expect(dead_code)` goes unfulfilled over a module of which a part is used
-#[cfg_attr(not(test), allow(dead_code, unused_imports, reason = "the classification study's results use the rest"))]
 mod statistics;
 mod training_cost;
 mod training_text;
@@ -57,6 +54,8 @@ pub struct Environment {
     pub memory_limit_bytes: Option<u64>,
     /// What the study's models compute on.
     pub processor: Processor,
+    /// Where sets of texts lie that were added.
+    pub datasets: PathBuf,
 }
 
 impl Environment {

@@ -9,7 +9,7 @@
 use super::{
     error::HubError,
     settings::HubSettings,
-    source::{HubSource, is_commit},
+    source::{HubSource, RepoKind, is_commit},
 };
 use std::{
     collections::BTreeSet,
@@ -35,9 +35,9 @@ pub(super) struct RepoCache {
 }
 
 impl RepoCache {
-    pub(super) fn new(settings: &HubSettings, repo: &str) -> Result<Self, HubError> {
+    pub(super) fn new(settings: &HubSettings, source: &HubSource) -> Result<Self, HubError> {
         let cache = settings.cache.as_deref().ok_or(HubError::NoCache)?;
-        let name = format!("models--{}", repo.replace('/', "--"));
+        let name = format!("{}--{}", source.kind.plural(), source.repo.replace('/', "--"));
         Ok(Self { root: cache.join(&name), name })
     }
 
@@ -68,12 +68,17 @@ impl RepoCache {
     }
 }
 
-/// The model, where it is in the cache whole. Asks nothing of the network.
+/// The model or the set, where it is in the cache whole. Asks nothing of the network.
 pub fn cached(source: &HubSource, settings: &HubSettings) -> Option<CachedModel> {
-    let cache = RepoCache::new(settings, &source.repo).ok()?;
+    let cache = RepoCache::new(settings, source).ok()?;
     let commit = cache.known_commit(&source.revision)?;
     let path = cache.snapshot(&commit);
-    is_whole(&path).then(|| CachedModel { source: source.clone(), commit, path })
+    let is_there = match source.kind {
+        RepoKind::Model => is_whole(&path),
+        // which of its files belong to the set is decided where it is read
+        RepoKind::Dataset => path.is_dir(),
+    };
+    is_there.then(|| CachedModel { source: source.clone(), commit, path })
 }
 
 /// Every model that is in the cache whole, by its named revisions, or by its commit where no name leads to it.

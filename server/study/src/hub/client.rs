@@ -4,7 +4,7 @@ use super::{
     address::{PublicAddresses, is_public, leads_to_the_internet, literal_address},
     error::HubError,
     settings::HubSettings,
-    source::HubSource,
+    source::{HubSource, RepoKind},
 };
 use reqwest::{
     Method, StatusCode, Url,
@@ -85,7 +85,7 @@ impl HubClient {
 
     /// What a revision is now, and the names of its files.
     pub(super) fn repo(&self, source: &HubSource) -> Result<RepoFacts, HubError> {
-        let mut url = self.url(&["api", "models"], &source.repo);
+        let mut url = self.url(&["api", source.kind.plural()], &source.repo);
         push(&mut url, &["revision", &source.revision]);
         let (answer, _) = self.follow(Method::GET, url.clone(), None, true)?;
         let answer = self.accept(answer, source)?;
@@ -138,8 +138,13 @@ impl HubClient {
     }
 
     fn file_url(&self, source: &HubSource, commit: &str, name: &str) -> Url {
-        let mut url = self.url(&[], &source.repo);
-        push(&mut url, &["resolve", commit, name]);
+        // a model's files lie at the root, a set's below `datasets`; the parts of a name are folders
+        let mut url = match source.kind {
+            RepoKind::Model => self.url(&[], &source.repo),
+            RepoKind::Dataset => self.url(&[source.kind.plural()], &source.repo),
+        };
+        push(&mut url, &["resolve", commit]);
+        push(&mut url, &name.split('/').collect::<Vec<_>>());
         url
     }
 

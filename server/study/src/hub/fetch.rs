@@ -1,4 +1,4 @@
-//! A whole model: which of its files the engine reads, and those fetched one after another.
+//! A whole model or set: which of its files are read, and those fetched one after another.
 
 use super::{
     cache::{CachedModel, RepoCache, cached, shards_of},
@@ -6,7 +6,7 @@ use super::{
     download::{Download, go_on, is_there, length, make_folder, partial_path},
     error::HubError,
     settings::HubSettings,
-    source::HubSource,
+    source::{HubSource, RepoKind},
 };
 use crate::whole_file;
 use rankscope_engine::{EngineError, Flow};
@@ -66,7 +66,7 @@ pub fn fetch(
     planned: &mut dyn FnMut(&Fetched) -> Result<(), HubError>,
     observe: &mut dyn FnMut(&HubProgress) -> Flow,
 ) -> Result<Fetched, HubError> {
-    let cache = RepoCache::new(settings, &source.repo)?;
+    let cache = RepoCache::new(settings, source)?;
     let known = cached(source, settings);
     let as_known = |model: CachedModel| Fetched { model, root: cache.root.clone(), made: Vec::new() };
     match known {
@@ -97,6 +97,11 @@ pub fn fetch(
     Ok(fetched)
 }
 
+/// Plain names of folders and of a file, nothing that climbs out.
+fn is_below(name: &str) -> bool {
+    !name.contains(['\\', '\0']) && name.split('/').all(|part| !part.is_empty() && !part.starts_with('.'))
+}
+
 struct Transfer<'a> {
     source: &'a HubSource,
     client: &'a HubClient,
@@ -107,6 +112,9 @@ struct Transfer<'a> {
 impl Transfer<'_> {
     /// The files to fetch, with the hub's word on each.
     fn files(&self, observe: &mut dyn FnMut(&HubProgress) -> Flow) -> Result<Vec<FileFacts>, HubError> {
+        if self.source.kind == RepoKind::Dataset {
+            return self.described(self.data_files(observe)?, observe);
+        }
         let has = |name: &str| self.facts.files.iter().any(|file| file == name);
         let unusable = |reason: String| HubError::Unusable { model: self.source.short(), reason };
         if !has(CONFIG) {
@@ -131,6 +139,32 @@ impl Transfer<'_> {
             names.push(index.into());
             names.extend(self.shards(index, observe)?);
         }
+        self.described(names, observe)
+    }
+
+    /// A set's card, and the files of it that are read: not scripts, pictures, or what else lies there.
+    fn data_files(&self, observe: &mut dyn FnMut(&HubProgress) -> Flow) -> Result<Vec<String>, HubError> {
+        const CARD: &str = "README.md";
+        const MOST_CARD_BYTES: u64 = 1 << 20;
+        let mut names: Vec<String> = Vec::new();
+        let mut card = Vec::new();
+        if self.facts.files.iter().any(|file| file == CARD) {
+            names.push(CARD.into());
+            go_on(observe(&HubProgress { file: CARD.into(), done: 0, total: 0, bytes_per_second: 0.0, seconds_left: 0.0 }))?;
+            let (answer, url) = self.client.content(self.source, &self.facts.commit, CARD, 0)?;
+            std::io::Read::read_to_end(&mut std::io::Read::take(answer, MOST_CARD_BYTES), &mut card)
+                .map_err(|error| HubError::Network { url: url.host_str().unwrap_or_default().into(), reason: error.to_string() })?;
+        }
+        // a name that leads elsewhere is none of a set's
+        let safe: Vec<String> = self.facts.files.iter().filter(|name| is_below(name)).cloned().collect();
+        let splits = crate::dataset::plan_of_files(&safe, &String::from_utf8_lossy(&card))
+            .map_err(|reason| HubError::Unusable { model: self.source.short(), reason: reason.trim_end_matches('.').into() })?;
+        names.extend(splits);
+        Ok(names)
+    }
+
+    /// The hub's word on each file.
+    fn described(&self, names: Vec<String>, observe: &mut dyn FnMut(&HubProgress) -> Flow) -> Result<Vec<FileFacts>, HubError> {
         let mut files = Vec::new();
         for name in names {
             go_on(observe(&HubProgress { file: name.clone(), done: 0, total: 0, bytes_per_second: 0.0, seconds_left: 0.0 }))?;
@@ -209,7 +243,7 @@ impl Transfer<'_> {
             download.run(&mut on_bytes)?;
             others += file.bytes;
             self.link(file)?;
-            if file.name == CONFIG {
+            if file.name == CONFIG && self.source.kind == RepoKind::Model {
                 self.check_kind()?;
             }
         }
@@ -241,7 +275,11 @@ impl Transfer<'_> {
             fs::remove_file(&link).map_err(HubError::at(&link))?;
         }
         #[cfg(unix)]
-        let linked = std::os::unix::fs::symlink(Path::new("../../blobs").join(&file.etag), &link);
+        let linked = {
+            // from the folder in the snapshot that the file lies in
+            let up = "../".repeat(2 + file.name.matches('/').count());
+            std::os::unix::fs::symlink(Path::new(&up).join("blobs").join(&file.etag), &link)
+        };
         #[cfg(not(unix))]
         let linked = fs::copy(self.cache.blob(&file.etag), &link).map(drop);
         linked.map_err(HubError::at(&link))

@@ -1,4 +1,4 @@
-//! How a model of the hub is written: `ORG/NAME`, `ORG/NAME@REVISION`, or either behind `hf:`.
+//! How a model or a set of the hub is written: `ORG/NAME`, `ORG/NAME@REVISION`, or either behind `hf:`.
 
 use std::{fmt, str::FromStr};
 
@@ -9,9 +9,28 @@ const PREFIX: &str = "hf:";
 /// The longest name of a repository and of a revision, in characters.
 const LONGEST: usize = 96;
 
+/// What a repository holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RepoKind {
+    #[default]
+    Model,
+    Dataset,
+}
+
+impl RepoKind {
+    /// As the hub's addresses and its cache call it.
+    pub(super) fn plural(self) -> &'static str {
+        match self {
+            RepoKind::Model => "models",
+            RepoKind::Dataset => "datasets",
+        }
+    }
+}
+
 /// A repository of the hub and a revision of it: a branch, a tag or a commit.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HubSource {
+    pub kind: RepoKind,
     /// `ORG/NAME`, or `NAME` alone for the hub's oldest models.
     pub repo: String,
     pub revision: String,
@@ -23,6 +42,11 @@ pub struct HubSource {
 pub struct NotAHubSource;
 
 impl HubSource {
+    /// A set of texts, written as a model is.
+    pub fn dataset(text: &str) -> Result<Self, NotAHubSource> {
+        text.parse().map(|source: Self| Self { kind: RepoKind::Dataset, ..source })
+    }
+
     /// Whether the revision is a commit by itself, which never means anything else.
     pub fn is_commit(&self) -> bool {
         is_commit(&self.revision)
@@ -35,7 +59,7 @@ impl HubSource {
 
     /// The same repository at another revision.
     pub fn at(&self, revision: &str) -> Self {
-        Self { repo: self.repo.clone(), revision: revision.into() }
+        Self { revision: revision.into(), ..self.clone() }
     }
 }
 
@@ -60,7 +84,7 @@ impl FromStr for HubSource {
         let (repo, revision) = text.split_once('@').unwrap_or((text, DEFAULT_REVISION));
         let parts: Vec<_> = repo.split('/').collect();
         if parts.len() <= 2 && parts.iter().all(|part| is_name(part)) && is_revision(revision) {
-            Ok(Self { repo: repo.into(), revision: revision.into() })
+            Ok(Self { kind: RepoKind::Model, repo: repo.into(), revision: revision.into() })
         } else {
             Err(NotAHubSource)
         }
