@@ -369,13 +369,8 @@ mod tests {
                 identity: String::new(),
             })
             .collect();
-<<<<<<< HEAD
         let checked = Checked { prompts, own_pairs: None, model: smollm(), writer: None, judge_model: None, data: None };
-        let environment = Environment { default_model: "".into(), memory_limit_bytes: Some(8 << 30), processor: Processor::Cpu };
-=======
-        let checked = Checked { prompts, own_pairs: None, model: smollm(), writer: None, judge_model: None };
         let environment = Environment { default_model: "".into(), memory_limit_bytes: Some(8 << 30), processor: Processor::Cpu, datasets: "".into() };
->>>>>>> 905a5842c77b163de0e61a60c5c7c8a3617aab25
         let mut errors = FieldErrors::default();
         check_memory(&recipe, &environment, &checked, &mut errors);
         (reckon(&recipe, &environment, &checked, 100e9), errors)
