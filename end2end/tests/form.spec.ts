@@ -120,6 +120,16 @@ test("the estimate follows the form", async ({ newStudy }) => {
   await expect(completions).toHaveText("16", { timeout: 30_000 });
 });
 
+test("the estimate of a classification study counts its examples", async ({ newStudy }) => {
+  await newStudy.open({ preset: "classification-quick" });
+  await expect(newStudy.estimate).toContainText("Minority", { timeout: 30_000 });
+  await expect(newStudy.estimate).not.toContainText("Completions");
+  const left = newStudy.estimate.getByRole("table", { name: "Training examples at each minority fraction." }).getByRole("row");
+  await expect(left).toHaveCount(3);
+  await newStudy.fill({ "groups.minority_fractions": "1, 0.5, 0.1" });
+  await expect(left).toHaveCount(4, { timeout: 30_000 });
+});
+
 test("presets fill the form", async ({ guard, newStudy }) => {
   guard.expect(NOT_HERE);
   await newStudy.open();
