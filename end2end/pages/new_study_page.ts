@@ -10,6 +10,8 @@ export class NewStudyPage {
   readonly toml: Locator;
   readonly arms: Locator;
   readonly addArm: Locator;
+  readonly presets: Locator;
+  readonly showKind: Locator;
 
   constructor(readonly page: Page) {
     this.start = page.getByRole("button", { name: "Start the study" });
@@ -19,9 +21,11 @@ export class NewStudyPage {
     this.toml = page.getByRole("region", { name: "Recipe as TOML" }).locator("code");
     this.arms = page.getByRole("group", { name: /^Arm \d+$/ });
     this.addArm = page.getByRole("button", { name: "Add an arm" });
+    this.presets = page.getByRole("navigation", { name: "Presets" });
+    this.showKind = page.getByRole("button", { name: "Show the fields of this kind" });
   }
 
-  /** `query`: `preset=…`, `from=…`, or `toml=…`, a whole recipe. */
+  /** `query`: `preset=…` or `from=…`, single fields beside these, `kind=…`, or `toml=…`, a whole recipe. */
   async open(query: Record<string, string> = {}): Promise<void> {
     const search = new URLSearchParams(query).toString();
     await this.page.goto(`/studies/new${search && `?${search}`}`);
@@ -39,6 +43,10 @@ export class NewStudyPage {
       if ((await input.evaluate((element) => element.tagName)) === "SELECT") await input.selectOption(value);
       else await input.fill(value);
     }
+  }
+
+  kind(name: "Toxicity" | "Classification"): Locator {
+    return this.page.getByRole("group", { name: "What do you want to know?" }).getByRole("radio", { name });
   }
 
   async removeArm(number: number): Promise<void> {

@@ -31,6 +31,71 @@ for (const [typed, remedy] of WRONG) {
   });
 }
 
+/** The estimate of a form whose files or model are not on this machine. */
+const NOT_HERE = /status 422|Failed to load resource/;
+
+const WRONG_IN_CLASSIFICATION: [Record<string, string>, RegExp][] = [
+  [{ "groups.minority_fractions": "1, 0" }, /above 0, at most 1/],
+  [{ "groups.minority_fractions": "0.5, 0.5" }, /twice/],
+  [{ "groups.by": "terms", "groups.terms": "women" }, /no colon/],
+  [{ "groups.by": "terms", "groups.terms": "women: she; men: she" }, /stands twice/],
+  [{ "data.label_names": "positive" }, /two labels/],
+  [{ "classifier.options": "good, good" }, /twice/],
+];
+
+for (const [typed, remedy] of WRONG_IN_CLASSIFICATION) {
+  const [name, value] = Object.entries(typed).at(-1)!;
+  test(`${name} = "${value}" is refused beside the field of a classification study`, async ({ newStudy }) => {
+    await newStudy.open({ preset: "classification-quick" });
+    await newStudy.fill(typed);
+    await newStudy.start.click();
+    await newStudy.expectRefused(name, remedy);
+    await expect(newStudy.input(name)).toBeVisible();
+    await expect(newStudy.input(name)).toHaveValue(value);
+  });
+}
+
+test("a wrong field that is folded away is unfolded", async ({ newStudy, page }) => {
+  await newStudy.open({ preset: "classification-quick", "data.test_share": "0.25" });
+  await expect(newStudy.input("data.test_share")).toBeHidden();
+  await page.getByText("More about data").click();
+  await newStudy.fill({ "data.test_share": "1" });
+  await page.getByText("More about data").click();
+  await expect(newStudy.input("data.test_share")).toBeHidden();
+  await newStudy.start.click();
+  await newStudy.expectRefused("data.test_share", /below 1/);
+  await newStudy.errorSummary.getByRole("link").click();
+  await expect(newStudy.input("data.test_share")).toBeVisible();
+  await expect(newStudy.input("data.test_share")).toBeFocused();
+});
+
+test("another kind has its own fields, and switching back loses nothing", async ({ guard, newStudy }) => {
+  guard.expect(NOT_HERE);
+  await newStudy.open();
+  await expect(newStudy.kind("Toxicity")).toBeChecked();
+  await expect(newStudy.input("data.source")).toBeHidden();
+  await newStudy.fill({ "prompts.limit": "7" });
+
+  await newStudy.kind("Classification").check();
+  await expect(newStudy.input("prompts.limit")).toBeHidden();
+  await expect(newStudy.input("data.source")).toBeVisible();
+  await expect(newStudy.input("training.keep_full_weights")).toBeVisible();
+  await newStudy.fill({ "data.source": "reviews.csv", "groups.by": "terms" });
+  await newStudy.fill({ "groups.terms": "women: she, her; men: he, his" });
+  await expect(newStudy.toml).toContainText('kind = "classification"');
+  await expect(newStudy.toml).toContainText('name = "women"');
+  await expect(newStudy.toml).not.toContainText("[judge]");
+
+  await newStudy.kind("Toxicity").check();
+  await expect(newStudy.input("training.keep_full_weights")).toBeHidden();
+  await expect(newStudy.toml).toContainText("limit = 7");
+  await expect(newStudy.toml).not.toContainText("[data]");
+
+  await newStudy.kind("Classification").check();
+  await expect(newStudy.input("data.source")).toHaveValue("reviews.csv");
+  await expect(newStudy.input("groups.terms")).toHaveValue("women: she, her; men: he, his");
+});
+
 test("what only the server can know is refused beside its field too", async ({ guard, newStudy }) => {
   guard.expect(/status 4\d\d|Failed to load resource/);
   await newStudy.open({ toml: recipeToml(TINY) });
@@ -55,14 +120,47 @@ test("the estimate follows the form", async ({ newStudy }) => {
   await expect(completions).toHaveText("16", { timeout: 30_000 });
 });
 
-test("presets fill the form", async ({ newStudy, page }) => {
+test("the estimate of a classification study counts its examples", async ({ newStudy }) => {
+  await newStudy.open({ preset: "classification-quick" });
+  await expect(newStudy.estimate).toContainText("Minority", { timeout: 30_000 });
+  await expect(newStudy.estimate).not.toContainText("Completions");
+  const left = newStudy.estimate.getByRole("table", { name: "Training examples at each minority fraction." }).getByRole("row");
+  await expect(left).toHaveCount(3);
+  await newStudy.fill({ "groups.minority_fractions": "1, 0.5, 0.1" });
+  await expect(left).toHaveCount(4, { timeout: 30_000 });
+});
+
+test("presets fill the form", async ({ guard, newStudy }) => {
+  guard.expect(NOT_HERE);
   await newStudy.open();
   await expect(newStudy.input("name")).toHaveValue("Quick look");
   await expect(newStudy.arms).toHaveCount(4);
-  await page.getByRole("navigation", { name: "Presets" }).getByRole("link", { name: "Paper: toxicity" }).click();
+  await newStudy.presets.getByRole("link", { name: "Paper: toxicity" }).click();
   await expect(newStudy.input("name")).toHaveValue(/Paper/);
   await expect(newStudy.input("training.gradient_accumulation_steps")).toHaveValue("32");
   await expect(newStudy.input("prompts.set")).toHaveValue("honest_binary");
+  await newStudy.presets.getByRole("link", { name: "Paper: SST-2, BERT" }).click();
+  await expect(newStudy.input("name")).toHaveValue("Paper: SST-2, BERT");
+  await expect(newStudy.kind("Classification")).toBeChecked();
+  await expect(newStudy.input("classifier.head")).toHaveValue("class_head");
+  await expect(newStudy.input("data.test_split")).toHaveValue("validation");
+  await expect(newStudy.presets.getByRole("link", { name: "Paper: SST-2, BERT" })).toHaveAttribute("aria-current", "true");
+});
+
+test("presets stand by kind, with a link for each model", async ({ newStudy }) => {
+  await newStudy.open();
+  await expect(newStudy.presets.getByRole("heading")).toHaveText(["Toxicity", "Classification"]);
+  const links = newStudy.presets.getByRole("list", { name: "Classification" }).getByRole("link");
+  await expect(links).toHaveCount(7);
+  await expect(links.nth(1)).toHaveAccessibleName("Paper: IMDb, GPT-2");
+});
+
+test("a field beside a preset in the address changes that field alone", async ({ guard, newStudy }) => {
+  guard.expect(NOT_HERE);
+  await newStudy.open({ preset: "classification-quick", "data.source": "dataset:mine" });
+  await expect(newStudy.input("data.source")).toHaveValue("dataset:mine");
+  await expect(newStudy.input("name")).toHaveValue("Quick classification");
+  await expect(newStudy.input("groups.minority_fractions")).toHaveValue("1, 0.1");
 });
 
 test("the recipe as TOML is the form, and a recipe fills the form", async ({ newStudy, page }) => {

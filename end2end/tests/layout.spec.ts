@@ -5,6 +5,8 @@ const PAGES: [string, string][] = [
   ["the list of studies", "/"],
   ["the form", "/studies/new"],
   ["the form with errors", "/studies/new?checked=1&name=&seeds=one"],
+  ["the form of a classification study", "/studies/new?preset=classification-quick"],
+  ["the form of a classification study with errors", "/studies/new?preset=classification-quick&checked=1&groups.minority_fractions=0&groups.by=terms"],
   ["the models", "/models"],
   ["the default model", "/models/default"],
   ["the example's progress", "/studies/example?tab=progress"],

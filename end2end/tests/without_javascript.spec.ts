@@ -27,6 +27,22 @@ test("a wrong form comes back as it was typed, with what is wrong", async ({ new
   await expect(newStudy.input("notes")).toHaveValue("kept as typed");
 });
 
+test("the kind is switched by a button, and nothing typed is lost", async ({ newStudy, page }) => {
+  await page.goto("/studies/new");
+  await newStudy.fill({ "prompts.limit": "7" });
+  await newStudy.kind("Classification").check();
+  await newStudy.showKind.click();
+  await expect(newStudy.kind("Classification")).toBeChecked();
+  await expect(newStudy.input("prompts.limit")).toBeHidden();
+  await newStudy.fill({ "groups.minority_fractions": "1, 0" });
+  await newStudy.start.click();
+  await newStudy.expectRefused("groups.minority_fractions", /above 0, at most 1/);
+  await newStudy.kind("Toxicity").check();
+  await newStudy.showKind.click();
+  await expect(newStudy.input("prompts.limit")).toHaveValue("7");
+  await expect(newStudy.input("data.source")).toBeHidden();
+});
+
 test("a study is checked, started and deleted", async ({ newStudy, study, page }) => {
   await page.goto(`/studies/new?${new URLSearchParams({ toml: recipeToml({ ...TINY, name: "Without scripts" }) })}`);
   await newStudy.check.click();

@@ -312,16 +312,24 @@ fn SectionView(section: &'static Section, state: FormState) -> impl IntoView {
     }
 }
 
-/// What is rarely changed. Open once something in it is wrong, or not as by default; it does not close again by itself.
+/// What is rarely changed. Unfolded where something in it is wrong, or becomes other than by default.
 #[component]
 fn MoreFields(section: &'static Section, state: FormState) -> impl IntoView {
     let standard = Recipe::from_toml("name = \"\"").map(|recipe| RecipeForm::from_recipe(&recipe)).unwrap_or_default();
-    let is_open = Memo::new(move |was_open: Option<&bool>| {
-        let is_touched = |name: &str| !state.errors_of(name).is_empty() || state.value(name) != standard.get(name);
-        was_open.is_some_and(|was_open| *was_open) || section.more.iter().any(|field| is_touched(field.name))
-    });
+    let is_changed = Memo::new(move |_| section.more.iter().any(|field| state.value(field.name) != standard.get(field.name)));
+    let is_wrong = move || section.more.iter().any(|field| !state.errors_of(field.name).is_empty());
+    let is_open = untrack(|| is_changed.get() || is_wrong());
+    let details = NodeRef::<html::Details>::new();
+    let unfold = move || {
+        if let Some(details) = details.get_untracked() {
+            details.set_open(true);
+        }
+    };
+    Effect::new(move |_| is_changed.get().then(unfold));
+    // after each check, also where it was folded again by hand
+    Effect::new(move |_| is_wrong().then(unfold));
     view! {
-        <details class="more" open=move || is_open.get()>
+        <details class="more" open=is_open node_ref=details>
             <summary>{format!("More about {}", section.title.to_lowercase())}</summary>
             <div class="fields">{section.more.iter().map(|field| view! { <FieldInput field state /> }).collect_view()}</div>
         </details>
