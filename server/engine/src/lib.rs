@@ -12,6 +12,8 @@ pub mod classify;
 pub mod config;
 mod data_order;
 pub mod device;
+mod distribution;
+pub mod divergence;
 pub mod error;
 mod example;
 mod files;
@@ -19,6 +21,7 @@ pub mod generate;
 mod gradients;
 pub mod kernels;
 mod layout;
+pub mod lens;
 pub mod lora;
 mod micro_batch;
 pub mod model;
@@ -38,12 +41,17 @@ pub mod tokenizer;
 pub mod train;
 mod train_state;
 mod trainee;
+mod unembedding;
+pub mod weight_distance;
 mod weights;
 
 pub use classify::{ClassRequest, classify};
 pub use device::Processor;
+pub use distribution::{Divergence, TokenProbability};
+pub use divergence::{ComparedSequence, OriginalPredictions, Reading, divergence};
 pub use error::EngineError;
 pub use generate::{Generated, GenerationOptions, Request, generate, generate_until};
+pub use lens::{Lens, LensCell, LensOptions, LensPanel, OriginalLens, lens, lens_of_another};
 pub use lora::{Lora, LoraConfig};
 pub use model::{Model, ModelInfo, hash_model, inspect};
 pub use score_options::{OptionRequest, score_options};
@@ -53,3 +61,4 @@ pub use train::{
     ArmTraining, Checkpoints, Example, Scheduler, TrainOptions, TrainReport, gradients, train_full, train_full_in_place, train_full_saving,
     train_loras, train_loras_saving,
 };
+pub use weight_distance::{WeightDistance, full_distances, lora_distances};

@@ -5,6 +5,7 @@
 //! arm go through that arm's `A` and `B` beside the frozen weight: `y = x W^T + scaling (x A^T) B^T`.
 
 mod backward;
+mod by_layer;
 mod head;
 
 use crate::{

@@ -11,6 +11,7 @@ pub enum Signal {
     /// `done` of `total` requests have ended; `new_tokens` is the total so far.
     Generated { done: usize, total: usize, new_tokens: u64 },
     /// `done` of `total` texts are classified, or contexts with their options scored; `tokens` is theirs so far, options included.
+    /// Or `done` of `total` layers are seen through the lens, readings compared, weights measured; `tokens` were read so far.
     Scored { done: usize, total: usize, tokens: u64 },
     /// Arm number `arm` of those trained together took a step. `loss` is the mean over target tokens (nats). A step is told of all
     /// its arms, also where the answer to the first is to stop.
