@@ -213,7 +213,10 @@ fn notes(grouping: &Grouping<'_>, groups: &Groups, train: &[LabelledText], test:
     let mut notes = Vec::new();
     let oddities = &grouping.oddities;
     if oddities.of_two_groups > 0 {
-        notes.push(format!("{} texts have words of more than one group; each counts to the first that the recipe lists.", oddities.of_two_groups));
+        notes.push(format!(
+            "{} texts have words of more than one group; each counts to the first that the recipe lists.",
+            oddities.of_two_groups
+        ));
     }
     if oddities.without_value > 0 {
         let column = groups.column.as_deref().unwrap_or_default();

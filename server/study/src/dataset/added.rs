@@ -75,8 +75,11 @@ impl AddedSets {
     /// Sorted.
     pub(crate) fn names(&self) -> Vec<String> {
         let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        let mut names: Vec<String> =
-            entries.filter(|entry| entry.path().join(RECORD).is_file()).filter_map(|entry| entry.file_name().into_string().ok()).filter(|name| is_name(name)).collect();
+        let mut names: Vec<String> = entries
+            .filter(|entry| entry.path().join(RECORD).is_file())
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .filter(|name| is_name(name))
+            .collect();
         names.sort();
         names
     }

@@ -40,15 +40,17 @@ impl Card {
         let chosen = match &self.configs[..] {
             [] => return Ok(None),
             [only] => only,
-            several => several.iter().find(|config| config.is_default).or_else(|| several.iter().find(|config| config.name == "default")).ok_or_else(
-                || {
-                    let names: Vec<&str> = several.iter().map(|config| config.name.as_str()).collect();
-                    format!(
-                        "Its README.md tells of several sets ({}), and which is meant is not clear: give the path of one set's folder or file.",
-                        names.join(", ")
-                    )
-                },
-            )?,
+            several => several
+                .iter()
+                .find(|config| config.is_default)
+                .or_else(|| several.iter().find(|config| config.name == "default"))
+                .ok_or_else(|| {
+                let names: Vec<&str> = several.iter().map(|config| config.name.as_str()).collect();
+                format!(
+                    "Its README.md tells of several sets ({}), and which is meant is not clear: give the path of one set's folder or file.",
+                    names.join(", ")
+                )
+            })?,
         };
         Ok(Some(&chosen.splits).filter(|splits| !splits.is_empty()).map(Vec::as_slice))
     }

@@ -36,7 +36,9 @@ impl Columns<'_> {
 fn one(header: &Header, field: &str, given: Option<&str>, usual: &[&str]) -> Result<usize, String> {
     let there = || header.names.join(", ");
     match given.map(str::trim).filter(|name| !name.is_empty()) {
-        Some(name) => header.position(name).ok_or_else(|| format!("It has no column {name:?}; its columns are: {}. Change {field}.", there())),
+        Some(name) => {
+            header.position(name).ok_or_else(|| format!("It has no column {name:?}; its columns are: {}. Change {field}.", there()))
+        }
         None => usual.iter().find_map(|name| header.position(name)).ok_or_else(|| {
             format!("It has none of the columns {}; its columns are: {}. Name the right one in {field}.", usual.join(", "), there())
         }),

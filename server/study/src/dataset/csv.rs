@@ -54,10 +54,7 @@ fn cells(record: &csv::ByteRecord, header: &Header, wanted: &[usize]) -> Result<
 
 fn open(reader: impl Read, delimiter: u8, budget: &Rc<Shared<usize>>) -> csv::Reader<impl Read> {
     budget.set(LINE_LIMIT + BUFFER);
-    csv::ReaderBuilder::new()
-        .delimiter(delimiter)
-        .buffer_capacity(BUFFER)
-        .from_reader(Capped { inner: reader, budget: Rc::clone(budget) })
+    csv::ReaderBuilder::new().delimiter(delimiter).buffer_capacity(BUFFER).from_reader(Capped { inner: reader, budget: Rc::clone(budget) })
 }
 
 /// Stops where a record goes on for too long, as after a quote that is never closed.

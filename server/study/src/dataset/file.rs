@@ -91,7 +91,11 @@ impl Header {
         }
         for (index, name) in self.names.iter().enumerate() {
             if self.names[..index].contains(name) {
-                return Err(format!("The column {name:?} stands twice (columns {} and {}); rename one.", self.position(name).unwrap_or(0) + 1, index + 1));
+                return Err(format!(
+                    "The column {name:?} stands twice (columns {} and {}); rename one.",
+                    self.position(name).unwrap_or(0) + 1,
+                    index + 1
+                ));
             }
         }
         Ok(self)

@@ -113,7 +113,12 @@ pub(super) fn grouped_by(groups: &Groups) -> String {
 }
 
 /// Majority, minority, and the others by their training examples.
-pub(super) fn ordered(groups: &Groups, labels: &[String], train: &[LabelledText], test: &[LabelledText]) -> Result<Vec<GroupCount>, FieldErrors> {
+pub(super) fn ordered(
+    groups: &Groups,
+    labels: &[String],
+    train: &[LabelledText],
+    test: &[LabelledText],
+) -> Result<Vec<GroupCount>, FieldErrors> {
     let mut counts: BTreeMap<&str, (u32, u32)> = BTreeMap::new();
     for text in train {
         counts.entry(&text.group).or_default().0 += 1;
@@ -135,7 +140,12 @@ pub(super) fn ordered(groups: &Groups, labels: &[String], train: &[LabelledText]
     let mut all: Vec<GroupCount> =
         counts.iter().map(|(group, (train, test))| GroupCount { group: (*group).into(), train: *train, test: *test }).collect();
     all.sort_by_key(|count| (std::cmp::Reverse(count.train), rank(&count.group).map_or(0, |place| place + 1)));
-    let list = || all.iter().map(|count| format!("{} ({} to train on, {} to test on)", count.group, count.train, count.test)).collect::<Vec<_>>().join(", ");
+    let list = || {
+        all.iter()
+            .map(|count| format!("{} ({} to train on, {} to test on)", count.group, count.train, count.test))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     let field = match groups.by {
         GroupBy::Label => "groups.by",
         GroupBy::Column => "groups.column",
@@ -152,8 +162,10 @@ pub(super) fn ordered(groups: &Groups, labels: &[String], train: &[LabelledText]
             (_, 0) => "test",
             _ => continue,
         };
-        let remedy =
-            format!("This group has no examples to {lacks} on. The groups are: {}. Raise data.{lacks}_limit, or choose other groups or splits.", list());
+        let remedy = format!(
+            "This group has no examples to {lacks} on. The groups are: {}. Raise data.{lacks}_limit, or choose other groups or splits.",
+            list()
+        );
         errors.push(field, &count.group, remedy);
     }
     let minority = match groups.minority.as_deref().map(str::trim).filter(|name| !name.is_empty()) {

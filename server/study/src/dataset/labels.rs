@@ -31,7 +31,10 @@ impl Labels {
                         return Err(refuse(
                             split,
                             row,
-                            format!("this is label number {} of the set; at most {LABELS_LIMIT} are read. Does the column hold labels?", first.len()),
+                            format!(
+                                "this is label number {} of the set; at most {LABELS_LIMIT} are read. Does the column hold labels?",
+                                first.len()
+                            ),
                         ));
                     }
                 }
@@ -43,19 +46,32 @@ impl Labels {
             RawLabel::Whole(value) => Some(*value),
             RawLabel::Truth(_) => None,
         };
-        let is_text_file = parts.iter().all(|(split, _)| split.files.iter().all(|file| matches!(file.format, super::file::Format::Csv { .. })));
+        let is_text_file =
+            parts.iter().all(|(split, _)| split.files.iter().all(|file| matches!(file.format, super::file::Format::Csv { .. })));
         let numeric = first.keys().all(|label| if is_text_file { written(label).is_some() } else { matches!(label, RawLabel::Whole(_)) });
         let kinds: BTreeSet<_> = first.keys().map(|label| std::mem::discriminant(*label)).map(|kind| format!("{kind:?}")).collect();
         if kinds.len() > 1 {
             let Some((split, row)) = first.values().max_by_key(|(_, row)| row.row).copied() else { return Err(FieldErrors::default()) };
-            return Err(refuse(split, row, format!("the label {} is of another kind than others; write all as numbers, all as texts, or all as true and false.", shown(&row.label))));
+            return Err(refuse(
+                split,
+                row,
+                format!(
+                    "the label {} is of another kind than others; write all as numbers, all as texts, or all as true and false.",
+                    shown(&row.label)
+                ),
+            ));
         }
         let given: Vec<String> = given.iter().map(|name| name.trim().to_string()).collect();
         let (names, numbers) = if numeric {
             let values: BTreeMap<&RawLabel, i64> = first.keys().filter_map(|label| Some((*label, written(label)?))).collect();
             if let Some((label, _)) = values.iter().find(|(_, value)| **value == -1) {
                 let (split, row) = first[label];
-                return Err(refuse(split, row, "the label is -1, which is how hub sets write that a label is missing; choose another split, or write the label.".into()));
+                return Err(refuse(
+                    split,
+                    row,
+                    "the label is -1, which is how hub sets write that a label is missing; choose another split, or write the label."
+                        .into(),
+                ));
             }
             let named = if given.is_empty() { own.map(<[String]>::to_vec).unwrap_or_default() } else { given };
             numbered(&first, &values, named)?
@@ -64,7 +80,11 @@ impl Labels {
         };
         if names.len() < 2 {
             let (split, row) = first.values().next().copied().ok_or_else(FieldErrors::default)?;
-            return Err(refuse(split, row, format!("all rows have the label {}; a study tells at least two labels apart.", shown(&row.label))));
+            return Err(refuse(
+                split,
+                row,
+                format!("all rows have the label {}; a study tells at least two labels apart.", shown(&row.label)),
+            ));
         }
         Ok(Self { names, numbers })
     }
@@ -72,7 +92,11 @@ impl Labels {
 
 type First<'a> = BTreeMap<&'a RawLabel, (&'a Split, &'a RawRow)>;
 
-fn numbered(first: &First<'_>, values: &BTreeMap<&RawLabel, i64>, names: Vec<String>) -> Result<(Vec<String>, BTreeMap<RawLabel, u32>), FieldErrors> {
+fn numbered(
+    first: &First<'_>,
+    values: &BTreeMap<&RawLabel, i64>,
+    names: Vec<String>,
+) -> Result<(Vec<String>, BTreeMap<RawLabel, u32>), FieldErrors> {
     if names.is_empty() {
         let distinct: BTreeSet<i64> = values.values().copied().collect();
         let place = |value: &i64| distinct.iter().position(|known| known == value).unwrap_or(0) as u32;

@@ -94,12 +94,14 @@ pub(super) fn plan(names: &[String], card: &Card) -> Result<BTreeMap<String, Vec
 /// Files that describe a set and hold none of it.
 fn is_about_the_set(name: &str) -> bool {
     let file = name.rsplit('/').next().unwrap_or(name);
-    ["dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "config.json", "package.json", "dataset.json"].contains(&file)
+    ["dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "config.json", "package.json", "dataset.json"]
+        .contains(&file)
 }
 
 fn collect(root: &Path, below: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), String> {
     let folder = root.join(below);
-    let entries = std::fs::read_dir(&folder).map_err(|error| format!("{} can't be read ({error}); check its permissions.", folder.display()))?;
+    let entries =
+        std::fs::read_dir(&folder).map_err(|error| format!("{} can't be read ({error}); check its permissions.", folder.display()))?;
     for entry in entries.flatten() {
         let name = entry.file_name();
         if name.to_string_lossy().starts_with('.') {
@@ -132,7 +134,9 @@ fn split_of(name: &str) -> String {
     };
     let word = |text: &str| {
         let text = text.to_ascii_lowercase();
-        text.split(['-', '_', '.', ' ']).find_map(|part| SPLIT_WORDS.iter().find(|(word, _)| *word == part)).map(|(_, split)| (*split).to_string())
+        text.split(['-', '_', '.', ' '])
+            .find_map(|part| SPLIT_WORDS.iter().find(|(word, _)| *word == part))
+            .map(|(_, split)| (*split).to_string())
     };
     word(stem)
         .or_else(|| parts.iter().rev().find_map(|folder| word(folder)))
@@ -154,7 +158,9 @@ fn check_pieces(split: &str, files: &[String]) -> Result<(), String> {
     let folder = |name: &str| name.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_string());
     let formats: Vec<_> = files.iter().filter_map(|name| Format::of(Path::new(name))).collect();
     if formats.windows(2).any(|pair| pair[0] != pair[1]) || files.windows(2).any(|pair| folder(&pair[0]) != folder(&pair[1])) {
-        return Err(format!("The split {split} could be any of several files: {list}. Give the path of one of them, or of the folder that holds one set alone."));
+        return Err(format!(
+            "The split {split} could be any of several files: {list}. Give the path of one of them, or of the folder that holds one set alone."
+        ));
     }
     if files.len() < 2 {
         // one piece of several is told below as well
@@ -177,8 +183,10 @@ fn check_pieces(split: &str, files: &[String]) -> Result<(), String> {
     if shards.iter().any(|(other, _, others)| other != name || others != count) {
         return Err(format!("The split {split} could be any of several sets of pieces: {list}. Give the folder that holds one set alone."));
     }
-    let missing: Vec<String> =
-        (0..*count).filter(|number| !shards.iter().any(|(_, there, _)| there == number)).map(|number| format!("{name}-{number:05}-of-{count:05}")).collect();
+    let missing: Vec<String> = (0..*count)
+        .filter(|number| !shards.iter().any(|(_, there, _)| there == number))
+        .map(|number| format!("{name}-{number:05}-of-{count:05}"))
+        .collect();
     if !missing.is_empty() {
         return Err(format!("Of the split {split} pieces are missing: {}. Fetch them.", listed(missing.iter().map(String::as_str))));
     }
@@ -238,9 +246,16 @@ mod tests {
     #[test]
     fn splits_are_found_as_the_hub_lays_them_out() {
         check(
-            &["README.md", "data/train-00000-of-00002.parquet", "data/train-00001-of-00002.parquet", "data/validation-00000-of-00001.parquet"],
+            &[
+                "README.md",
+                "data/train-00000-of-00002.parquet",
+                "data/train-00001-of-00002.parquet",
+                "data/validation-00000-of-00001.parquet",
+            ],
             "",
-            Ok("train: data/train-00000-of-00002.parquet data/train-00001-of-00002.parquet; validation: data/validation-00000-of-00001.parquet"),
+            Ok(
+                "train: data/train-00000-of-00002.parquet data/train-00001-of-00002.parquet; validation: data/validation-00000-of-00001.parquet",
+            ),
         );
         check(
             &["plain_text/test-00000-of-00001.parquet", "plain_text/unsupervised-00000-of-00001.parquet", "dataset_infos.json"],

@@ -53,7 +53,8 @@ impl Source {
             let Some(record) = sets.read(name) else {
                 let there = sets.names();
                 let list = if there.is_empty() { "none has been added yet".into() } else { format!("there are: {}", there.join(", ")) };
-                let remedy = format!("No set of this name was added to this program; {list}. `rankscope datasets add PATH --name {name}` adds one.");
+                let remedy =
+                    format!("No set of this name was added to this program; {list}. `rankscope datasets add PATH --name {name}` adds one.");
                 return Err(FieldErrors::one(SOURCE, text, remedy));
             };
             let mut source = Self::at(&sets.files(&record), text, text)?;
@@ -64,7 +65,13 @@ impl Source {
         }
         if text.starts_with(HUB_PREFIX) {
             let settings = HubSettings::from_environment();
-            let hub = HubSource::dataset(text).map_err(|_| FieldErrors::one(SOURCE, text, "This is no set of the hub: write hf:ORG/NAME or hf:ORG/NAME@REVISION, as in hf:stanfordnlp/sst2@main."))?;
+            let hub = HubSource::dataset(text).map_err(|_| {
+                FieldErrors::one(
+                    SOURCE,
+                    text,
+                    "This is no set of the hub: write hf:ORG/NAME or hf:ORG/NAME@REVISION, as in hf:stanfordnlp/sst2@main.",
+                )
+            })?;
             let cached = hub::cached(&hub, &settings).ok_or_else(|| {
                 let remedy = format!("This set of the hub is not on this machine; `rankscope datasets add {text}` fetches it.");
                 FieldErrors::one(SOURCE, text, remedy)
@@ -100,7 +107,7 @@ impl Source {
         let given = |name: &Option<String>| name.as_deref().map(str::trim).filter(|name| !name.is_empty()).map(String::from);
         let named = |name: &str, field: &'static str| {
             self.split(name, SOURCE).ok_or_else(|| {
-                let remedy = if self.splits.contains_key(ONE_PIECE) {
+                let remedy = if self.splits.len() == 1 && self.splits.contains_key(ONE_PIECE) {
                     "This set is in one piece and has no splits; leave the field out.".into()
                 } else {
                     format!("There is no such split; there are: {}.", self.names())
@@ -140,14 +147,17 @@ impl Source {
 
 fn one_file(path: &Path, shown: &str) -> Result<DataFile, String> {
     if !path.exists() {
-        return Err("There is no such file or directory. Write the path of a JSONL, CSV or parquet file, or of a directory in the hub's layout; \
+        return Err(
+            "There is no such file or directory. Write the path of a JSONL, CSV or parquet file, or of a directory in the hub's layout; \
                     \"builtin\"; dataset:NAME for a set that was added; or hf:ORG/NAME for one of the hub."
-            .into());
+                .into(),
+        );
     }
     if !path.is_file() {
         return Err("This is no file; give the path of a JSONL, CSV or parquet file.".into());
     }
-    let format = Format::of(path)
-        .ok_or("The name must end in .jsonl, .ndjson, .json, .csv, .tsv or .parquet, which says how the file is read; rename or convert it.")?;
+    let format = Format::of(path).ok_or(
+        "The name must end in .jsonl, .ndjson, .json, .csv, .tsv or .parquet, which says how the file is read; rename or convert it.",
+    )?;
     Ok(DataFile { path: path.into(), name: shown.into(), format, builtin: None })
 }

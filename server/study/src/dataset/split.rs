@@ -187,7 +187,13 @@ fn text_of(cell: &Cell) -> Result<String, String> {
     let text = match cell {
         Cell::Text(text) => text.trim(),
         Cell::Missing => "",
-        other => return Err(format!("{} ({}) stands where a text belongs; put it in quotes, or name another text_column.", other.shown(), other.kind())),
+        other => {
+            return Err(format!(
+                "{} ({}) stands where a text belongs; put it in quotes, or name another text_column.",
+                other.shown(),
+                other.kind()
+            ));
+        }
     };
     if text.is_empty() {
         return Err("the text is empty; write some text, or remove the row.".into());
@@ -200,14 +206,17 @@ fn text_of(cell: &Cell) -> Result<String, String> {
 
 fn label_of(cell: &Cell) -> Result<RawLabel, String> {
     match cell {
-        Cell::Whole(HIDDEN_LABEL) => Err("the label is -1, which is how hub sets write that a label is missing; choose another split, or write \
+        Cell::Whole(HIDDEN_LABEL) => {
+            Err("the label is -1, which is how hub sets write that a label is missing; choose another split, or write \
                                           the label (numbers from 0, or names)."
-            .into()),
+                .into())
+        }
         Cell::Whole(value) => Ok(RawLabel::Whole(*value)),
         Cell::Truth(value) => Ok(RawLabel::Truth(*value)),
-        Cell::Text(text) if text.trim().chars().count() > LABEL_LIMIT => {
-            Err(format!("the label has {} characters; at most {LABEL_LIMIT} are read: does the column hold labels?", text.trim().chars().count()))
-        }
+        Cell::Text(text) if text.trim().chars().count() > LABEL_LIMIT => Err(format!(
+            "the label has {} characters; at most {LABEL_LIMIT} are read: does the column hold labels?",
+            text.trim().chars().count()
+        )),
         Cell::Text(text) if !text.trim().is_empty() => Ok(RawLabel::Text(text.trim().to_string())),
         Cell::Missing | Cell::Text(_) => Err("the label is missing; write it, or remove the row.".into()),
         other => Err(format!("{} ({}) is no label; labels are whole numbers, texts, or true and false.", other.shown(), other.kind())),

@@ -87,7 +87,11 @@ fn the_builtin_set_is_balanced_and_can_be_grouped_in_three_ways() {
     let groups = Groups { by: GroupBy::Terms, terms, ..Groups::default() };
     let by_terms = load(&Data::default(), &groups, &environment()).unwrap();
     assert_eq!(by_terms.majority, "other");
-    assert!(by_terms.groups.len() == 3 && by_terms.groups.iter().all(|group| group.train >= 15 && group.test >= 3), "{:?}", by_terms.groups);
+    assert!(
+        by_terms.groups.len() == 3 && by_terms.groups.iter().all(|group| group.train >= 15 && group.test >= 3),
+        "{:?}",
+        by_terms.groups
+    );
 }
 
 #[test]
@@ -121,7 +125,8 @@ fn the_same_rows_come_out_of_every_kind_of_file() {
         assert_eq!(chosen.train.len(), 12, "{name}");
         assert!(name == "a.jsonl" || (texts(&chosen) == texts(&expected) && chosen.labels == expected.labels), "{name}: {chosen:?}");
     }
-    let quoted = read_text("q.csv", "text,label\n\"said \"\"no\"\",\nand left\",1\nb,0\nc,1\nd,0\ne,1\nf,0\ng,0\nh,1\n".as_bytes()).unwrap();
+    let quoted =
+        read_text("q.csv", "text,label\n\"said \"\"no\"\",\nand left\",1\nb,0\nc,1\nd,0\ne,1\nf,0\ng,0\nh,1\n".as_bytes()).unwrap();
     assert!(quoted.train.iter().chain(&quoted.test).any(|text| text.text == "said \"no\",\nand left"));
     assert_eq!(quoted.labels, ["0", "1"]);
 }
@@ -154,7 +159,10 @@ fn parquet_files_name_their_labels() {
     // a label that is kept secret, none at all, one without a name, and files that are cut off or mangled
     let path = folder.path().join("one.parquet");
     for (rows, part) in [
-        (&[("a", Some(0)), ("b", Some(-1))][..], "Row 2, column label: the label is -1, which is how hub sets write that a label is missing"),
+        (
+            &[("a", Some(0)), ("b", Some(-1))][..],
+            "Row 2, column label: the label is -1, which is how hub sets write that a label is missing",
+        ),
         (&[("a", Some(0)), ("b", None)], "Row 2, column label: the label is missing"),
         (&[("a", Some(0)), (" ", Some(1))], "Row 2, column text: the text is empty"),
         (&[("a", Some(0)), ("b", Some(7))], "Row 2, label: the label 7 has no name: there are 2 names (negative, positive), for 0 to 1"),
@@ -189,16 +197,31 @@ fn every_wrong_row_is_named() {
         ("a.jsonl", b"\xff\xfe\n", &["Line 1 is not UTF-8"]),
         ("a.jsonl", b"{\"text\": \"a\", \"label\": 1}\n{\"text\": \"\xff\", \"label\": 1}\n", &["Line 2 is not UTF-8"]),
         ("a.csv", b"text,label\na,1\n\xff,0\n", &["Line 3, column text: is not UTF-8"]),
-        ("a.jsonl", b"[\n{\"text\": \"a\"}", &["Line 1, character"]),
+        ("a.jsonl", b"[\n{\"text\": \"a\", \"label\": 1}", &["Line 1, character"]),
         ("a.json", b"[{\"text\": \"a\", \"label\": 1}]", &["one object a line"]),
-        ("a.jsonl", b"{\"words\": \"a\", \"label\": 1}\n", &["none of the columns text, sentence, review, content; its columns are: words, label"]),
+        (
+            "a.jsonl",
+            b"{\"words\": \"a\", \"label\": 1}\n",
+            &["none of the columns text, sentence, review, content; its columns are: words, label"],
+        ),
         ("a.csv", b"text,score\na,1\n", &["none of the columns label, labels, class; its columns are: text, score"]),
         ("a.csv", b"text,text,label\na,b,1\n", &["\"text\" stands twice"]),
         ("a.csv", b"text,label\na,1\nb,c,0\n", &["Line 3 has 3 columns and the first line has 2"]),
-        ("a.csv", b"text,label\na,1\n\"\",0\nb,\n", &["Line 3, column text: the text is empty", "Line 4, column label: the label is missing"]),
-        ("a.jsonl", b"{\"text\": 3, \"label\": 1}\n{\"text\": \"b\", \"label\": [1]}\n{\"text\": \"c\", \"label\": 0.5}\n",
-            &["Line 1, column text: 3 (a number) stands where a text belongs", "Line 2, column label: a list", "Line 3, column label: 0.5"]),
-        ("a.jsonl", b"{\"text\": \"a\", \"label\": 1}\n{\"text\": \"b\", \"label\": \"one\"}\n", &["Line 2, label: the label one is of another kind"]),
+        (
+            "a.csv",
+            b"text,label\na,1\n\"\",0\nb,\n",
+            &["Line 3, column text: the text is empty", "Line 4, column label: the label is missing"],
+        ),
+        (
+            "a.jsonl",
+            b"{\"text\": 3, \"label\": 1}\n{\"text\": \"b\", \"label\": [1]}\n{\"text\": \"c\", \"label\": 0.5}\n",
+            &["Line 1, column text: 3 (a number) stands where a text belongs", "Line 2, column label: a list", "Line 3, column label: 0.5"],
+        ),
+        (
+            "a.jsonl",
+            b"{\"text\": \"a\", \"label\": 1}\n{\"text\": \"b\", \"label\": \"one\"}\n",
+            &["Line 2, label: the label one is of another kind"],
+        ),
         ("a.csv", b"text,label\na,1\nb,-1\n", &["Line 3, label: the label is -1"]),
         ("a.csv", b"text,label\na,x\nb,x\n", &["all rows have the label x"]),
         ("a.txt", b"a", &["must end in .jsonl"]),
@@ -260,7 +283,8 @@ fn sources_and_splits_that_are_not_there_are_refused() {
     let by = Groups { by: GroupBy::Column, column: Some("place".into()), ..Groups::default() };
     let error = load(&data(path), &by, &environment()).unwrap_err();
     assert!(error.0[0].remedy.contains("no column \"place\"; its columns are: text, label"), "{error}");
-    let by = Groups { by: GroupBy::Terms, terms: vec![TermGroup { name: "none".into(), words: vec!["xylophone".into()] }], ..Groups::default() };
+    let by =
+        Groups { by: GroupBy::Terms, terms: vec![TermGroup { name: "none".into(), words: vec!["xylophone".into()] }], ..Groups::default() };
     let error = load(&data(path), &by, &environment()).unwrap_err();
     assert!(error.0[0].field == "groups.terms" && error.0[0].remedy.contains("one group: other (12"), "{error}");
 }
