@@ -26,8 +26,7 @@ const MEMORY_LIMIT: &str = "memory_limit";
 const DEVICE: &str = "device";
 const DATASETS_DIR: &str = "datasets_dir";
 const DATASET_UPLOAD_LIMIT: &str = "dataset_upload_limit";
-const FIELDS: [&str; 9] =
-    [ADDRESS, DATA_DIR, SITE_DIR, DEFAULT_MODEL, JOBS, MEMORY_LIMIT, DEVICE, DATASETS_DIR, DATASET_UPLOAD_LIMIT];
+const FIELDS: [&str; 9] = [ADDRESS, DATA_DIR, SITE_DIR, DEFAULT_MODEL, JOBS, MEMORY_LIMIT, DEVICE, DATASETS_DIR, DATASET_UPLOAD_LIMIT];
 /// Bytes of a set that may be uploaded, where nothing is said.
 const UPLOAD_LIMIT: u64 = 512 << 20;
 

@@ -78,8 +78,14 @@ impl Server {
         };
         let executor = Executor::new(options, database.clone(), library.clone(), reader.clone(), shutdown.clone());
         executor.start().await.context("taking up the studies")?;
-        let environment = Environment { default_model: config.default_model, memory_limit_bytes, processor: config.processor, datasets: config.datasets_dir };
-        let backend = Arc::new(StudyBackend::new(database, library, reader, executor, environment, shutdown.clone()));
+        let environment = Environment {
+            default_model: config.default_model,
+            memory_limit_bytes,
+            processor: config.processor,
+            datasets: config.datasets_dir,
+        };
+        let backend =
+            Arc::new(StudyBackend::new(database, library, reader, executor, environment, config.dataset_upload_limit, shutdown.clone()));
         let site_root = config.site_dir.as_deref().map_or_else(|| "/nonexistent".into(), |path| path.to_string_lossy().into_owned());
         let leptos_options =
             LeptosOptions::builder().output_name("rankscope").site_root(site_root).site_addr(address).env(Env::PROD).build();

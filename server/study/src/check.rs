@@ -3,8 +3,13 @@
 use crate::{
     Environment, counterfactual,
     dataset::{self, ChosenData},
-    estimate::check_memory, hub::HubSource, judge::Judge, model_shelf::ModelShelf,
-    model_source::is_marked_as_the_hubs, prompt_set, worker::lora_config,
+    estimate::check_memory,
+    hub::HubSource,
+    judge::Judge,
+    model_shelf::ModelShelf,
+    model_source::is_marked_as_the_hubs,
+    prompt_set,
+    worker::lora_config,
 };
 use rankscope_domain::{
     FieldErrors, Recipe,
@@ -67,13 +72,18 @@ fn examine(recipe: &Recipe, environment: &Environment, shelf: &ModelShelf) -> (F
 
     let is_classified = recipe.kind == StudyKind::Classification && recipe.classifier.head == HeadKind::ClassHead;
     let inspect_base = if is_classified { inspect_any } else { inspect };
-    let model = sound(&errors, "model.").then(|| inspect_base(&mut errors, &mut absent, shelf, "model.source", &recipe.model.source)).flatten();
+    let model =
+        sound(&errors, "model.").then(|| inspect_base(&mut errors, &mut absent, shelf, "model.source", &recipe.model.source)).flatten();
     if recipe.kind == StudyKind::Classification {
-        let data = ["data.", "groups.", "classifier."].iter().all(|table| sound(&errors, table)).then(|| examine_data(recipe, environment, &mut errors));
+        let data = ["data.", "groups.", "classifier."]
+            .iter()
+            .all(|table| sound(&errors, table))
+            .then(|| examine_data(recipe, environment, &mut errors));
         if let Some(model) = &model {
             check_against_model(&mut errors, recipe, model);
         }
-        let nothing = |model| Checked { prompts: Vec::new(), own_pairs: None, model, writer: None, judge_model: None, data: data.flatten() };
+        let nothing =
+            |model| Checked { prompts: Vec::new(), own_pairs: None, model, writer: None, judge_model: None, data: data.flatten() };
         let checked = model.map(nothing);
         if let (Some(checked), true) = (&checked, errors.0.is_empty()) {
             check_memory(recipe, environment, checked, &mut errors);
@@ -252,7 +262,12 @@ mod tests {
         recipe.arms = vec![ArmSpec::lora(4, 1e-3), ArmSpec::full(1e-4)];
         recipe.training.max_length = 64;
         change(&mut recipe);
-        let environment = Environment { default_model: "/none/model.gguf".into(), memory_limit_bytes: None, processor: Processor::Cpu, datasets: "".into() };
+        let environment = Environment {
+            default_model: "/none/model.gguf".into(),
+            memory_limit_bytes: None,
+            processor: Processor::Cpu,
+            datasets: "".into(),
+        };
         let errors = check(&recipe, &environment).err().unwrap_or_default();
         assert_eq!(errors.0.len(), expected.len(), "{errors}");
         for (error, (field, part)) in errors.0.iter().zip(expected) {
@@ -311,7 +326,12 @@ mod tests {
         let mut recipe = Recipe::from_toml("name = \"x\"").unwrap();
         recipe.model.source = "hf:no-such-org/no-such-model-for-tests@main".into();
         recipe.arms = vec![ArmSpec::lora(4, 1e-3)];
-        let environment = Environment { default_model: "/none/model.gguf".into(), memory_limit_bytes: None, processor: Processor::Cpu, datasets: "".into() };
+        let environment = Environment {
+            default_model: "/none/model.gguf".into(),
+            memory_limit_bytes: None,
+            processor: Processor::Cpu,
+            datasets: "".into(),
+        };
         check_to_start(&recipe, &environment).unwrap();
         recipe.arms[0].learning_rate = 0.0;
         assert!(check_to_start(&recipe, &environment).is_err());

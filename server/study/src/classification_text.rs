@@ -152,7 +152,8 @@ fn in_words(options: &[String]) -> String {
 pub(crate) fn named_option(text: &str, options: &[String]) -> Option<u32> {
     let words = |text: &str| {
         let lower = text.to_lowercase();
-        let words: Vec<String> = lower.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty()).map(String::from).collect();
+        let words: Vec<String> =
+            lower.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty()).map(String::from).collect();
         words
     };
     let written = words(text);

@@ -1,7 +1,9 @@
 //! A study's directory: where every file is, and what can be read from it while a worker writes.
 
 use crate::{StudyError, event_log, whole_file};
-use rankscope_domain::{CellId, MinorityFraction, Recipe, StudyResults, completion::Prompt, event::Event, provenance::Provenance, view::Progress};
+use rankscope_domain::{
+    CellId, MinorityFraction, Recipe, StudyResults, completion::Prompt, event::Event, provenance::Provenance, view::Progress,
+};
 use std::{
     fs::{self, File, TryLockError},
     path::{Path, PathBuf},

@@ -370,7 +370,8 @@ mod tests {
             })
             .collect();
         let checked = Checked { prompts, own_pairs: None, model: smollm(), writer: None, judge_model: None, data: None };
-        let environment = Environment { default_model: "".into(), memory_limit_bytes: Some(8 << 30), processor: Processor::Cpu, datasets: "".into() };
+        let environment =
+            Environment { default_model: "".into(), memory_limit_bytes: Some(8 << 30), processor: Processor::Cpu, datasets: "".into() };
         let mut errors = FieldErrors::default();
         check_memory(&recipe, &environment, &checked, &mut errors);
         (reckon(&recipe, &environment, &checked, 100e9), errors)

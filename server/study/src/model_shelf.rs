@@ -119,8 +119,12 @@ mod tests {
 
     #[test]
     fn a_pinned_source_is_its_commit_whatever_the_revision_has_become() {
-        let mut shelf =
-            ModelShelf::new(&Environment { default_model: "/none".into(), memory_limit_bytes: None, processor: Processor::Cpu, datasets: PathBuf::new() });
+        let mut shelf = ModelShelf::new(&Environment {
+            default_model: "/none".into(),
+            memory_limit_bytes: None,
+            processor: Processor::Cpu,
+            datasets: PathBuf::new(),
+        });
         let source = "hf:no-such-org/no-such-model@main";
         assert_eq!(shelf.hub_source(source).unwrap().revision, "main");
         let commit = "607a30d783dfa663caf39e06633721c8d4cfcd7e";

@@ -217,7 +217,8 @@ mod tests {
     #[test]
     fn what_trains_on_the_same_examples_stands_together() {
         let mut recipe = Recipe::from_toml("name = \"x\"\nkind = \"classification\"\nseeds = [0, 1]").unwrap();
-        recipe.groups.minority_fractions = [0.1, 1.0].into_iter().map(|value| rankscope_domain::MinorityFraction::new(value).unwrap()).collect();
+        recipe.groups.minority_fractions =
+            [0.1, 1.0].into_iter().map(|value| rankscope_domain::MinorityFraction::new(value).unwrap()).collect();
         recipe.arms = vec![ArmSpec::full(1e-4), ArmSpec::lora(8, 1e-3), ArmSpec::lora(2, 1e-3)];
         let stages = stages(&recipe);
         let names: Vec<_> = stages.iter().map(Stage::file_stem).collect();

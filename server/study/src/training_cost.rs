@@ -52,10 +52,14 @@ fn cost(model: &ModelInfo, arm: Arm, flops: f64) -> TrainingCost {
         identity: String::new(),
     };
     let pairs = (0..PAIRS).map(|_| PairLength { prompt: prompt.prompt.len(), target: TARGET_LENGTH }).collect();
-    let checked = Checked { prompts: vec![prompt], own_pairs: Some(pairs), model: model.clone(), writer: None, judge_model: None,
-        data: None };
-    let environment =
-        Environment { default_model: std::path::PathBuf::new(), memory_limit_bytes: None, processor: rankscope_engine::Processor::Cpu, datasets: std::path::PathBuf::new() };
+    let checked =
+        Checked { prompts: vec![prompt], own_pairs: Some(pairs), model: model.clone(), writer: None, judge_model: None, data: None };
+    let environment = Environment {
+        default_model: std::path::PathBuf::new(),
+        memory_limit_bytes: None,
+        processor: rankscope_engine::Processor::Cpu,
+        datasets: std::path::PathBuf::new(),
+    };
     let estimate = reckon(&recipe, &environment, &checked, flops);
     cost.memory_bytes = estimate.peak_memory_bytes;
     match estimate.phases.iter().find(|phase| phase.label.starts_with(StageKind::Train.label()) && phase.tokens > 0) {

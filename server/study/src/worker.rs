@@ -318,7 +318,8 @@ impl Worker<'_> {
             self.reporter.note("Every trained cell failed: the results show the original model alone, where it can classify.")?;
         }
         let fractions = self.fraction_counts()?;
-        let (measured, claims) = classification::compute(&ClassFindings { recipe: self.recipe, record: &record, test: &test, fractions, cells });
+        let (measured, claims) =
+            classification::compute(&ClassFindings { recipe: self.recipe, record: &record, test: &test, fractions, cells });
         let results = results::compute(Findings {
             recipe: self.recipe,
             recipe_sha256: whole_file::hash_text(&self.study.recipe_toml()?),

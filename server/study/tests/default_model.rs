@@ -16,7 +16,12 @@ fn environment() -> Option<Environment> {
         || variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache"))).map(|cache| cache.join("rankscope/models"));
     let path = variable("RANKSCOPE_DEFAULT_MODEL").or_else(|| Some(variable("RANKSCOPE_MODELS_DIR").or_else(cache)?.join(FILE)))?;
     if path.is_file() {
-        return Some(Environment { default_model: path, memory_limit_bytes: None, processor: rankscope_engine::Processor::Cpu, datasets: Default::default() });
+        return Some(Environment {
+            default_model: path,
+            memory_limit_bytes: None,
+            processor: rankscope_engine::Processor::Cpu,
+            datasets: Default::default(),
+        });
     }
     assert!(variable("RANKSCOPE_REQUIRE_MODEL").is_none(), "the default model is not at {}; `make model` fetches it", path.display());
     None

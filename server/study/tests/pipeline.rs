@@ -97,8 +97,12 @@ fn killed_at_any_event_groups_end_the_same() {
 /// Memory for two or three of the six LoRA cells at a time.
 fn in_groups(recipe: &mut Recipe) {
     recipe.arms = vec![ArmSpec::lora(14, 1e-2), ArmSpec::lora(15, 1e-2), ArmSpec::lora(16, 1e-2), ArmSpec::full(1e-3)];
-    let environment =
-        Environment { default_model: Fixture::model(), memory_limit_bytes: None, processor: rankscope_engine::Processor::Cpu, datasets: Default::default() };
+    let environment = Environment {
+        default_model: Fixture::model(),
+        memory_limit_bytes: None,
+        processor: rankscope_engine::Processor::Cpu,
+        datasets: Default::default(),
+    };
     let together = estimate(recipe, &environment).unwrap().lora_groups;
     assert_eq!(together.len(), 1);
     recipe.memory_limit = Some(MemorySize(together[0].training_bytes - 1_100_000));

@@ -46,7 +46,7 @@ impl Source {
     pub(super) fn of(text: &str, environment: &Environment) -> Result<Self, FieldErrors> {
         let text = text.trim();
         if text == BUILTIN_DATASET {
-            return Ok(Self { splits: builtin::splits(), split_column: true, ..Self::default() });
+            return Ok(Self::builtin());
         }
         if let Some(name) = text.strip_prefix(ADDED_DATASET) {
             let sets = AddedSets::new(&environment.datasets);
@@ -79,6 +79,10 @@ impl Source {
             return Self::at(&cached.path, text, text);
         }
         Self::at(Path::new(text), text, text)
+    }
+
+    pub(super) fn builtin() -> Self {
+        Self { splits: builtin::splits(), split_column: true, ..Self::default() }
     }
 
     /// A file or a directory; `shown`: as errors and provenance call it.

@@ -78,7 +78,11 @@ pub(super) fn reckon(recipe: &Recipe, environment: &Environment, checked: &Check
     let per_step = f64::from(training.per_device_train_batch_size) * f64::from(training.gradient_accumulation_steps);
     // steps, and tokens that are trained on, of a cell at a fraction
     let of_cell = |cell: &CellId| {
-        let examples = counts.fractions.iter().find(|count| Some(count.fraction) == cell.minority).map_or(0.0, |count| f64::from(count.train_examples));
+        let examples = counts
+            .fractions
+            .iter()
+            .find(|count| Some(count.fraction) == cell.minority)
+            .map_or(0.0, |count| f64::from(count.train_examples));
         let steps_an_epoch = (examples / per_step).ceil().max(1.0);
         let steps = training.max_steps.map_or(steps_an_epoch * f64::from(training.num_train_epochs), f64::from);
         (steps, examples * train_tokens * steps / steps_an_epoch)
@@ -92,7 +96,8 @@ pub(super) fn reckon(recipe: &Recipe, environment: &Environment, checked: &Check
         let read = cells * test * amounts.prompt_tokens;
         let written = cells * test * (amounts.sequence_tokens - amounts.prompt_tokens);
         // what is written goes through the whole unembedding
-        let products = read * numbers_a_token(recipe, model, amounts.prompt_tokens) * if written > 0.0 { 2.0 } else { 1.0 } + written * model.parameters as f64;
+        let products = read * numbers_a_token(recipe, model, amounts.prompt_tokens) * if written > 0.0 { 2.0 } else { 1.0 }
+            + written * model.parameters as f64;
         (2.0 * products / (flops * GENERATION_EFFICIENCY), read)
     };
     for (kind, label) in [(0, "the original model"), (1, "LoRA cells"), (2, "full cells")] {
@@ -139,7 +144,11 @@ pub(super) fn reckon(recipe: &Recipe, environment: &Environment, checked: &Check
     let lora_groups: Vec<GroupEstimate> = footprint
         .groups(&together, limit, larger)
         .into_iter()
-        .map(|cells| GroupEstimate { training_bytes: footprint.training_loras(&cells), completing_bytes: footprint.completing(&cells), cells })
+        .map(|cells| GroupEstimate {
+            training_bytes: footprint.training_loras(&cells),
+            completing_bytes: footprint.completing(&cells),
+            cells,
+        })
         .collect();
     let full_cells = cells.iter().filter(|cell| cell.arm == Arm::Full).count() as f64;
     let full_training_bytes = (full_cells > 0.0).then(|| footprint.training_full());
@@ -162,7 +171,10 @@ pub(super) fn reckon(recipe: &Recipe, environment: &Environment, checked: &Check
             "{:.0} billion operations a second in matrix products, the best of a few moments just now; other work on this machine slows it.",
             flops / 1e9
         ),
-        format!("{train_tokens:.0} tokens a training text and {:.0} a test text, at {TOKEN_LENGTH} letters a token.", amounts.prompt_tokens),
+        format!(
+            "{train_tokens:.0} tokens a training text and {:.0} a test text, at {TOKEN_LENGTH} letters a token.",
+            amounts.prompt_tokens
+        ),
         "LoRA cells of one seed and fraction train together, since they have the same examples.".into(),
     ];
     if environment.processor != Processor::Cpu {

@@ -139,7 +139,11 @@ impl Answers {
     /// Of all examples that are called positive.
     pub(super) fn margins(&self, sample: &Sample) -> Vec<f64> {
         let probability = self.probability.as_deref().unwrap_or_default();
-        if probability.is_empty() { Vec::new() } else { decision_probabilities(&self.predicted, probability, sample.options, sample.positive) }
+        if probability.is_empty() {
+            Vec::new()
+        } else {
+            decision_probabilities(&self.predicted, probability, sample.options, sample.positive)
+        }
     }
 }
 

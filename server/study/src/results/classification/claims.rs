@@ -139,7 +139,11 @@ impl Evidence<'_> {
         if finding == Finding::Inconclusive {
             because.push_str(&more_data(change, detectable(standard_error(&clusters), POWER), clusters.len() as u32, seed_count));
         }
-        Some(Claim { claim: "The fewer examples the minority has, the further low ranks fall behind full fine-tuning on it.".into(), finding, because })
+        Some(Claim {
+            claim: "The fewer examples the minority has, the further low ranks fall behind full fine-tuning on it.".into(),
+            finding,
+            because,
+        })
     }
 
     fn margins_grow(&self) -> Option<Claim> {

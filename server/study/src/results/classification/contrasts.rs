@@ -8,8 +8,8 @@ use crate::{
     results::arm_number,
     seeds,
     statistics::{
-        Cluster, detectable, doubling_weights, holm, mcnemar_exact, percentile_interval, sign_flip, slope_per_doubling, standard_error, trend,
-        two_way_draws,
+        Cluster, detectable, doubling_weights, holm, mcnemar_exact, percentile_interval, sign_flip, slope_per_doubling, standard_error,
+        trend, two_way_draws,
     },
 };
 use rankscope_domain::{
@@ -25,10 +25,8 @@ pub(super) fn against_full(recipe: &Recipe, sample: &Sample, table: &Table, frac
     for &fraction in fractions {
         let Some(full) = table.get(&(Arm::Full, Some(fraction))) else { continue };
         for group in sample.parts() {
-            let mut family: Vec<AccuracyContrast> = ranks
-                .iter()
-                .filter_map(|&arm| contrast(arm, table.get(&(arm, Some(fraction)))?, full, fraction, group, sample))
-                .collect();
+            let mut family: Vec<AccuracyContrast> =
+                ranks.iter().filter_map(|&arm| contrast(arm, table.get(&(arm, Some(fraction)))?, full, fraction, group, sample)).collect();
             let corrected = holm(&family.iter().map(|contrast| contrast.p).collect::<Vec<_>>());
             for (contrast, p_holm) in family.iter_mut().zip(corrected) {
                 contrast.p_holm = p_holm;
@@ -80,7 +78,8 @@ fn contrast(
     two_way_draws(examples.len(), differences.len(), drawing, |example_weights, seed_weights| {
         let mut sum = 0_i64;
         for (seed, &times) in differences.iter().zip(seed_weights).filter(|(_, times)| **times > 0) {
-            let of_seed: i64 = seed.iter().zip(example_weights).map(|(difference, weight)| i64::from(*difference) * i64::from(*weight)).sum();
+            let of_seed: i64 =
+                seed.iter().zip(example_weights).map(|(difference, weight)| i64::from(*difference) * i64::from(*weight)).sum();
             sum += of_seed * i64::from(times);
         }
         draws.push(Some(sum as f64 / (examples.len() as f64 * seed_count)));
@@ -135,8 +134,12 @@ fn rank_trend(
     group: Option<usize>,
     values: impl Fn(&[&Answers], usize) -> Option<Vec<f64>>,
 ) -> Option<RankTrend> {
-    let ranks: Vec<u32> =
-        recipe.arm_specs().iter().filter_map(|spec| spec.arm().rank()).filter(|rank| table.contains_key(&(Arm::Lora(*rank), Some(fraction)))).collect();
+    let ranks: Vec<u32> = recipe
+        .arm_specs()
+        .iter()
+        .filter_map(|spec| spec.arm().rank())
+        .filter(|rank| table.contains_key(&(Arm::Lora(*rank), Some(fraction))))
+        .collect();
     let weights = doubling_weights(&ranks)?;
     let of_rank: Vec<&BTreeMap<u64, Answers>> = ranks.iter().filter_map(|rank| table.get(&(Arm::Lora(*rank), Some(fraction)))).collect();
     let examples = sample.of_group(group);

@@ -44,7 +44,9 @@ fn record() -> DataRecord {
 
 fn test_texts() -> Vec<LabelledText> {
     let group = |id| if label(id) == 1 { "positive" } else { "negative" };
-    (0..EXAMPLES).map(|id| LabelledText { id, row: id.into(), text: format!("text {id}"), label: label(id), group: group(id).into() }).collect()
+    (0..EXAMPLES)
+        .map(|id| LabelledText { id, row: id.into(), text: format!("text {id}"), label: label(id), group: group(id).into() })
+        .collect()
 }
 
 /// Right with probability 0.8, but on the examples that `wrong` names.
@@ -53,9 +55,7 @@ fn predictions(wrong: impl Fn(u32) -> bool) -> Vec<Prediction> {
         let answer = if wrong(id) { 1 - label(id) } else { label(id) };
         if answer == 1 { [0.2_f64.ln(), 0.8_f64.ln()] } else { [0.8_f64.ln(), 0.2_f64.ln()] }
     };
-    (0..EXAMPLES)
-        .map(|id| Prediction { id, log_probabilities: probability(id).into(), generated: None, generated_label: None })
-        .collect()
+    (0..EXAMPLES).map(|id| Prediction { id, log_probabilities: probability(id).into(), generated: None, generated_label: None }).collect()
 }
 
 /// `wrong` says of a cell which examples it has wrong; `None`: the cell failed.
@@ -64,7 +64,8 @@ fn results(recipe: &Recipe, wrong: impl Fn(CellId, u32) -> Option<bool>) -> (Cla
         Some(_) => (cell, predictions(|id| wrong(cell, id).unwrap())),
         None => (cell, Vec::new()),
     });
-    let count = |value, minority_examples| FractionCount { fraction: fraction(value), minority_examples, train_examples: 80 + minority_examples };
+    let count =
+        |value, minority_examples| FractionCount { fraction: fraction(value), minority_examples, train_examples: 80 + minority_examples };
     compute(&ClassFindings {
         recipe,
         record: &record(),
@@ -125,7 +126,15 @@ fn measures_are_those_that_one_counts_by_hand() {
 #[test]
 fn ranks_are_held_to_full_on_the_same_examples() {
     let recipe = recipe(&[0], &[2, 8], HeadKind::ClassHead);
-    let missed = |arm| if arm == Arm::Lora(2) { 12 } else if arm == Arm::Full { 2 } else { 3 };
+    let missed = |arm| {
+        if arm == Arm::Lora(2) {
+            12
+        } else if arm == Arm::Full {
+            2
+        } else {
+            3
+        }
+    };
     let (found, claims) = results(&recipe, |cell, id| Some(misses(id, missed(cell.arm))));
     let of = |arm, group: Option<&str>| {
         found.readings[0].contrasts.iter().find(|c| c.arm == arm && c.fraction == fraction(0.1) && c.group.as_deref() == group).unwrap()
@@ -192,8 +201,7 @@ fn an_answering_model_is_read_in_two_ways_and_unreadable_is_wrong() {
         cells.push((cell, of_cell));
     }
     let count = FractionCount { fraction: fraction(1.0), minority_examples: 40, train_examples: 120 };
-    let (results, _) =
-        compute(&ClassFindings { recipe: &recipe, record: &record(), test: &test_texts(), fractions: vec![count], cells });
+    let (results, _) = compute(&ClassFindings { recipe: &recipe, record: &record(), test: &test_texts(), fractions: vec![count], cells });
     let [likelihood, text] = &results.readings[..] else { panic!("{:?}", results.readings.len()) };
     assert_eq!((likelihood.reading, text.reading), (Reading::Likelihood, Reading::GeneratedText));
     let original = &text.arms[0];
