@@ -3,6 +3,7 @@
 use crate::error::AppError;
 use rankscope_domain::{
     Recipe,
+    dataset::DatasetEntry,
     estimate::Estimate,
     model::{ModelEntry, ModelJob},
     view::{CompletionPage, CompletionQuery, ModelChoice, StudyCard, StudyOverview},
@@ -38,6 +39,15 @@ pub trait Backend: Send + Sync + 'static {
     async fn cancel_model_job(&self, id: u64) -> Result<(), AppError>;
     /// Removes what `add_model` has brought; refused while a study that is not finished uses it.
     async fn remove_model(&self, name: &str) -> Result<(), AppError>;
+    /// Every set of labelled texts, the built-in one first.
+    async fn datasets(&self) -> Result<Vec<DatasetEntry>, AppError>;
+    async fn dataset(&self, name: &str) -> Result<DatasetEntry, AppError>;
+    /// Adds a set by its path, every row checked, and gives its name. An empty `name` is made of the path's; labels by commas.
+    async fn add_dataset(&self, source: &str, name: &str, label_names: &str) -> Result<String, AppError>;
+    /// Refused while a study that is not finished uses it.
+    async fn remove_dataset(&self, name: &str) -> Result<(), AppError>;
+    /// Bytes that an upload may have.
+    fn dataset_upload_limit(&self) -> u64;
 }
 
 /// The context that server functions take it from.

@@ -18,6 +18,8 @@ mod raw_text;
 pub mod routes;
 mod shell;
 
+#[cfg(feature = "ssr")]
+pub use api::datasets::refused_dataset_address;
 pub use figures::{FIGURES, figure_svg};
 pub use routes::App;
 pub use shell::shell;

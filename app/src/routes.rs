@@ -2,6 +2,7 @@
 
 use crate::{
     pages::{
+        datasets::{DatasetPage, DatasetsPage},
         models::{ModelPage, ModelsPage},
         new_study::NewStudyPage,
         not_found::NotFoundPage,
@@ -32,6 +33,7 @@ pub fn App() -> impl IntoView {
                     <a href="/">"Studies"</a>
                     <a href="/studies/new">"New study"</a>
                     <a href="/models">"Models"</a>
+                    <a href="/datasets">"Datasets"</a>
                 </nav>
             </header>
             <main id="main" tabindex="-1">
@@ -40,6 +42,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/studies/new") view=NewStudyPage ssr=SsrMode::Async />
                     <Route path=path!("/models") view=ModelsPage ssr=SsrMode::Async />
                     <Route path=path!("/models/*name") view=ModelPage ssr=SsrMode::Async />
+                    <Route path=path!("/datasets") view=DatasetsPage ssr=SsrMode::Async />
+                    <Route path=path!("/datasets/:name") view=DatasetPage ssr=SsrMode::Async />
                     <Route path=path!("/studies/:id") view=StudyPage ssr=SsrMode::Async />
                 </Routes>
             </main>

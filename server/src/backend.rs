@@ -2,6 +2,7 @@
 
 use crate::{
     database::{Database, DatabaseError, StudyRow},
+    datasets,
     error::{from_study, internal, no_such_study},
     executor::{Executor, Stopped},
     library::Library,
@@ -13,14 +14,16 @@ use crate::{
 use rankscope_app::{backend::Backend, error::AppError};
 use rankscope_domain::{
     FieldErrors, Recipe,
+    dataset::DatasetEntry,
     estimate::Estimate,
     model::{ModelEntry, ModelJob},
     view::{CompletionPage, CompletionQuery, ModelChoice, StudyCard, StudyOverview, StudyStatus},
 };
 use rankscope_study::{
-    Catalogue, Environment, Study,
+    Catalogue, DatasetShelf, Environment, NewDataset, Study, Upload,
     catalogue::{Look, unfinished_studies},
     hub::HubSource,
+    studies_using_dataset,
 };
 use std::path::Path;
 use tokio::sync::{Mutex, Semaphore};
@@ -38,6 +41,9 @@ pub struct StudyBackend {
     pub environment: Environment,
     pub catalogue: Catalogue,
     pub model_jobs: ModelJobs,
+    pub datasets: DatasetShelf,
+    /// Bytes that an uploaded set may have.
+    pub dataset_upload_limit: u64,
     /// One start after another: the second of two equal requests finds the first one's answer.
     starting: Mutex<()>,
     /// Reading a model's headers takes memory: a few at a time.
@@ -51,12 +57,14 @@ impl StudyBackend {
         reader: Reader,
         executor: Executor,
         environment: Environment,
+        dataset_upload_limit: u64,
         shutdown: CancellationToken,
     ) -> Self {
         let catalogue = models::catalogue(environment.default_model.clone());
         let model_jobs = ModelJobs::new(catalogue.clone(), shutdown);
+        let datasets = DatasetShelf::new(&environment);
         let (starting, checking) = (Mutex::default(), Semaphore::new(2));
-        Self { database, library, reader, executor, environment, catalogue, model_jobs, starting, checking }
+        Self { database, library, reader, executor, environment, catalogue, model_jobs, datasets, dataset_upload_limit, starting, checking }
     }
 
     /// The study's row; the same error for a name that is none and a study that is not there.
@@ -66,6 +74,13 @@ impl StudyBackend {
             return if self.library.has_example() { Ok(example_row()) } else { Err(no_such_study()) };
         }
         self.database.study(&id).await.map_err(broken)?.ok_or_else(no_such_study)
+    }
+
+    /// Checks every row of an upload and takes it in.
+    pub async fn take_in_dataset(&self, upload: Upload, new: NewDataset) -> Result<DatasetEntry, AppError> {
+        let _permit = self.checking.acquire().await.map_err(|error| internal("waiting to check a set", &error))?;
+        let shelf = self.datasets.clone();
+        blocking(move || shelf.take_in(upload, &new).map_err(|error| from_study("taking in a set", error))).await
     }
 
     /// The row of a study that belongs to the user.
@@ -230,6 +245,54 @@ impl Backend for StudyBackend {
         })
         .await
     }
+
+    async fn datasets(&self) -> Result<Vec<DatasetEntry>, AppError> {
+        let shelf = self.datasets.clone();
+        blocking(move || Ok(shelf.list())).await
+    }
+
+    async fn dataset(&self, name: &str) -> Result<DatasetEntry, AppError> {
+        let (shelf, name) = (self.datasets.clone(), name.to_string());
+        blocking(move || shelf.find(&name).ok_or_else(no_such_dataset)).await
+    }
+
+    async fn add_dataset(&self, source: &str, name: &str, label_names: &str) -> Result<String, AppError> {
+        if source.trim().starts_with("hf:") {
+            let remedy = format!("`rankscope datasets add {}` fetches it on the command line; then it is listed here.", source.trim());
+            return Err(AppError::Invalid(FieldErrors::one("source", source, remedy)));
+        }
+        let _permit = self.checking.acquire().await.map_err(|error| internal("waiting to check a set", &error))?;
+        let (shelf, source) = (self.datasets.clone(), source.to_string());
+        let new = NewDataset { name: name.into(), label_names: datasets::names_of(label_names), ..NewDataset::default() };
+        blocking(move || {
+            let added = shelf.add(&source, &new, &mut |_| std::ops::ControlFlow::Continue(()));
+            added.map(|entry| entry.name).map_err(|error| from_study("adding a set", error))
+        })
+        .await
+    }
+
+    async fn remove_dataset(&self, name: &str) -> Result<(), AppError> {
+        // a study that is starting is there or not yet checked
+        let _none_starts = self.starting.lock().await;
+        let (shelf, name, studies) = (self.datasets.clone(), name.to_string(), self.library.studies().to_path_buf());
+        blocking(move || {
+            let entry = shelf.find(&name).ok_or_else(no_such_dataset)?;
+            let using = studies_using_dataset(&studies, &entry);
+            if entry.origin.is_removable() && !using.is_empty() {
+                return Err(AppError::Conflict(datasets::in_use(&name, &using).to_string()));
+            }
+            shelf.remove(&entry.name).map(drop).map_err(|error| from_study("removing a set", error))
+        })
+        .await
+    }
+
+    fn dataset_upload_limit(&self) -> u64 {
+        self.dataset_upload_limit
+    }
+}
+
+fn no_such_dataset() -> AppError {
+    AppError::NotFound("There is no such set of texts. It may have been removed; the list of sets shows all there are.".into())
 }
 
 fn no_such_model() -> AppError {

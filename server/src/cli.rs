@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod class_table;
+mod datasets;
 mod meter;
 mod models;
 mod run;
@@ -86,6 +87,9 @@ enum Command {
     /// Fetch, list, inspect and remove models
     #[command(subcommand)]
     Models(models::ModelsCommand),
+    /// Add, list, inspect and remove sets of labelled texts
+    #[command(subcommand)]
+    Datasets(datasets::DatasetsCommand),
     /// Say what a recipe will take on this machine: time, memory, disk
     Estimate {
         /// The recipe, a TOML file; - reads it from the standard input
@@ -126,6 +130,7 @@ pub fn main() -> ExitCode {
         Command::Run { json, .. } | Command::Validate { json, .. } | Command::Estimate { json, .. } => *json,
         Command::Bench(flags) => flags.wants_json(),
         Command::Models(command) => command.json(),
+        Command::Datasets(command) => command.json(),
         Command::Serve(_) | Command::Worker { .. } => false,
     };
     match dispatch(cli) {
@@ -165,6 +170,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Validate { recipe, json } => check::validate(&cli.common, &recipe, json),
         Command::Bench(flags) => bench::bench(config::load_processor(&cli.common)?, &flags),
         Command::Models(command) => models::models(&cli.common, command),
+        Command::Datasets(command) => datasets::datasets(&cli.common, command),
         Command::Estimate { recipe, json } => check::estimate(&cli.common, &recipe, json),
     }
 }

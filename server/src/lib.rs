@@ -6,6 +6,8 @@ pub mod backend;
 pub mod cli;
 pub mod config;
 pub mod database;
+pub mod dataset_upload;
+pub mod datasets;
 pub mod downloads;
 pub mod error;
 pub mod event_stream;

@@ -1,6 +1,6 @@
 //! Every address that the server answers, and what each request passes on its way.
 
-use crate::{downloads, event_stream, security, site, state::AppState, study_id::StudyId};
+use crate::{dataset_upload, downloads, event_stream, security, site, state::AppState, study_id::StudyId};
 use axum::{
     Router,
     body::Body,
@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderName, StatusCode},
     middleware,
     response::{IntoResponse, Json, Response},
-    routing::get,
+    routing::{get, post},
 };
 use leptos_axum::{LeptosRoutes, generate_route_list};
 use rankscope_app::backend::SharedBackend;
@@ -46,7 +46,10 @@ pub fn router(state: AppState, site_dir: Option<&Path>) -> Router {
             move || leptos::prelude::provide_context(backend.clone()),
             move || rankscope_app::shell(options.clone()),
         )
-        .fallback_service(site::files(&state, site_dir));
+        .fallback_service(site::files(&state, site_dir))
+        .layer(ServiceBuilder::new().layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES)))
+        // what it may be sent is counted where it is written
+        .route("/datasets/upload", post(dataset_upload::upload).layer(DefaultBodyLimit::disable()));
     // the first of these sees a request first
     let layers = ServiceBuilder::new()
         .layer(SetRequestIdLayer::new(REQUEST_ID, NewRequestId))
@@ -69,9 +72,7 @@ pub fn router(state: AppState, site_dir: Option<&Path>) -> Router {
             CompressionLayer::new()
                 .quality(CompressionLevel::Fastest)
                 .compress_when(DefaultPredicate::new().and(NotForContentType::const_new("text/event-stream"))),
-        )
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES));
+        );
     routes.layer(layers).with_state(state)
 }
 

@@ -84,7 +84,8 @@ impl Server {
             processor: config.processor,
             datasets: config.datasets_dir,
         };
-        let backend = Arc::new(StudyBackend::new(database, library, reader, executor, environment, shutdown.clone()));
+        let backend =
+            Arc::new(StudyBackend::new(database, library, reader, executor, environment, config.dataset_upload_limit, shutdown.clone()));
         let site_root = config.site_dir.as_deref().map_or_else(|| "/nonexistent".into(), |path| path.to_string_lossy().into_owned());
         let leptos_options =
             LeptosOptions::builder().output_name("rankscope").site_root(site_root).site_addr(address).env(Env::PROD).build();

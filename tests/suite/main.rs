@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod configuration;
+mod datasets;
 mod events;
 mod example;
 mod hub;

@@ -3,6 +3,7 @@
 
 mod axis;
 mod canvas;
+mod length_histogram;
 mod loss_curves;
 pub mod palette;
 mod share_panel;
@@ -10,6 +11,7 @@ mod share_panel;
 mod tests;
 mod toxicity_bars;
 
+pub use length_histogram::{LengthPanel, length_histogram};
 pub use loss_curves::loss_curves;
 pub use share_panel::{SharePanel, SharePoint, share_by_arm, share_panels};
 pub use toxicity_bars::toxicity_bars;
@@ -45,6 +47,8 @@ impl Width {
             ("toxicity", Width::Wide) => "toxicity-wide",
             ("share", Width::Narrow) => "share-narrow",
             ("share", Width::Wide) => "share-wide",
+            ("lengths", Width::Narrow) => "lengths-narrow",
+            ("lengths", Width::Wide) => "lengths-wide",
             ("loss", Width::Narrow) => "loss-narrow",
             ("loss", Width::Wide) => "loss-wide",
             ("panels", Width::Narrow) => "panels-narrow",

@@ -87,7 +87,7 @@ pub struct DatasetSummary {
     /// `jsonl`, `csv`, `parquet`, `builtin`.
     pub format: String,
     pub bytes: u64,
-    /// SHA-256 over the files in the order of their names, hex.
+    /// SHA-256, hex: of the file, or, of several, of lines "HASH  NAME" in the order of their names.
     pub sha256: String,
     pub text_column: String,
     pub label_column: String,
@@ -119,6 +119,9 @@ pub struct SplitSummary {
     pub mean_length: f64,
     /// A few rows, with the longest texts cut.
     pub examples: Vec<ExampleRow>,
+    /// Empty, or why a study can't use this split: the labels of the hub's test splits are often kept secret.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub problem: String,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -239,18 +239,18 @@ fn refusal(error: StudyError) -> Failure {
 }
 
 /// A download on the terminal: one line that is written over, or a line now and then where stderr is no terminal.
-struct DownloadMeter {
+pub(super) struct DownloadMeter {
     terminal: bool,
     last: Option<Instant>,
     shown: usize,
 }
 
 impl DownloadMeter {
-    fn new(terminal: bool) -> Self {
+    pub(super) fn new(terminal: bool) -> Self {
         Self { terminal, last: None, shown: 0 }
     }
 
-    fn show(&mut self, progress: &HubProgress, cancel: &AtomicBool, out: &mut impl Write) -> Flow {
+    pub(super) fn show(&mut self, progress: &HubProgress, cancel: &AtomicBool, out: &mut impl Write) -> Flow {
         let every = if self.terminal { Duration::from_millis(200) } else { Duration::from_secs(5) };
         if self.last.is_none_or(|last| last.elapsed() >= every) && progress.total > 0 {
             self.last = Some(Instant::now());
@@ -273,7 +273,7 @@ impl DownloadMeter {
         if cancel.load(Ordering::Relaxed) { Flow::Break(()) } else { Flow::Continue(()) }
     }
 
-    fn clear(&mut self, out: &mut impl Write) {
+    pub(super) fn clear(&mut self, out: &mut impl Write) {
         if self.shown > 0 {
             drop(write!(out, "\r{:width$}\r", "", width = self.shown));
             self.shown = 0;

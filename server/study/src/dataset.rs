@@ -15,12 +15,14 @@ mod parquet;
 mod selection;
 mod source;
 mod split;
+mod summary;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use added::{AddedSet, AddedSets, is_name, name_from};
 pub(crate) use selection::subset;
 
-use crate::Environment;
+use crate::{Environment, dataset_shelf::NewDataset};
 use columns::Columns;
 use grouping::Grouping;
 use labels::Labels;
@@ -28,14 +30,17 @@ use rankscope_domain::{
     FieldErrors,
     class_results::FractionCount,
     classification::{BUILTIN_DATASET, Data, GroupBy, Groups},
-    dataset::{GroupCount, LabelledText},
+    dataset::{DatasetSummary, GroupCount, LabelledText},
     estimate::DataCounts,
     provenance::FileHash,
 };
 use selection::stratified;
 use source::Source;
 use split::{RawRow, Split};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    path::{Path, PathBuf},
+};
 
 /// The examples of a study, chosen and divided as its recipe says.
 #[derive(Debug, Clone, PartialEq)]
@@ -138,6 +143,38 @@ pub(crate) fn counts(chosen: &ChosenData, groups: &Groups) -> DataCounts {
         majority: chosen.majority.clone(),
         fractions: fractions.collect(),
     }
+}
+
+/// What is in a file or a directory, every row read and checked; `shown`: as errors call it.
+pub(crate) fn summarise(path: &Path, shown: &str, new: &NewDataset) -> Result<DatasetSummary, FieldErrors> {
+    let given = |text: &str| Some(text.trim().to_string()).filter(|text| !text.is_empty());
+    let data = Data {
+        label_names: new.label_names.clone(),
+        text_column: given(&new.text_column),
+        label_column: given(&new.label_column),
+        ..Data::default()
+    };
+    summary::of(&Source::at(path, shown, shown)?, &data)
+}
+
+/// The built-in set's.
+pub(crate) fn summarise_builtin() -> Result<DatasetSummary, FieldErrors> {
+    summary::of(&Source::builtin(), &Data::default())
+}
+
+/// Where the files of a set lie in its folder.
+pub(crate) fn files_folder(folder: &Path) -> PathBuf {
+    folder.join(added::FILES)
+}
+
+/// A file's name without folders or signs that could lead elsewhere, its kind kept; `None`: not a kind that is read.
+pub(crate) fn plain_file_name(sent: &str) -> Option<String> {
+    let last = sent.rsplit(['/', '\\']).next()?;
+    let (_, extension) = last.rsplit_once('.')?;
+    let extension = extension.to_ascii_lowercase();
+    file::Format::of(Path::new(&format!("x.{extension}")))?;
+    let stem = name_from(last);
+    Some(format!("{}.{extension}", if stem.is_empty() { "set" } else { &stem }))
 }
 
 fn read(split: &Split, columns: &Columns<'_>) -> Result<(Vec<RawRow>, split::Found), FieldErrors> {

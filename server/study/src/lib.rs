@@ -7,6 +7,7 @@ mod classification_text;
 mod completion_page;
 mod counterfactual;
 mod dataset;
+mod dataset_shelf;
 mod directory;
 mod error;
 mod estimate;
@@ -34,6 +35,7 @@ mod worker;
 
 pub use catalogue::Catalogue;
 pub use check::{check, check_to_start};
+pub use dataset_shelf::{DatasetShelf, NewDataset, Upload, studies_using_dataset};
 pub use directory::Study;
 pub use error::StudyError;
 pub use estimate::estimate;

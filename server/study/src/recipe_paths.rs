@@ -3,6 +3,7 @@
 use crate::model_source::{hub_source, is_marked_as_the_hubs};
 use rankscope_domain::{
     Recipe,
+    classification::{ADDED_DATASET, BUILTIN_DATASET},
     recipe::{DEFAULT_MODEL, JudgeKind},
 };
 use std::path::Path;
@@ -24,6 +25,11 @@ pub fn resolve_paths(recipe: &mut Recipe, base: &Path) {
         }
     };
     resolve_model(&mut recipe.model.source);
+    let is_no_path = |text: &str| text.trim() == BUILTIN_DATASET || text.starts_with(ADDED_DATASET) || is_marked_as_the_hubs(text);
+    if !is_no_path(&recipe.data.source) {
+        resolve(&mut recipe.data.source);
+    }
+    recipe.data.test_path.iter_mut().for_each(resolve);
     recipe.prompts.path.iter_mut().for_each(resolve);
     recipe.judge.path.iter_mut().for_each(resolve);
     if recipe.judge.kind == JudgeKind::Model {
@@ -73,6 +79,23 @@ mod tests {
             Some("hf:org/name@main"),
             "a model on this machine is the hub's, where no folder is called so"
         );
+    }
+
+    #[test]
+    fn a_set_is_a_path_unless_it_says_otherwise() {
+        for (text, expected) in [
+            ("builtin", "builtin"),
+            ("dataset:mine", "dataset:mine"),
+            ("hf:org/name", "hf:org/name"),
+            ("a/b.csv", "/home/me/a/b.csv"),
+            ("/x", "/x"),
+        ] {
+            let mut recipe = Recipe::from_toml("name = \"x\"").unwrap();
+            recipe.data.source = text.into();
+            recipe.data.test_path = Some("t.csv".into());
+            resolve_paths(&mut recipe, Path::new("/home/me"));
+            assert_eq!((recipe.data.source.as_str(), recipe.data.test_path.as_deref()), (expected, Some("/home/me/t.csv")));
+        }
     }
 
     #[test]

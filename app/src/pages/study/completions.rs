@@ -18,7 +18,7 @@ use rankscope_domain::{
 };
 
 /// Where this browser keeps the reader's choice.
-const SHOW_KEY: &str = "rankscope.show-harmful-text";
+pub(crate) const SHOW_KEY: &str = "rankscope.show-harmful-text";
 
 fn read_query(params: &ParamsMap) -> CompletionQuery {
     let text = |name: &str| params.get(name).filter(|value| !value.is_empty());

@@ -6,6 +6,8 @@ mod progress;
 mod recipe;
 mod toxicity;
 
+pub(crate) use completions::SHOW_KEY;
+
 use crate::{
     api::studies::{CancelStudy, ResumeStudy, get_study},
     browser,

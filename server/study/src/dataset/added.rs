@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 const RECORD: &str = "dataset.json";
 /// Where the files of a set lie that the program keeps itself.
-const FILES: &str = "files";
+pub(super) const FILES: &str = "files";
 const LONGEST_NAME: usize = 64;
 
 /// One set that was added.

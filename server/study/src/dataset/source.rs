@@ -46,7 +46,7 @@ impl Source {
     pub(super) fn of(text: &str, environment: &Environment) -> Result<Self, FieldErrors> {
         let text = text.trim();
         if text == BUILTIN_DATASET {
-            return Ok(Self { splits: builtin::splits(), split_column: true, ..Self::default() });
+            return Ok(Self::builtin());
         }
         if let Some(name) = text.strip_prefix(ADDED_DATASET) {
             let sets = AddedSets::new(&environment.datasets);
@@ -81,6 +81,10 @@ impl Source {
         Self::at(Path::new(text), text, text)
     }
 
+    pub(super) fn builtin() -> Self {
+        Self { splits: builtin::splits(), split_column: true, ..Self::default() }
+    }
+
     /// A file or a directory; `shown`: as errors and provenance call it.
     pub(super) fn at(path: &Path, shown: &str, value: &str) -> Result<Self, FieldErrors> {
         let refuse = |remedy: String| FieldErrors::one(SOURCE, value, remedy);
@@ -107,7 +111,7 @@ impl Source {
         let given = |name: &Option<String>| name.as_deref().map(str::trim).filter(|name| !name.is_empty()).map(String::from);
         let named = |name: &str, field: &'static str| {
             self.split(name, SOURCE).ok_or_else(|| {
-                let remedy = if self.splits.contains_key(ONE_PIECE) {
+                let remedy = if self.splits.len() == 1 && self.splits.contains_key(ONE_PIECE) {
                     "This set is in one piece and has no splits; leave the field out.".into()
                 } else {
                     format!("There is no such split; there are: {}.", self.names())

@@ -197,7 +197,7 @@ fn every_wrong_row_is_named() {
         ("a.jsonl", b"\xff\xfe\n", &["Line 1 is not UTF-8"]),
         ("a.jsonl", b"{\"text\": \"a\", \"label\": 1}\n{\"text\": \"\xff\", \"label\": 1}\n", &["Line 2 is not UTF-8"]),
         ("a.csv", b"text,label\na,1\n\xff,0\n", &["Line 3, column text: is not UTF-8"]),
-        ("a.jsonl", b"[\n{\"text\": \"a\"}", &["Line 1, character"]),
+        ("a.jsonl", b"[\n{\"text\": \"a\", \"label\": 1}", &["Line 1, character"]),
         ("a.json", b"[{\"text\": \"a\", \"label\": 1}]", &["one object a line"]),
         (
             "a.jsonl",

@@ -1,0 +1,294 @@
+//! One set: its splits and labels, columns that can make groups, how long its texts are, and a few of them.
+
+use super::can_group;
+use crate::{
+    api::datasets::{RemoveDataset, get_dataset},
+    browser,
+    charts::{LengthPanel, length_histogram},
+    components::{
+        error_view::{ErrorNotice, ErrorView},
+        figure::Figure,
+        pending::Pending,
+    },
+    form::percent_encode,
+    pages::study::SHOW_KEY,
+    quantity,
+};
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::{use_params_map, use_query_map};
+use rankscope_domain::dataset::{ColumnSummary, DatasetEntry, DatasetOrigin, DatasetSummary, SplitSummary};
+
+#[component]
+pub(crate) fn DatasetPage() -> impl IntoView {
+    let params = use_params_map();
+    let name = Memo::new(move |_| params.read().get("name").unwrap_or_default());
+    let set = Resource::new(move || name.get(), get_dataset);
+    view! {
+        <Suspense fallback=|| view! { <Pending what="the set" /> }>
+            {move || Suspend::new(async move {
+                match set.await {
+                    Ok(set) => view! { <Dataset set /> }.into_any(),
+                    Err(error) => view! { <ErrorView error /> }.into_any(),
+                }
+            })}
+        </Suspense>
+    }
+}
+
+#[component]
+fn Dataset(set: DatasetEntry) -> impl IntoView {
+    let study = format!("/studies/new?preset=classification-quick&kind=classification&data.source={}", percent_encode(&set.source));
+    let added = if set.added_at.is_empty() { String::new() } else { format!(", {}", quantity::time(&set.added_at)) };
+    let lead = format!("{}{added}.", capital(set.origin.label()));
+    let is_usable = set.summary.is_some();
+    let problem = set.problem.clone();
+    view! {
+        <Title text=set.name.clone() />
+        <p class="crumb"><a href="/datasets">"Datasets"</a></p>
+        <div class="title-row">
+            <div>
+                <h1>{set.name.clone()}</h1>
+                <p class="lead">{lead}</p>
+            </div>
+            <div class="actions">
+                {is_usable.then(|| view! { <a class="button button-main" href=study>"Use in a study"</a> })}
+                {set.origin.is_removable().then(|| view! { <Remove name=set.name.clone() origin=set.origin /> })}
+            </div>
+        </div>
+        {(!problem.is_empty()).then(|| view! { <p class="notice notice-error">"It can’t be used: " {problem}</p> })}
+        {set.summary.clone().map(|summary| view! {
+            <Splits summary=summary.clone() />
+            <Columns columns=summary.other_columns.clone() />
+            <Lengths splits=summary.splits.clone() />
+            <Examples name=set.name.clone() origin=set.origin splits=summary.splits.clone() />
+            <Facts set=set.clone() summary />
+        })}
+    }
+}
+
+#[component]
+fn Remove(name: String, origin: DatasetOrigin) -> impl IntoView {
+    let remove = ServerAction::<RemoveDataset>::new();
+    let what = if origin == DatasetOrigin::Uploaded {
+        "This deletes the file that was uploaded. Studies that are finished keep the texts that they used."
+    } else {
+        "This takes it off the list. Its files stay where they are."
+    };
+    view! {
+        <details class="confirm">
+            <summary class="button">"Remove …"</summary>
+            <ActionForm action=remove>
+                <p>{what}</p>
+                <input type="hidden" name="name" value=name />
+                <button class="button-danger" type="submit" disabled=move || remove.pending().get()>"Remove this set"</button>
+            </ActionForm>
+        </details>
+        {move || remove.value().get().and_then(Result::err).map(|error| view! { <ErrorNotice error /> })}
+    }
+}
+
+#[component]
+fn Splits(summary: DatasetSummary) -> impl IntoView {
+    let labels = summary.labels.clone();
+    let rows = summary
+        .splits
+        .into_iter()
+        .map(|split| {
+            if !split.problem.is_empty() {
+                let columns = (labels.len() + 1).to_string();
+                return view! { <tr><th scope="row">{split.name}</th><td colspan=columns class="muted">"can’t be used: " {split.problem}</td></tr> }
+                    .into_any();
+            }
+            let total = split.rows.max(1) as f64;
+            let cells = split
+                .label_counts
+                .iter()
+                .map(|count| view! { <td class="number">{format!("{} ({})", quantity::count(*count), quantity::percent(*count as f64 / total))}</td> })
+                .collect_view();
+            view! { <tr><th scope="row">{split.name}</th><td class="number">{quantity::count(split.rows)}</td>{cells}</tr> }.into_any()
+        })
+        .collect_view();
+    view! {
+        <section aria-labelledby="splits-title">
+            <h2 id="splits-title">"Rows and labels"</h2>
+            <div class="scroll" role="group" aria-labelledby="splits-title" tabindex="0">
+                <table class="narrow spaced">
+                    <thead>
+                        <tr>
+                            <th scope="col">"Split"</th>
+                            <th scope="col" class="number">"Rows"</th>
+                            {summary.labels.into_iter().map(|label| view! { <th scope="col" class="number">{label}</th> }).collect_view()}
+                        </tr>
+                    </thead>
+                    <tbody>{rows}</tbody>
+                </table>
+            </div>
+        </section>
+    }
+}
+
+#[component]
+fn Columns(columns: Vec<ColumnSummary>) -> impl IntoView {
+    if columns.is_empty() {
+        return ().into_any();
+    }
+    let rows = columns
+        .into_iter()
+        .map(|column| {
+            let can = if can_group(&column) { "yes" } else { "no" };
+            let different = if column.different >= 1000 { "1000 or more".into() } else { column.different.to_string() };
+            let values =
+                column.values.into_iter().map(|(value, count)| format!("{value} ({})", quantity::count(count))).collect::<Vec<_>>();
+            view! {
+                <tr>
+                    <th scope="row"><code>{column.name}</code></th>
+                    <td>{can}</td>
+                    <td class="number">{different}</td>
+                    <td>{values.join(", ")}</td>
+                </tr>
+            }
+        })
+        .collect_view();
+    view! {
+        <section aria-labelledby="columns-title">
+            <h2 id="columns-title">"Other columns"</h2>
+            <p class="caption">"A column of 2 to 50 different values can divide the texts into groups."</p>
+            <div class="scroll" role="group" aria-labelledby="columns-title" tabindex="0">
+                <table>
+                    <thead>
+                        <tr>
+                            <th scope="col">"Column"</th>
+                            <th scope="col">"Makes groups"</th>
+                            <th scope="col" class="number">"Different values"</th>
+                            <th scope="col">"Most often"</th>
+                        </tr>
+                    </thead>
+                    <tbody>{rows}</tbody>
+                </table>
+            </div>
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn Lengths(splits: Vec<SplitSummary>) -> impl IntoView {
+    let usable: Vec<SplitSummary> = splits.into_iter().filter(|split| split.problem.is_empty()).collect();
+    let panels: Vec<LengthPanel> = usable
+        .iter()
+        .map(|split| LengthPanel { title: split.name.clone(), bins: split.length_bins.clone(), longest: split.longest })
+        .collect();
+    let rows = usable
+        .iter()
+        .flat_map(|split| {
+            let width = (split.longest as f64 + 1.0) / split.length_bins.len().max(1) as f64;
+            let name = split.name.clone();
+            split.length_bins.iter().enumerate().filter(|(_, count)| **count > 0).map(move |(index, count)| {
+                let (from, to) = (width * index as f64, width * (index as f64 + 1.0));
+                let range = format!("{} to {}", from.ceil() as u64, (to.ceil() as u64).saturating_sub(1));
+                (name.clone(), range, *count)
+            })
+        })
+        .map(|(name, range, count)| view! { <tr><th scope="row">{name}</th><td>{range}</td><td class="number">{quantity::count(count)}</td></tr> })
+        .collect_view();
+    let caption = usable
+        .iter()
+        .map(|split| format!("{}: mean {:.0}, longest {}", split.name, split.mean_length, quantity::count(split.longest)))
+        .collect::<Vec<_>>()
+        .join("; ");
+    view! {
+        <Figure name="lengths" title="Length of the texts" caption=format!("Characters. {caption}.") draw=move |width| length_histogram(&panels, width) study_id="">
+            <details class="figure-table">
+                <summary>"The numbers as a table"</summary>
+                <table class="narrow">
+                    <thead><tr><th scope="col">"Split"</th><th scope="col">"Characters"</th><th scope="col" class="number">"Texts"</th></tr></thead>
+                    <tbody>{rows}</tbody>
+                </table>
+            </details>
+        </Figure>
+    }
+}
+
+/// A few rows. Texts that people brought may be harmful: they are covered until the reader asks, as completions are.
+#[component]
+fn Examples(name: String, origin: DatasetOrigin, splits: Vec<SplitSummary>) -> impl IntoView {
+    let query = use_query_map();
+    let asked = Memo::new(move |_| query.read().get("show").map(|value| value == "1"));
+    let kept = RwSignal::new(false);
+    Effect::new(move |_| match asked.get() {
+        Some(show) => {
+            browser::remember(SHOW_KEY, if show { "1" } else { "0" });
+            kept.set(show);
+        }
+        None => kept.set(browser::remembered(SHOW_KEY).as_deref() == Some("1")),
+    });
+    let is_ours = origin == DatasetOrigin::Builtin;
+    let show = Memo::new(move |_| is_ours || asked.get().unwrap_or_else(|| kept.get()));
+    let items = splits
+        .into_iter()
+        .flat_map(|split| {
+            let name = split.name;
+            split.examples.into_iter().map(move |example| (name.clone(), example))
+        })
+        .map(|(split, example)| {
+            let head = format!("{split}, row {}: {}", example.row + 1, example.label);
+            let text = example.text;
+            view! {
+                <li>
+                    <span class="note">{head}</span>
+                    {move || {
+                        let text = text.clone();
+                        if show.get() {
+                            view! { <p class="completion">{text}</p> }.into_any()
+                        } else {
+                            view! { <details class="cover"><summary>"covered"</summary><p class="completion">{text}</p></details> }.into_any()
+                        }
+                    }}
+                </li>
+            }
+        })
+        .collect_view();
+    view! {
+        <section aria-labelledby="examples-title">
+            <h2 id="examples-title">"A few rows"</h2>
+            {(!is_ours).then(|| view! {
+                <p>
+                    "Texts may be harmful; they are covered until you open them. "
+                    <a class="button" href=move || format!("/datasets/{name}?show={}", if show.get() { "0" } else { "1" })>
+                        {move || if show.get() { "Cover the texts" } else { "Show the texts" }}
+                    </a>
+                </p>
+            })}
+            <ul class="dataset-examples">{items}</ul>
+        </section>
+    }
+}
+
+#[component]
+fn Facts(set: DatasetEntry, summary: DatasetSummary) -> impl IntoView {
+    view! {
+        <section aria-labelledby="facts-title">
+            <h2 id="facts-title">"What it is"</h2>
+            <dl class="facts">
+                <dt>"data.source"</dt>
+                <dd><code>{set.source}</code></dd>
+                <dt>"Format"</dt>
+                <dd>{summary.format}</dd>
+                <dt>"Size"</dt>
+                <dd>{quantity::bytes(summary.bytes)}</dd>
+                <dt>"Text column"</dt>
+                <dd><code>{summary.text_column}</code></dd>
+                <dt>"Label column"</dt>
+                <dd><code>{summary.label_column}</code></dd>
+                <dt>"SHA-256"</dt>
+                <dd><code class="hash">{summary.sha256}</code></dd>
+            </dl>
+        </section>
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
+}

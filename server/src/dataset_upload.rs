@@ -1,0 +1,130 @@
+//! `POST /datasets/upload`: a file from the page's form, written as it comes, checked row by row, and taken in or gone again.
+
+use crate::{
+    datasets,
+    error::{EdgeError, from_study, internal},
+    state::AppState,
+};
+use axum::{
+    extract::{
+        Multipart, State,
+        multipart::{Field, MultipartError},
+    },
+    http::{HeaderMap, header::ACCEPT},
+    response::{IntoResponse, Redirect, Response},
+};
+use rankscope_app::{error::AppError, refused_dataset_address};
+use rankscope_domain::FieldErrors;
+use rankscope_study::{NewDataset, Upload};
+use tokio::io::AsyncWriteExt;
+
+/// Longest text field of the form, bytes.
+const FIELD_LIMIT: usize = 16 << 10;
+/// Of an upload that is refused, so much more is read and dropped, so that a browser gets to see the answer.
+const DRAIN_LIMIT: u64 = 64 << 20;
+
+/// Leads a browser to the set's page, or back to the form with what is wrong; a program gets the error as text.
+pub async fn upload(State(state): State<AppState>, headers: HeaderMap, form: Multipart) -> Response {
+    let wants_html = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"));
+    match receive(&state, form).await {
+        Ok(name) => Redirect::to(&format!("/datasets/{name}")).into_response(),
+        Err(error) if wants_html => Redirect::to(&refused_dataset_address("", &error)).into_response(),
+        Err(error) => EdgeError(error).into_response(),
+    }
+}
+
+async fn receive(state: &AppState, mut form: Multipart) -> Result<String, AppError> {
+    let mut new = NewDataset::default();
+    let mut upload: Option<Upload> = None;
+    while let Some(field) = form.next_field().await.map_err(|error| broken_off(&error))? {
+        let name = field.name().unwrap_or_default().to_string();
+        match name.as_str() {
+            "file" => {
+                let written = write(state, field).await;
+                if written.is_err() {
+                    drain(&mut form).await;
+                }
+                upload = Some(written?);
+            }
+            "name" => new.name = text(field).await?,
+            "label_names" => new.label_names = datasets::names_of(&text(field).await?),
+            "text_column" => new.text_column = text(field).await?,
+            "label_column" => new.label_column = text(field).await?,
+            _ => {}
+        }
+    }
+    let upload = upload.ok_or_else(|| AppError::Invalid(FieldErrors::one("file", "", "Choose a file.")))?;
+    let entry = state.backend.take_in_dataset(upload, new).await?;
+    tracing::info!(name = entry.name, "a set of texts was uploaded");
+    Ok(entry.name)
+}
+
+/// Writes the file as it comes, up to the limit. Dropped half-way, its folder goes with it.
+async fn write(state: &AppState, mut field: Field<'_>) -> Result<Upload, AppError> {
+    let file_name = field.file_name().unwrap_or_default().to_string();
+    if file_name.is_empty() {
+        return Err(AppError::Invalid(FieldErrors::one("file", "", "Choose a file.")));
+    }
+    let upload = match state.backend.datasets.receive(&file_name) {
+        Ok(upload) => upload,
+        Err(error) => {
+            drain_field(&mut field).await;
+            return Err(from_study("receiving a set", error));
+        }
+    };
+    let at_disk = |error: std::io::Error| internal("writing an upload", &error);
+    let mut file = tokio::fs::File::create(&upload.path).await.map_err(at_disk)?;
+    let limit = state.backend.dataset_upload_limit;
+    let mut bytes = 0;
+    while let Some(chunk) = field.chunk().await.map_err(|error| broken_off(&error))? {
+        bytes += chunk.len() as u64;
+        if bytes > limit {
+            drain_field(&mut field).await;
+            let remedy = format!(
+                "The file has more than {limit} bytes, which is the most that may be uploaded. Add it by its path instead, or start the server \
+                 with a larger --dataset-upload-limit."
+            );
+            return Err(AppError::Invalid(FieldErrors::one("file", file_name, remedy)));
+        }
+        file.write_all(&chunk).await.map_err(at_disk)?;
+    }
+    file.flush().await.map_err(at_disk)?;
+    Ok(upload)
+}
+
+async fn text(mut field: Field<'_>) -> Result<String, AppError> {
+    let name = field.name().unwrap_or_default().to_string();
+    let mut bytes = Vec::new();
+    while let Some(chunk) = field.chunk().await.map_err(|error| broken_off(&error))? {
+        if bytes.len() + chunk.len() > FIELD_LIMIT {
+            return Err(AppError::Invalid(FieldErrors::one(name, "", format!("At most {FIELD_LIMIT} bytes are read; shorten it."))));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    String::from_utf8(bytes).map_err(|_| AppError::Invalid(FieldErrors::one(name, "", "This is not UTF-8; type it again.")))
+}
+
+/// What is left of a field, up to a limit.
+async fn drain_field(field: &mut Field<'_>) {
+    let mut left = DRAIN_LIMIT;
+    while let Ok(Some(chunk)) = field.chunk().await {
+        left = left.saturating_sub(chunk.len() as u64);
+        if left == 0 {
+            break;
+        }
+    }
+}
+
+async fn drain(form: &mut Multipart) {
+    for _ in 0..8 {
+        match form.next_field().await {
+            Ok(Some(mut field)) => drain_field(&mut field).await,
+            _ => break,
+        }
+    }
+}
+
+fn broken_off(error: &MultipartError) -> AppError {
+    tracing::debug!(%error, "an upload could not be read");
+    AppError::Invalid(FieldErrors::one("file", "", "The upload broke off, or was no form with a file; send it again."))
+}
