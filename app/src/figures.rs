@@ -1,27 +1,54 @@
 //! The figures of a study by name, from its results.
 
-use crate::charts::{SharePanel, SharePoint, Width, loss_curves, share_by_arm, share_panels, toxicity_bars};
+use crate::{
+    charts::{SharePanel, SharePoint, Width, loss_curves, share_by_arm, share_panels, toxicity_bars},
+    class_figures::draw_class_figure,
+    figure_view::FigureView,
+};
 use rankscope_domain::{
-    Arm, StudyResults,
+    Arm, FieldErrors, StudyResults,
     results::{CellResult, Counts},
     view::LossCurve,
 };
 
-/// Names that [`figure_svg`] knows.
-pub const FIGURES: &[&str] = &["toxicity", "share", "groups", "seeds", "loss"];
+/// Names that [`figure_svg`] knows: those of a toxicity study, of every study, of a classification study.
+pub const FIGURES: &[&str] = &[
+    "toxicity",
+    "share",
+    "groups",
+    "seeds",
+    "loss",
+    "accuracy",
+    "margins",
+    "reliability",
+    "confusion",
+    "worst_group_error",
+    "harmful_bias_gap",
+];
 
-/// The figure as a file of its own: `None` where there is no such figure or nothing to draw.
-pub fn figure_svg(name: &str, results: &StudyResults) -> Option<String> {
-    draw_figure(name, results, Width::Wide)
+/// The figure as a file of its own: `None` where there is no such figure or nothing to draw. An error names what the view asks for
+/// and the study does not have.
+pub fn figure_svg(name: &str, results: &StudyResults, view: &FigureView) -> Result<Option<String>, FieldErrors> {
+    let view = match &results.classification {
+        Some(classification) => {
+            let (resolved, errors) = view.resolve(classification);
+            errors.into_result(resolved)?
+        }
+        None => view.clone(),
+    };
+    Ok(draw_figure(name, results, &view, Width::Wide))
 }
 
-pub(crate) fn draw_figure(name: &str, results: &StudyResults, width: Width) -> Option<String> {
-    match name {
-        "toxicity" => toxicity_bars(&results.arms, width),
-        "share" => share_by_arm(&SharePanel { title: String::new(), points: points(results) }, width),
-        "groups" => share_panels("groups", "Share of toxic completions by group and arm", &group_panels(results), width),
-        "seeds" => share_panels("seeds", "Share of toxic completions by seed and arm", &seed_panels(results), width),
-        "loss" => loss_curves(&curves(results), width),
+/// `view` is resolved.
+pub(crate) fn draw_figure(name: &str, results: &StudyResults, view: &FigureView, width: Width) -> Option<String> {
+    const TOXIC: &str = "toxic completions, %";
+    match (name, &results.classification) {
+        ("loss", _) => loss_curves(&curves(results), width),
+        (_, Some(classification)) => draw_class_figure(name, classification, view, width),
+        ("toxicity", None) => toxicity_bars(&results.arms, width),
+        ("share", None) => share_by_arm(&SharePanel { title: String::new(), points: points(results) }, width),
+        ("groups", None) => share_panels("groups", "Share of toxic completions by group and arm", TOXIC, &group_panels(results), width),
+        ("seeds", None) => share_panels("seeds", "Share of toxic completions by seed and arm", TOXIC, &seed_panels(results), width),
         _ => None,
     }
 }

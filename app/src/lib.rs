@@ -8,8 +8,12 @@ pub mod api;
 pub mod backend;
 mod browser;
 pub mod charts;
+mod class_figures;
+#[cfg(test)]
+mod class_fixture;
 mod components;
 pub mod error;
+mod figure_view;
 pub mod figures;
 pub mod form;
 mod pages;
@@ -20,6 +24,7 @@ mod shell;
 
 #[cfg(feature = "ssr")]
 pub use api::datasets::refused_dataset_address;
+pub use figure_view::FigureView;
 pub use figures::{FIGURES, figure_svg};
 pub use routes::App;
 pub use shell::shell;

@@ -1,4 +1,6 @@
-//! Quantities as text: the same on the server and in the browser, whatever the locale.
+//! Quantities and names as text: the same on the server and in the browser, whatever the locale.
+
+use rankscope_domain::CellId;
 
 /// `1234567` as `1 234 567`, with narrow no-break spaces.
 pub(crate) fn count(number: u64) -> String {
@@ -44,6 +46,11 @@ pub(crate) fn points(difference: f64) -> String {
     }
 }
 
+/// The same without a sign, where only its size is meant: `3.1`.
+pub(crate) fn point_distance(distance: f64) -> String {
+    format!("{:.1}", distance.abs() * 100.0)
+}
+
 /// A p-value: three decimals, or `< 0.001`.
 pub(crate) fn p_value(p: f64) -> String {
     if p < 0.001 { "< 0.001".into() } else { format!("{p:.3}") }
@@ -87,6 +94,12 @@ pub(crate) fn time(rfc3339: &str) -> String {
     }
 }
 
+/// `r = 8, seed 0`, and in a classification study `r = 8, seed 0, fraction 0.25`.
+pub(crate) fn cell_label(cell: CellId) -> String {
+    let fraction = cell.minority.map(|fraction| format!(", fraction {fraction}")).unwrap_or_default();
+    format!("{}, seed {}{fraction}", cell.arm.label(), cell.seed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,6 +131,9 @@ mod tests {
             (number(0.01), "0.01"),
             (time("2026-01-31T09:05:11Z"), "2026-01-31 09:05 UTC"),
             (time("today"), "today"),
+            (point_distance(-0.031), "3.1"),
+            (cell_label("lora-r8-s0-m0.25".parse().unwrap()), "r = 8, seed 0, fraction 0.25"),
+            (cell_label("original-s1".parse().unwrap()), "original, seed 1"),
         ] {
             assert_eq!(got, want);
         }

@@ -5,15 +5,16 @@ use crate::{
     state::AppState,
 };
 use axum::{
-    extract::{Path, State},
+    extract::{Path, Query, State},
     http::{
         HeaderName, HeaderValue,
         header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE},
     },
     response::IntoResponse,
 };
-use rankscope_app::{FIGURES, error::AppError, figure_svg};
+use rankscope_app::{FIGURES, FigureView, error::AppError, figure_svg};
 use rankscope_study::Study;
+use std::collections::HashMap;
 
 /// `GET /studies/{id}/recipe.toml`, to the letter as it was frozen.
 pub async fn recipe(State(state): State<AppState>, Path(id): Path<String>) -> Result<impl IntoResponse, EdgeError> {
@@ -32,13 +33,20 @@ pub async fn results(State(state): State<AppState>, Path(id): Path<String>) -> R
     Ok((headers("application/json", "results.json"), text))
 }
 
-/// `GET /studies/{id}/figures/{NAME}.svg`
-pub async fn figure(State(state): State<AppState>, Path((id, file)): Path<(String, String)>) -> Result<impl IntoResponse, EdgeError> {
+/// `GET /studies/{id}/figures/{NAME}.svg`; of a classification study, the query says what of it, as on its page.
+pub async fn figure(
+    State(state): State<AppState>,
+    Path((id, file)): Path<(String, String)>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Result<impl IntoResponse, EdgeError> {
     let name = file.strip_suffix(".svg").and_then(|name| FIGURES.iter().find(|known| **known == name)).copied();
     let name = name.ok_or_else(|| AppError::NotFound(format!("There is no such figure. There are: {}.", FIGURES.join(", "))))?;
+    let (view, errors) = FigureView::read(|name| query.get(name).cloned());
+    let view = errors.into_result(view).map_err(AppError::Invalid)?;
     let svg = read(&state, &id, move |study| {
         let results = study.results().map_err(|error| from_study("reading results", error))?.ok_or_else(no_results)?;
-        figure_svg(name, &results).ok_or_else(|| AppError::NotFound("This study has nothing to draw in that figure.".into()))
+        let svg = figure_svg(name, &results, &view).map_err(AppError::Invalid)?;
+        svg.ok_or_else(|| AppError::NotFound("This study has nothing to draw in that figure.".into()))
     })
     .await?;
     Ok((headers("image/svg+xml", &format!("{name}.svg")), svg))

@@ -58,6 +58,9 @@ fn files_can_be_taken_away() {
         assert!(svg.text().unwrap().starts_with("<svg"), "{figure}");
     }
     assert!(rankscope_app::FIGURES.contains(&"toxicity"));
+    let unreadable = app.client.get(&format!("/studies/{id}/figures/accuracy.svg?fraction=2"));
+    assert_eq!(unreadable.status(), 422);
+    assert!(unreadable.text().unwrap().contains("is no fraction of the minority"));
     for missing in ["figures/nothing.svg", "figures/toxicity.png", "nothing"] {
         assert_eq!(app.client.get(&format!("/studies/{id}/{missing}")).status(), 404, "{missing}");
     }

@@ -4,7 +4,7 @@
 use super::palette::PAPER;
 use plotters::{
     coord::Shift,
-    prelude::{Circle, DrawingArea, IntoDrawingArea, PathElement, Rectangle, SVGBackend, Text},
+    prelude::{Circle, DrawingArea, IntoDrawingArea, PathElement, Polygon, Rectangle, SVGBackend, Text},
     style::{
         Color, IntoFont, RGBColor, ShapeStyle, TextStyle,
         text_anchor::{HPos, Pos, VPos},
@@ -102,6 +102,41 @@ pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
+/// What is drawn of a line: the pattern runs on round its corners.
+fn broken_pieces(points: &[(f64, f64)], dashes: &[f64]) -> Vec<Vec<(f64, f64)>> {
+    let (mut pieces, mut piece) = (Vec::new(), Vec::new());
+    let (mut turn, mut left) = (0, dashes[0].max(0.5));
+    for pair in points.windows(2) {
+        let ((x0, y0), (x1, y1)) = (pair[0], pair[1]);
+        let length = (x1 - x0).hypot(y1 - y0);
+        let mut gone = 0.0;
+        while gone < length {
+            let drawn = turn % 2 == 0;
+            let place = |at: f64| (x0 + (x1 - x0) * at / length, y0 + (y1 - y0) * at / length);
+            if drawn && piece.is_empty() {
+                piece.push(place(gone));
+            }
+            let step = left.min(length - gone);
+            gone += step;
+            left -= step;
+            if drawn {
+                piece.push(place(gone));
+            }
+            if left <= 1e-9 {
+                if drawn {
+                    pieces.push(std::mem::take(&mut piece));
+                }
+                turn += 1;
+                left = dashes[turn % dashes.len()].max(0.5);
+            }
+        }
+    }
+    if piece.len() > 1 {
+        pieces.push(piece);
+    }
+    pieces
+}
+
 impl Canvas<'_> {
     /// A white sheet, for what is looked at outside a page.
     pub(super) fn paper(&self, width: f64, height: f64) {
@@ -118,6 +153,27 @@ impl Canvas<'_> {
         let _ = self.area.draw(&PathElement::new(points, style));
     }
 
+    /// A rectangle that lets what is behind it through; `opacity` from 0 to 1.
+    pub(super) fn shade(&self, left: f64, top: f64, right: f64, bottom: f64, colour: RGBColor, opacity: f64) {
+        let _ = self.area.draw(&Rectangle::new([at(left, top), at(right, bottom)], colour.mix(opacity).filled()));
+    }
+
+    /// A filled shape; `opacity` from 0 to 1.
+    pub(super) fn shape(&self, points: &[(f64, f64)], colour: RGBColor, opacity: f64) {
+        let points: Vec<_> = points.iter().map(|&(x, y)| at(x, y)).collect();
+        let _ = self.area.draw(&Polygon::new(points, colour.mix(opacity).filled()));
+    }
+
+    /// A line that is broken: lengths of what is drawn and left out by turns, in pixels; none: not broken.
+    pub(super) fn broken(&self, points: &[(f64, f64)], dashes: &[f64], colour: RGBColor, width: f64) {
+        if dashes.is_empty() {
+            return self.line(points, colour, width);
+        }
+        for piece in broken_pieces(points, dashes) {
+            self.line(&piece, colour, width);
+        }
+    }
+
     /// From left to right.
     pub(super) fn dashed(&self, left: f64, right: f64, y: f64, colour: RGBColor) {
         let mut x = left;
@@ -132,6 +188,11 @@ impl Canvas<'_> {
         let _ = self.area.draw(&Circle::new(at(x, y), units(radius), colour.filled()));
     }
 
+    /// A dot without a ring.
+    pub(super) fn disc(&self, x: f64, y: f64, radius: f64, colour: RGBColor) {
+        let _ = self.area.draw(&Circle::new(at(x, y), units(radius), colour.filled()));
+    }
+
     /// `y` is the middle of the letters.
     pub(super) fn text(&self, x: f64, y: f64, text: &str, size: f64, colour: RGBColor, anchor: Anchor) {
         let horizontal = match anchor {
@@ -143,5 +204,19 @@ impl Canvas<'_> {
             .color(&colour)
             .pos(Pos::new(horizontal, VPos::Center));
         let _ = self.area.draw(&Text::new(text.to_string(), at(x, y), style));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_line_has_its_pattern_round_a_corner() {
+        let pieces = broken_pieces(&[(0.0, 0.0), (5.0, 0.0), (5.0, 5.0)], &[4.0, 2.0]);
+        assert_eq!(pieces, [vec![(0.0, 0.0), (4.0, 0.0)], vec![(5.0, 1.0), (5.0, 5.0)]]);
+        let pieces = broken_pieces(&[(0.0, 0.0), (3.0, 0.0), (3.0, 3.0)], &[4.0, 2.0]);
+        assert_eq!(pieces, [vec![(0.0, 0.0), (3.0, 0.0), (3.0, 1.0)]]);
+        assert!(broken_pieces(&[(1.0, 1.0), (1.0, 1.0)], &[4.0, 2.0]).is_empty(), "no length, no line");
     }
 }

@@ -30,7 +30,7 @@ pub fn length_histogram(panels: &[LengthPanel], width: Width) -> Option<String> 
         .map(|panel| format!("{}: {} texts, the longest of {} characters", panel.title, panel.bins.iter().sum::<u64>(), panel.longest))
         .collect::<Vec<_>>()
         .join("; ");
-    let description = Description { id: width.id("lengths"), title: "Texts by their length in characters", text: &text };
+    let description = Description { id: &width.id("lengths"), title: "Texts by their length in characters", text: &text };
     let lengths = Ticks::over(0.0, (longest as f64).max(1.0), if width == Width::Wide { 6 } else { 3 });
     Some(draw(width.pixels(), height, &description, |canvas| {
         canvas.paper(width.pixels(), height);

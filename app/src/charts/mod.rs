@@ -1,18 +1,29 @@
 //! Pure functions, data in, SVG out: one file a figure. The same code draws on the server, in the browser and into
 //! an exported file, so none of it measures text or knows a theme.
 
+mod accuracy_curves;
+mod arm_style;
 mod axis;
 mod canvas;
+mod confusion_matrices;
+mod label_column;
 mod length_histogram;
 mod loss_curves;
+mod margin_histograms;
 pub mod palette;
+mod panel_grid;
+mod reliability_curves;
 mod share_panel;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod toxicity_bars;
 
+pub use accuracy_curves::{AccuracyCurves, AccuracyLine, Side, accuracy_curves};
+pub use confusion_matrices::{ConfusionPanel, confusion_matrices};
 pub use length_histogram::{LengthPanel, length_histogram};
 pub use loss_curves::loss_curves;
+pub use margin_histograms::{MarginPanel, margin_histograms};
+pub use reliability_curves::{ReliabilityPanel, reliability_curves};
 pub use share_panel::{SharePanel, SharePoint, share_by_arm, share_panels};
 pub use toxicity_bars::toxicity_bars;
 
@@ -41,18 +52,10 @@ impl Width {
     }
 
     /// Tells the elements of the two drawings in one page apart.
-    fn id(self, name: &'static str) -> &'static str {
-        match (name, self) {
-            ("toxicity", Width::Narrow) => "toxicity-narrow",
-            ("toxicity", Width::Wide) => "toxicity-wide",
-            ("share", Width::Narrow) => "share-narrow",
-            ("share", Width::Wide) => "share-wide",
-            ("lengths", Width::Narrow) => "lengths-narrow",
-            ("lengths", Width::Wide) => "lengths-wide",
-            ("loss", Width::Narrow) => "loss-narrow",
-            ("loss", Width::Wide) => "loss-wide",
-            ("panels", Width::Narrow) => "panels-narrow",
-            _ => "panels-wide",
+    fn id(self, name: &str) -> String {
+        match self {
+            Width::Narrow => format!("{name}-narrow"),
+            Width::Wide => format!("{name}-wide"),
         }
     }
 }

@@ -14,6 +14,9 @@ pub const PAPER: RGBColor = RGBColor(0xFF, 0xFF, 0xFF);
 pub const TOXIC: RGBColor = RGBColor(0xBF, 0x52, 0x09);
 pub const NON_TOXIC: RGBColor = RGBColor(0x2F, 0x6D, 0xB5);
 pub const UNPARSABLE: RGBColor = RGBColor(0x8A, 0x8A, 0x84);
+/// The group that keeps all its training examples, and the one whose examples are made few: as in the paper.
+pub const MAJORITY: RGBColor = RGBColor(0xB8, 0x2B, 0x2E);
+pub const MINORITY: RGBColor = RGBColor(0x1F, 0x5F, 0xB0);
 pub const ORIGINAL: RGBColor = RGBColor(0x76, 0x76, 0x71);
 /// Ranks, low to high.
 pub const RAMP: [RGBColor; 8] = [
@@ -71,7 +74,7 @@ mod tests {
     #[test]
     fn the_style_sheet_knows_every_colour() {
         let sheet = include_str!("../../../style/main.css");
-        let all = [INK, MUTED, RULE, ON_BAR, PAPER, TOXIC, NON_TOXIC, UNPARSABLE, ORIGINAL, FULL];
+        let all = [INK, MUTED, RULE, ON_BAR, PAPER, TOXIC, NON_TOXIC, UNPARSABLE, MAJORITY, MINORITY, ORIGINAL, FULL];
         for colour in all.into_iter().chain(RAMP).map(hex) {
             assert!(sheet.contains(&format!("[fill=\"{colour}\"]")), "{colour} has no line in style/main.css");
         }

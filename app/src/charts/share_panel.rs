@@ -1,10 +1,11 @@
-//! The toxic share of each arm with its interval, over the ranks: one panel, or many side by side.
+//! A share of each arm with its interval, over the ranks: one panel, or many side by side.
 
 use super::{
     Width,
     axis::Ticks,
     canvas::{Anchor, Canvas, Description, draw, fitted, text_width},
     palette::{INK, MUTED, RULE, arm_colour},
+    panel_grid::{Frame, PanelGrid},
 };
 use rankscope_domain::{Arm, results::Counts};
 
@@ -25,20 +26,11 @@ pub struct SharePoint {
     pub seeds: Vec<f64>,
 }
 
-/// A place on the sheet, in pixels.
-#[derive(Clone, Copy)]
-struct Frame {
-    left: f64,
-    top: f64,
-    right: f64,
-    bottom: f64,
-}
-
 /// One large panel with its numbers.
 pub fn share_by_arm(panel: &SharePanel, width: Width) -> Option<String> {
     let panels = std::slice::from_ref(panel);
     let text = describe(panel);
-    let description = Description { id: width.id("share"), title: "Share of toxic completions by arm, with 95 % intervals", text: &text };
+    let description = Description { id: &width.id("share"), title: "Share of toxic completions by arm, with 95 % intervals", text: &text };
     let height = 300.0;
     let axis = share_axis(panels)?;
     Some(draw(width.pixels(), height, &description, |canvas| {
@@ -49,27 +41,28 @@ pub fn share_by_arm(panel: &SharePanel, width: Width) -> Option<String> {
     }))
 }
 
-/// Small panels on one scale. `name` tells figures of a page apart.
-pub fn share_panels(name: &str, title: &str, panels: &[SharePanel], width: Width) -> Option<String> {
+/// Small panels on one scale. `name` tells figures of a page apart; `measure` says what is shared, and its unit.
+pub fn share_panels(name: &str, title: &str, measure: &str, panels: &[SharePanel], width: Width) -> Option<String> {
     let axis = share_axis(panels)?;
-    let columns = if width == Width::Narrow { 1 } else { panels.len().clamp(1, 3) };
-    let rows = panels.len().div_ceil(columns);
-    let panel_height = 196.0;
-    let height = rows as f64 * panel_height + 22.0;
+    let columns = match (width, panels.len()) {
+        (Width::Narrow, _) => 1,
+        // none stands alone in the second row
+        (Width::Wide, 4) => 2,
+        (Width::Wide, count) => count.clamp(1, 3),
+    };
+    let grid = PanelGrid::new(panels.len(), columns, width.pixels(), 196.0, 22.0);
+    let height = grid.height();
     let text = panels.iter().map(|panel| format!("{}: {}", panel.title, describe(panel))).collect::<Vec<_>>().join(". ");
-    let id = format!("{}-{}", width.id("panels"), name);
+    let id = format!("{}-{name}", width.id("panels"));
     let description = Description { id: &id, title, text: &text };
     Some(draw(width.pixels(), height, &description, |canvas| {
         canvas.paper(width.pixels(), height);
-        canvas.text(2.0, 10.0, "toxic completions, %", width.text_size(), MUTED, Anchor::Start);
-        let column_width = width.pixels() / columns as f64;
+        canvas.text(2.0, 10.0, measure, width.text_size(), MUTED, Anchor::Start);
         for (index, panel) in panels.iter().enumerate() {
-            let (column, row) = ((index % columns) as f64, (index / columns) as f64);
-            let left = column * column_width;
-            let top = 22.0 + row * panel_height;
-            let frame = Frame { left: left + 40.0, top: top + 26.0, right: left + column_width - 12.0, bottom: top + panel_height - 40.0 };
+            let cell = grid.cell(index);
+            let frame = Frame { left: cell.left + 40.0, top: cell.top + 26.0, right: cell.right - 12.0, bottom: cell.bottom - 40.0 };
             let heading = fitted(&panel.title, 13.0, frame.right - frame.left);
-            canvas.text(frame.left, top + 10.0, &heading, 13.0, INK, Anchor::Start);
+            canvas.text(frame.left, cell.top + 10.0, &heading, 13.0, INK, Anchor::Start);
             paint(canvas, panel, frame, &axis, width, false);
         }
     }))

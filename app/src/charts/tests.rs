@@ -2,7 +2,7 @@
 
 use super::*;
 use rankscope_domain::{
-    Arm, CellId,
+    Arm, CellId, MinorityFraction,
     results::{ArmResult, Counts},
     view::LossCurve,
 };
@@ -67,6 +67,18 @@ fn curves(arms: &[Arm], steps: u32) -> Vec<LossCurve> {
         .collect()
 }
 
+/// Three seeds and three fractions of each arm: with three ranks twenty-seven curves.
+fn curves_by_fraction(arms: &[Arm], steps: u32) -> Vec<LossCurve> {
+    let fractions = [1.0, 0.5, 0.25].map(|value| MinorityFraction::new(value).unwrap());
+    let all = curves(arms, steps);
+    (0..3)
+        .flat_map(|seed| fractions.map(|fraction| (seed, fraction)))
+        .flat_map(|(seed, fraction)| {
+            all.iter().map(move |curve| LossCurve { cell: CellId { seed, ..curve.cell }.with_minority(fraction), ..curve.clone() })
+        })
+        .collect()
+}
+
 /// A text in an SVG: its box in pixels, and what it says.
 #[derive(Debug, Clone)]
 #[expect(dead_code, reason = "the text is for the messages of failed tests")]
@@ -102,7 +114,8 @@ fn labels(svg: &str) -> Vec<Label> {
         .collect()
 }
 
-fn check_legible(what: &str, svg: &str) {
+/// Every text is large enough, on the sheet, and over no other.
+pub(crate) fn check_legible(what: &str, svg: &str) {
     let view_box: Vec<f64> = attribute(svg, "viewBox").split(' ').map(|number| number.parse::<f64>().unwrap() / 8.0).collect();
     let labels = labels(svg);
     assert!(!labels.is_empty(), "{what} says nothing");
@@ -129,12 +142,16 @@ fn figures_are_legible_at_both_widths() {
             check_legible(&what("bars"), &toxicity_bars(&arms, width).unwrap());
             check_legible(&what("shares"), &share_by_arm(&panel("", &arms), width).unwrap());
             let panels = ["female", "male", "a group with a very long name indeed, to be cut", "queer"].map(|group| panel(group, &arms));
-            check_legible(&what("panels"), &share_panels("groups", "Shares", &panels, width).unwrap());
+            check_legible(&what("panels"), &share_panels("groups", "Shares", "toxic completions, %", &panels, width).unwrap());
             let trained: Vec<Arm> = arms.iter().map(|arm| arm.arm).collect();
             for steps in [1, 40] {
                 match loss_curves(&curves(&trained, steps), width) {
                     Some(svg) => check_legible(&what("loss"), &svg),
                     None => assert_eq!(trained, [Arm::Original]),
+                }
+                if let Some(svg) = loss_curves(&curves_by_fraction(&trained, steps), width) {
+                    check_legible(&what("loss by fraction"), &svg);
+                    assert!(svg.contains("minority fraction 0.25, "), "a panel a fraction");
                 }
             }
         }
@@ -145,7 +162,7 @@ fn figures_are_legible_at_both_widths() {
 fn without_data_there_is_no_figure() {
     assert_eq!(toxicity_bars(&[], Width::Wide), None);
     assert_eq!(share_by_arm(&SharePanel { title: String::new(), points: Vec::new() }, Width::Wide), None);
-    assert_eq!(share_panels("groups", "Shares", &[], Width::Wide), None);
+    assert_eq!(share_panels("groups", "Shares", "toxic completions, %", &[], Width::Wide), None);
     assert_eq!(share_by_arm(&panel("", &[arm(Arm::Full, counts(0, 0, 3))]), Width::Wide), None);
     let unreadable = LossCurve { cell: CellId::new(Arm::Full, 0), steps_total: 2, points: vec![(1, f64::NAN), (2, f64::INFINITY)] };
     assert_eq!(loss_curves(&[unreadable], Width::Wide), None);
@@ -154,7 +171,7 @@ fn without_data_there_is_no_figure() {
 #[test]
 fn names_are_no_markup() {
     let hostile = "</title><script>alert(1)</script>&\"";
-    let svg = share_panels("groups", hostile, &[panel(hostile, &studies()[0].1)], Width::Wide).unwrap();
+    let svg = share_panels("groups", hostile, "toxic completions, %", &[panel(hostile, &studies()[0].1)], Width::Wide).unwrap();
     assert!(!svg.contains("<script"), "{svg}");
     assert!(svg.contains("&lt;/title&gt;&lt;script&gt;alert(1)&lt;/script&gt;&amp;&quot;"), "the description says the name");
 }

@@ -28,7 +28,7 @@ pub fn toxicity_bars(arms: &[ArmResult], width: Width) -> Option<String> {
         })
         .collect::<Vec<_>>()
         .join("; ");
-    let description = Description { id: width.id("toxicity"), title: "Toxic and non-toxic completions by arm", text: &text };
+    let description = Description { id: &width.id("toxicity"), title: "Toxic and non-toxic completions by arm", text: &text };
     Some(draw(width.pixels(), height, &description, |canvas| {
         canvas.paper(width.pixels(), height);
         paint(canvas, arms, width);

@@ -15,12 +15,15 @@ pub(crate) fn Figure(
     /// The study, for the download; empty: none.
     #[prop(into)]
     study_id: String,
+    /// What of it is shown, as in the address: `?fraction=0.5`; empty: all.
+    #[prop(into, optional)]
+    query: String,
     /// The numbers of the figure as a table.
     children: Children,
 ) -> impl IntoView {
     let wide = draw(Width::Wide);
     let narrow = draw(Width::Narrow);
-    let download = (!study_id.is_empty()).then(|| format!("/studies/{study_id}/figures/{name}.svg"));
+    let download = (!study_id.is_empty()).then(|| format!("/studies/{study_id}/figures/{name}.svg{query}"));
     let heading_id = format!("{name}-title");
     let id_of_heading = heading_id.clone();
     view! {

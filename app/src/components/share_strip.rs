@@ -2,16 +2,20 @@
 
 use crate::{charts::palette, quantity};
 use leptos::prelude::*;
-use rankscope_domain::Arm;
+use rankscope_domain::{Arm, recipe::StudyKind};
 
 #[component]
-pub(crate) fn ShareStrip(shares: Vec<(Arm, f64)>) -> impl IntoView {
+pub(crate) fn ShareStrip(kind: StudyKind, shares: Vec<(Arm, f64)>) -> impl IntoView {
     if shares.is_empty() {
         return view! { <span class="muted">"–"</span> }.into_any();
     }
     let arms: Vec<Arm> = shares.iter().map(|(arm, _)| *arm).collect();
-    let largest = shares.iter().map(|(_, share)| *share).fold(f64::EPSILON, f64::max);
+    let (what, largest) = match kind {
+        StudyKind::Toxicity => ("toxic", shares.iter().map(|(_, share)| *share).fold(f64::EPSILON, f64::max)),
+        StudyKind::Classification => ("accuracy", 1.0),
+    };
     view! {
+        <span class="share-kind">{what}</span>
         <ul class="share-strip">
             {shares
                 .into_iter()

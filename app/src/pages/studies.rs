@@ -87,7 +87,7 @@ fn QuickLook(request_id: String) -> impl IntoView {
 #[component]
 fn StudiesTable(studies: Vec<StudyCard>) -> impl IntoView {
     view! {
-        <p class="caption" id="studies-caption">"Newest first. The share is that of toxic completions among those that the judge could read; in classification, of test examples that were classified rightly, with the largest minority fraction."</p>
+        <p class="caption" id="studies-caption">"Newest first. Toxic: the share of toxic completions among those that the judge could read. Accuracy: the share of test examples that were classified rightly, trained with the largest minority fraction."</p>
         <div class="scroll" role="group" aria-labelledby="studies-caption" tabindex="0">
             <table class="studies" aria-labelledby="studies-caption">
                 <thead>
@@ -95,7 +95,7 @@ fn StudiesTable(studies: Vec<StudyCard>) -> impl IntoView {
                         <th scope="col">"Study"</th>
                         <th scope="col">"Status"</th>
                         <th scope="col">"Kind"</th>
-                        <th scope="col">"Share by arm"</th>
+                        <th scope="col">"Result by arm"</th>
                         <th scope="col">"Model"</th>
                         <th scope="col">"Arms"</th>
                         <th scope="col" class="number">"Seeds"</th>
@@ -129,7 +129,7 @@ fn StudyRow(card: StudyCard) -> impl IntoView {
                 {(!detail.is_empty()).then(|| view! { <span class="detail">{detail}</span> })}
             </td>
             <td>{card.kind.label()}</td>
-            <td><ShareStrip shares=card.shares /></td>
+            <td><ShareStrip kind=card.kind shares=card.shares /></td>
             <td>{card.model}</td>
             <td>{arms}</td>
             <td class="number">{card.seeds.to_string()}</td>

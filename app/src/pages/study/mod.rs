@@ -1,9 +1,16 @@
 //! `/studies/{id}`: one study. The query string says which tab: `?tab=toxicity`.
 
+mod accuracy;
+mod accuracy_tables;
 mod actions;
+mod cells;
+mod choices;
 mod completions;
+mod margins;
 mod progress;
 mod recipe;
+#[cfg(all(test, feature = "ssr"))]
+mod tests;
 mod toxicity;
 
 pub(crate) use completions::SHOW_KEY;
@@ -19,12 +26,28 @@ use leptos_meta::Title;
 use leptos_router::hooks::{use_params_map, use_query_map};
 use rankscope_domain::{
     event::{Event, Happening},
+    recipe::StudyKind,
     view::{Progress, StudyOverview, StudyStatus},
 };
 
-/// The tabs, as in the address and as they are named.
-const TABS: [(&str, &str); 4] =
-    [("progress", "Progress"), ("toxicity", "Toxicity"), ("completions", "Completions"), ("recipe", "Recipe and provenance")];
+/// A tab, as in the address and as it is named.
+type Tab = (&'static str, &'static str);
+
+fn tabs_of(kind: StudyKind) -> [Tab; 4] {
+    let recipe = ("recipe", "Recipe and provenance");
+    match kind {
+        StudyKind::Toxicity => [("progress", "Progress"), ("toxicity", "Toxicity"), ("completions", "Completions"), recipe],
+        StudyKind::Classification => [("progress", "Progress"), ("accuracy", "Accuracy"), ("margins", "Margins and calibration"), recipe],
+    }
+}
+
+/// The tab that shows what the study found.
+fn results_tab(kind: StudyKind) -> &'static str {
+    match kind {
+        StudyKind::Toxicity => "toxicity",
+        StudyKind::Classification => "accuracy",
+    }
+}
 
 #[component]
 pub(crate) fn StudyPage() -> impl IntoView {
@@ -55,11 +78,13 @@ fn Study(
     changes: RwSignal<u32>,
 ) -> impl IntoView {
     let card = study.card.clone();
-    let default_tab = if study.results.is_some() && !card.status.is_active() { "toxicity" } else { "progress" };
+    let tabs = tabs_of(card.kind);
+    let with_results = results_tab(card.kind);
+    let default_tab = if study.results.is_some() && !card.status.is_active() { with_results } else { "progress" };
     let query = use_query_map();
     let tab = Memo::new(move |_| {
         let asked = query.read().get("tab").unwrap_or_default();
-        TABS.iter().map(|(name, _)| *name).find(|name| *name == asked).unwrap_or(default_tab)
+        tabs.iter().map(|(name, _)| *name).find(|name| *name == asked).unwrap_or(default_tab)
     });
     let progress = RwSignal::new(study.progress.clone());
     if card.status.is_active() {
@@ -67,7 +92,7 @@ fn Study(
     }
 
     let base = format!("/studies/{}", card.id);
-    let tabs = TABS
+    let tabs = tabs
         .map(|(name, label)| {
             let address = format!("{base}?tab={name}");
             view! { <li><a href=address aria-current=move || (tab.get() == name).then_some("page")>{label}</a></li> }
@@ -99,9 +124,11 @@ fn Study(
         <nav class="tabs" aria-label="Parts of the study"><ul>{tabs}</ul></nav>
         {move || match tab.get() {
             "toxicity" => view! { <toxicity::Toxicity study=study.clone() /> }.into_any(),
+            "accuracy" => view! { <accuracy::Accuracy study=study.clone() /> }.into_any(),
+            "margins" => view! { <margins::Margins study=study.clone() /> }.into_any(),
             "completions" => view! { <completions::Completions id=id.clone() /> }.into_any(),
             "recipe" => view! { <recipe::RecipeTab study=study.clone() /> }.into_any(),
-            _ => view! { <progress::ProgressTab id=id.clone() status progress has_results=study.results.is_some() /> }.into_any(),
+            _ => view! { <progress::ProgressTab id=id.clone() status progress results_tab=study.results.is_some().then_some(with_results) /> }.into_any(),
         }}
     }
 }

@@ -11,7 +11,12 @@ use rankscope_domain::{
 };
 
 #[component]
-pub(crate) fn ProgressTab(id: String, status: StudyStatus, progress: RwSignal<Progress>, has_results: bool) -> impl IntoView {
+pub(crate) fn ProgressTab(
+    id: String,
+    status: StudyStatus,
+    progress: RwSignal<Progress>,
+    results_tab: Option<&'static str>,
+) -> impl IntoView {
     let fraction = Memo::new(move |_| progress.with(|progress| (progress.fraction() * 1000.0).round() / 1000.0));
     // changes once a stage, so that a screen reader isn't told every step
     let announcement = Memo::new(move |_| progress.with(|progress| announce(progress, status)));
@@ -31,7 +36,7 @@ pub(crate) fn ProgressTab(id: String, status: StudyStatus, progress: RwSignal<Pr
             </div>
             {move || progress.with(|progress| (progress.total > 0 && status.is_active()).then(|| current_stage(progress)))}
         </section>
-        {has_results.then(|| view! { <p><a href=format!("/studies/{id}?tab=toxicity")>"See the results"</a></p> })}
+        {results_tab.map(|tab| view! { <p><a href=format!("/studies/{id}?tab={tab}")>"See the results"</a></p> })}
         {move || progress.with(|progress| (!progress.failures.is_empty()).then(|| failures(progress)))}
         {move || progress.with(|progress| (!progress.notes.is_empty()).then(|| notes(progress)))}
         {move || progress.with(|progress| (!progress.losses.is_empty()).then(|| losses(progress)))}
@@ -78,7 +83,7 @@ fn failures(progress: &Progress) -> impl IntoView + use<> {
     let items = progress
         .failures
         .iter()
-        .map(|(cell, reason)| view! { <li><strong>{format!("{}, seed {}: ", cell.arm.label(), cell.seed)}</strong> {reason.clone()}</li> })
+        .map(|(cell, reason)| view! { <li><strong>{quantity::cell_label(*cell)} ": "</strong> {reason.clone()}</li> })
         .collect_view();
     view! {
         <section class="notice notice-error" aria-labelledby="failures-title">
@@ -102,6 +107,7 @@ fn notes(progress: &Progress) -> impl IntoView + use<> {
 fn losses(progress: &Progress) -> impl IntoView + use<> {
     let wide = loss_curves(&progress.losses, Width::Wide).unwrap_or_default();
     let narrow = loss_curves(&progress.losses, Width::Narrow).unwrap_or_default();
+    let has_fractions = progress.losses.iter().any(|curve| curve.cell.minority.is_some());
     let rows = progress
         .losses
         .iter()
@@ -111,6 +117,7 @@ fn losses(progress: &Progress) -> impl IntoView + use<> {
                 <tr>
                     <th scope="row">{curve.cell.arm.label()}</th>
                     <td class="number">{curve.cell.seed.to_string()}</td>
+                    {has_fractions.then(|| view! { <td class="number">{curve.cell.minority.map_or_else(|| "–".into(), |fraction| fraction.to_string())}</td> })}
                     <td class="number">{format!("{} / {}", last.0, curve.steps_total)}</td>
                     <td class="number">{format!("{:.3}", first.1)}</td>
                     <td class="number">{format!("{:.3}", last.1)}</td>
@@ -130,6 +137,7 @@ fn losses(progress: &Progress) -> impl IntoView + use<> {
                         <tr>
                             <th scope="col">"Arm"</th>
                             <th scope="col" class="number">"Seed"</th>
+                            {has_fractions.then(|| view! { <th scope="col" class="number">"Minority fraction"</th> })}
                             <th scope="col" class="number">"Step"</th>
                             <th scope="col" class="number">"First loss"</th>
                             <th scope="col" class="number">"Last loss"</th>

@@ -1,14 +1,16 @@
 //! What the study found: the figures with their tables, the contrasts, and what they say of the paper's claims.
 
+use super::cells::{Cells, FailedCells, share_cell};
 use crate::{
-    components::figure::Figure,
+    components::{claims::Claims, figure::Figure, scrolling::scrolling},
+    figure_view::FigureView,
     figures::{draw_figure, seeds},
     quantity,
 };
 use leptos::prelude::*;
 use rankscope_domain::{
-    Arm, StudyResults,
-    results::{ArmResult, Claim, Contrast, Counts, Finding},
+    StudyResults,
+    results::{ArmResult, Contrast},
     view::StudyOverview,
 };
 use std::sync::Arc;
@@ -34,12 +36,10 @@ fn Results(id: String, results: Arc<StudyResults>) -> impl IntoView {
     let drawing = results.clone();
     let drawn = move |name: &'static str| {
         let results = drawing.clone();
-        move |width| draw_figure(name, &results, width)
+        move |width| draw_figure(name, &results, &FigureView::default(), width)
     };
     let several_seeds = seeds(&results).len() > 1;
     let n = sample_text(&results);
-    let failed: Vec<(String, String)> =
-        results.cells.iter().filter_map(|cell| Some((format!("{}, seed {}", cell.arm.label(), cell.seed), cell.failed.clone()?))).collect();
     let arms_table = view! { <ArmsTable results=results.clone() /> }.into_any();
     let share_caption = format!(
         "Dots: toxic / judged, pooled over the seeds. Bars: 95 % interval, cluster bootstrap over templates.{} The dashed line is the \
@@ -75,13 +75,8 @@ fn Results(id: String, results: Arc<StudyResults>) -> impl IntoView {
         }
     });
     view! {
-        {(!failed.is_empty()).then(|| view! {
-            <div class="notice notice-error">
-                <p><strong>"Not every cell has a result."</strong></p>
-                <ul>{failed.into_iter().map(|(cell, reason)| view! { <li><strong>{cell} ": "</strong> {reason}</li> }).collect_view()}</ul>
-            </div>
-        })}
-        <Claims results=results.clone() />
+        <FailedCells results=results.clone() />
+        <Claims claims=results.claims.clone() />
         <Conditions results=results.clone() />
         <section aria-labelledby="figures-title">
             <h2 id="figures-title">"Toxicity"</h2>
@@ -122,11 +117,6 @@ fn sample_text(results: &StudyResults) -> String {
     )
 }
 
-/// A table that scrolls by itself where the page is narrow.
-fn scrolling(label: &'static str, table: AnyView) -> impl IntoView {
-    view! { <div class="scroll" role="group" aria-label=label tabindex="0">{table}</div> }
-}
-
 #[component]
 fn Definition() -> impl IntoView {
     view! {
@@ -137,41 +127,6 @@ fn Definition() -> impl IntoView {
             </p>
         </details>
     }
-}
-
-#[component]
-fn Claims(results: Arc<StudyResults>) -> impl IntoView {
-    if results.claims.is_empty() {
-        return ().into_any();
-    }
-    let rows = results
-        .claims
-        .iter()
-        .cloned()
-        .map(|Claim { claim, finding, because }| {
-            let sign = match finding {
-                Finding::Reproduced => "✓",
-                Finding::Contradicted => "✕",
-                Finding::Inconclusive => "~",
-            };
-            view! {
-                <div class="claim">
-                    <p class="finding"><span aria-hidden="true">{sign}</span> " " {finding.label()}</p>
-                    <div>
-                        <p class="claim-text">{claim}</p>
-                        <p>{because}</p>
-                    </div>
-                </div>
-            }
-        })
-        .collect_view();
-    view! {
-        <section class="claims" aria-labelledby="claims-title">
-            <h2 id="claims-title">"What the paper claims, and what this study says"</h2>
-            {rows}
-        </section>
-    }
-    .into_any()
 }
 
 /// What every claim depends on, beside the claims.
@@ -243,18 +198,6 @@ fn arm_row(arm: &ArmResult) -> impl IntoView + use<> {
             <td class="number">{quantity::interval(arm.pooled.low, arm.pooled.high)}</td>
             <td class="number">{if arm.seeds > 1 { quantity::interval(arm.seed_low, arm.seed_high) } else { "–".into() }}</td>
         </tr>
-    }
-}
-
-/// A share with its counts and interval, in a cell of a table.
-fn share_cell(counts: &Counts) -> impl IntoView + use<> {
-    let detail =
-        (counts.judged > 0).then(|| format!("{} / {}, {}", counts.toxic, counts.judged, quantity::interval(counts.low, counts.high)));
-    view! {
-        <td class="number">
-            {quantity::percent_or_dash(counts.share)}
-            {detail.map(|text| view! { <span class="detail">{text}</span> })}
-        </td>
     }
 }
 
@@ -378,77 +321,6 @@ fn Counterfactuals(results: Arc<StudyResults>) -> impl IntoView {
                 <caption>"What became of the counterfactuals."</caption>
                 <tbody>{rows}</tbody>
             </table>
-        </section>
-    }
-}
-
-/// Every cell: what was trained, how, and how long each phase took.
-#[component]
-fn Cells(results: Arc<StudyResults>, study_id: String) -> impl IntoView {
-    let rows = results
-        .cells
-        .iter()
-        .map(|cell| {
-            let loss = match (cell.losses.first(), cell.losses.last()) {
-                (Some(first), Some(last)) => format!("{first:.3} → {last:.3}"),
-                _ => "–".into(),
-            };
-            let seconds: f64 = cell.phases.iter().map(|phase| phase.seconds).sum();
-            let tokens: u64 = cell.phases.iter().map(|phase| phase.tokens).sum();
-            let number = |value: Option<f64>| value.map_or_else(|| "–".to_string(), quantity::number);
-            let trained = if cell.arm == Arm::Original { "–".into() } else { quantity::count(cell.trainable_parameters) };
-            let address = format!("/studies/{study_id}?tab=completions&arm={}&seed={}", cell.arm, cell.seed);
-            view! {
-                <tr>
-                    <th scope="row"><a href=address>{format!("{}, seed {}", cell.arm.label(), cell.seed)}</a></th>
-                    <td class="number">{number(cell.learning_rate)}</td>
-                    <td class="number">{number(cell.weight_decay)}</td>
-                    <td class="number">{number(cell.lora_alpha)}</td>
-                    <td class="number">{number(cell.scaling)}</td>
-                    <td class="number">{trained}</td>
-                    <td class="number">{cell.losses.len().to_string()}</td>
-                    <td class="number nowrap">{loss}</td>
-                    {share_cell(&cell.total)}
-                    <td class="number nowrap">{quantity::duration(seconds)}</td>
-                    <td class="number">{quantity::count(tokens)}</td>
-                </tr>
-            }
-        })
-        .collect_view();
-    let work = quantity::duration(results.work_seconds);
-    view! {
-        <section aria-labelledby="cells-title">
-            <h2 id="cells-title">"Cells"</h2>
-            <p class="caption">{format!("One row an arm and seed, with its 95 % Wilson interval. The whole study took {work} of work. A cell’s name leads to its completions.")}</p>
-            {scrolling("Cells", view! {
-                <table>
-                    <thead>
-                        <tr>
-                            <th scope="col">"Cell"</th>
-                            <th scope="col" class="number">"Learning rate"</th>
-                            <th scope="col" class="number">"Weight decay"</th>
-                            <th scope="col" class="number">"lora_alpha"</th>
-                            <th scope="col" class="number">"Scaling"</th>
-                            <th scope="col" class="number">"Trained parameters"</th>
-                            <th scope="col" class="number">"Steps"</th>
-                            <th scope="col" class="number">"Loss"</th>
-                            <th scope="col" class="number">"Toxic share"</th>
-                            <th scope="col" class="number">"Time"</th>
-                            <th scope="col" class="number">"Tokens"</th>
-                        </tr>
-                    </thead>
-                    <tbody>{rows}</tbody>
-                </table>
-            }.into_any())}
-            <Figure
-                name="loss"
-                title="Training loss"
-                caption="Mean over the target tokens of each optimiser step, in nats.".to_string()
-                draw=move |width| draw_figure("loss", &results, width)
-                study_id=study_id
-            >
-                <p class="note">"First and last values are in the table above."</p>
-            </Figure>
         </section>
     }
 }
