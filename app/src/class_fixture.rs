@@ -89,6 +89,7 @@ impl Made {
                 because: "No contrast with full is below 0.05 after Holm.".into(),
             }],
             work_seconds: 61.0,
+            inspection: None,
             classification: Some(self.results()),
         }
     }

@@ -95,6 +95,8 @@ pub enum StageKind {
     Data,
     /// Classification: the test examples are classified.
     Evaluate,
+    /// The lens, divergences and distances of weights.
+    Inspect,
     Results,
 }
 
@@ -110,6 +112,7 @@ impl StageKind {
             StageKind::Judge => "Judge the completions",
             StageKind::Data => "Choose the examples",
             StageKind::Evaluate => "Classify the test examples",
+            StageKind::Inspect => "Look inside",
             StageKind::Results => "Compute the results",
         }
     }

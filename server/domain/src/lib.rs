@@ -10,6 +10,7 @@ pub mod dataset;
 pub mod estimate;
 pub mod event;
 pub mod field_error;
+pub mod inspection;
 pub mod memory_size;
 pub mod minority_fraction;
 pub mod model;

@@ -169,6 +169,7 @@ fn base(name: &str) -> Recipe {
         classifier: Classifier::default(),
         training: Training::default(),
         lora: Lora::default(),
+        inspection: None,
         arms: Vec::new(),
     }
 }

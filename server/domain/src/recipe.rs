@@ -1,7 +1,10 @@
 //! The recipe: all that a study is, in one TOML file. The form, the command line and the API read and
 //! write this same type; names are those of Hugging Face transformers and PEFT.
 
-pub use crate::classification::{Classifier, Data, GroupBy, Groups, HeadKind, TermGroup};
+pub use crate::{
+    classification::{Classifier, Data, GroupBy, Groups, HeadKind, TermGroup},
+    inspection::Inspection,
+};
 
 use crate::{Arm, CellId, FieldErrors, MemorySize};
 use serde::{Deserialize, Serialize};
@@ -56,6 +59,9 @@ pub struct Recipe {
     pub training: Training,
     #[serde(default)]
     pub lora: Lora,
+    /// What is looked at inside of the models; absent: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inspection: Option<Inspection>,
     /// The trained arms; `original` is always there and need not be named.
     #[serde(default)]
     pub arms: Vec<ArmSpec>,
@@ -522,6 +528,19 @@ impl Recipe {
 
     pub fn arm_spec(&self, arm: Arm) -> Option<&ArmSpec> {
         self.arms.iter().find(|spec| spec.arm() == arm)
+    }
+
+    /// The cells that are looked at inside: the first seed's, at the largest minority fraction. A model with a class head predicts no
+    /// token, so nothing of it is.
+    pub fn inspected_cells(&self) -> Vec<CellId> {
+        let with_class_head = self.kind == StudyKind::Classification && self.classifier.head == HeadKind::ClassHead;
+        if self.inspection.is_none() || with_class_head {
+            return Vec::new();
+        }
+        let fraction = self.groups.fractions().first().copied().filter(|_| self.kind == StudyKind::Classification);
+        let is_looked_at =
+            |cell: &CellId| Some(cell.seed) == self.seeds.first().copied() && (cell.arm == Arm::Original || cell.minority == fraction);
+        self.cells().into_iter().filter(is_looked_at).collect()
     }
 
     /// Every cell, in the order in which pages list them.

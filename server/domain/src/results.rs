@@ -1,7 +1,10 @@
 //! `results.json`: everything that a figure or a table shows. Its JSON Schema is kept beside this file
 //! (`results.schema.json`), and a test holds the two together.
 
-use crate::{Arm, CellId, class_results::ClassificationResults, estimate::ModelSummary, event::StageKind, recipe::StudyKind};
+use crate::{
+    Arm, CellId, class_results::ClassificationResults, estimate::ModelSummary, event::StageKind, inspection::InspectionResults,
+    recipe::StudyKind,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +43,9 @@ pub struct StudyResults {
     /// What a classification study measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classification: Option<ClassificationResults>,
+    /// How far the arms are from the original inside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inspection: Option<InspectionResults>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

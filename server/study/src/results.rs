@@ -106,6 +106,7 @@ pub(crate) fn compute(findings: Findings) -> StudyResults {
         claims,
         work_seconds: findings.work_seconds,
         classification: None,
+        inspection: None,
     }
 }
 
