@@ -2,6 +2,7 @@
 
 use super::support::{
     TestApp,
+    hub::{COMMIT, TestHub},
     program::{Said, rankscope, run},
 };
 use leptos::server_fn::ServerFn;
@@ -78,6 +79,46 @@ fn a_set_is_added_looked_at_and_removed_on_the_command_line() {
     assert!(file.exists());
     assert!(datasets(home.path(), &["remove", "builtin"], 2).stderr.contains("not removed"));
     assert!(datasets(home.path(), &["inspect", "words-more"], 2).stderr.contains("no such set"));
+}
+
+#[test]
+fn a_set_of_the_hub_is_fetched_and_only_what_belongs_to_it() {
+    let card = "---\nconfigs:\n- config_name: default\n  data_files:\n  - split: train\n    path: data/train-*\n  - split: test\n    path: data/test-*\n\
+                dataset_info:\n  features:\n  - name: label\n    dtype:\n      class_label:\n        names:\n          '0': down\n          '1': up\n---\n";
+    let numbers = TABLE.replace(",good,", ",1,").replace(",bad,", ",0,");
+    let files = [
+        ("README.md", card),
+        ("data/train-00000-of-00001.csv", &numbers),
+        ("data/test-00000-of-00001.csv", &numbers),
+        ("loader.py", "not to be fetched"),
+        ("other/extra.csv", "not to be fetched"),
+    ];
+    let hub = TestHub::serving(files.into_iter().map(|(name, content)| (name.to_string(), content.as_bytes().to_vec())).collect());
+    let home = tempfile::tempdir().expect("a folder");
+    let command = |arguments: &[&str]| {
+        let mut command = rankscope();
+        command.env_remove("HF_TOKEN").env_remove("HF_HUB_OFFLINE").env_remove("TRANSFORMERS_OFFLINE");
+        command.env("HF_ENDPOINT", &hub.endpoint).env("HF_HUB_CACHE", home.path().join("hub")).env("RANKSCOPE_DATA_DIR", home.path());
+        run(command.arg("datasets").args(arguments).current_dir(home.path()))
+    };
+    let said = command(&["add", "hf:org/tiny", "--json"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let set: DatasetEntry = serde_json::from_str(&said.stdout).expect("a set");
+    assert_eq!((set.source.as_str(), set.origin), ("dataset:tiny", DatasetOrigin::Hub));
+    let summary = set.summary.expect("a summary");
+    assert_eq!(summary.labels, ["down", "up"]);
+    assert_eq!(summary.splits.iter().map(|split| (split.name.as_str(), split.rows)).collect::<Vec<_>>(), [("train", 4), ("test", 4)]);
+    let snapshot = home.path().join("hub/datasets--org--tiny/snapshots").join(COMMIT);
+    assert!(
+        snapshot.join("data/train-00000-of-00001.csv").is_file()
+            && !snapshot.join("loader.py").exists()
+            && !snapshot.join("other").exists()
+    );
+    assert!(hub.seen().iter().all(|request| !request.path.contains("loader.py")));
+    let said = command(&["add", "hf:org/none"]);
+    assert!(said.code == Some(2) && said.stderr.contains("no such set"), "{said:?}");
+    assert_eq!(command(&["remove", "tiny"]).code, Some(0));
+    assert!(snapshot.join("data/train-00000-of-00001.csv").is_file(), "the hub's cache is not ours alone");
 }
 
 #[test]
@@ -171,7 +212,7 @@ fn a_path_is_added_from_the_page() {
     };
     let answer = add(file.to_str().expect("a path"));
     assert_eq!((answer.status().as_u16(), &answer.headers()["location"]), (302, &"/datasets/w".parse().expect("an address")));
-    assert!(app.client.page("/datasets/w").contains("added by its path"));
+    assert!(app.client.page("/datasets/w").contains("Added by its path"));
     let refused = add("/none/at/all.csv");
     let page = app.client.page(refused.headers()["location"].to_str().expect("an address"));
     assert!(page.contains("no such file or directory") && page.contains("value=\"/none/at/all.csv\""));

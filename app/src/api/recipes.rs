@@ -12,6 +12,8 @@ use std::collections::HashMap;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FormChoices {
     pub models: Vec<ModelChoice>,
+    /// What `data.source` may be without typing a path, and where each comes from.
+    pub datasets: Vec<(String, String)>,
     /// Of the study that the form starts from, where the address names one.
     pub recipe_toml: Option<String>,
     pub request_id: String,
@@ -22,7 +24,9 @@ pub struct FormChoices {
 pub async fn get_form_choices(from: String) -> Result<FormChoices, AppError> {
     ask!(|backend| async {
         let recipe_toml = if from.is_empty() { None } else { Some(backend.study(&from).await?.recipe_toml) };
-        Ok(FormChoices { models: backend.models().await?, recipe_toml, request_id: super::new_request_id() })
+        let usable = backend.datasets().await?.into_iter().filter(|set| set.summary.is_some());
+        let datasets = usable.map(|set| (set.source, set.origin.label().to_string())).collect();
+        Ok(FormChoices { models: backend.models().await?, datasets, recipe_toml, request_id: super::new_request_id() })
     })
 }
 

@@ -68,3 +68,23 @@ fn paint(canvas: &Canvas<'_>, panel: &LengthPanel, lengths: &Ticks, above: f64, 
         canvas.text(x(value), bottom + 11.0, &lengths.label(value), size, MUTED, Anchor::Middle);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bin_of_texts_is_a_bar() {
+        let panel = |title: &str, bins: &[u64], longest| LengthPanel { title: title.into(), bins: bins.into(), longest };
+        let bars = |panels: &[LengthPanel], width| length_histogram(panels, width).map(|svg| svg.matches("<rect").count());
+        for width in [Width::Narrow, Width::Wide] {
+            // the sheet is one as well
+            assert_eq!(bars(&[panel("train", &[3, 0, 100_000, 1], 39)], width), Some(4));
+            assert_eq!(bars(&[panel("train", &[1, 1], 10), panel("test", &[0, 2], 4000)], width), Some(4));
+            assert_eq!(bars(&[panel("a <b>", &[], 0)], width), Some(1));
+            assert_eq!(bars(&[], width), None);
+        }
+        let svg = length_histogram(&[panel("a <b>", &[2], 7)], Width::Wide).unwrap();
+        assert!(svg.contains("a &lt;b&gt;: 2 texts, the longest of 7 characters") && !svg.contains("<b>"));
+    }
+}

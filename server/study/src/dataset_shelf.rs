@@ -3,7 +3,7 @@
 use crate::{
     Environment, Study, StudyError,
     dataset::{self, AddedSet, AddedSets},
-    hub::{self, HubProgress, HubSettings, HubSource},
+    hub::{self, HubError, HubProgress, HubSettings, HubSource},
 };
 use rankscope_domain::{
     FieldErrors,
@@ -84,7 +84,7 @@ impl DatasetShelf {
         let (path, origin, added_from) = if source.starts_with("hf:") {
             let hub = HubSource::dataset(source)
                 .map_err(|_| FieldErrors::one("SOURCE", source, "This is no set of the hub: write hf:ORG/NAME or hf:ORG/NAME@REVISION."))?;
-            let fetched = hub::fetch(&hub, &self.hub, &mut |_| Ok(()), observe).map_err(StudyError::from_hub)?;
+            let fetched = hub::fetch(&hub, &self.hub, &mut |_| Ok(()), observe).map_err(|error| refusal_of_hub(source, error))?;
             // the commit that came, whatever the revision becomes
             (fetched.model.path, DatasetOrigin::Hub, hub.at(&fetched.model.commit).to_string())
         } else {
@@ -172,6 +172,22 @@ impl DatasetShelf {
         }
         Ok(name)
     }
+}
+
+/// What the hub says of models, said of a set.
+fn refusal_of_hub(source: &str, error: HubError) -> StudyError {
+    let remedy = match error {
+        HubError::NoSuchModel { endpoint, .. } => {
+            format!("The hub knows no such set, or it is private. Check the name at {endpoint}/datasets; for a private one, set HF_TOKEN.")
+        }
+        HubError::NoSuchRevision { endpoint, repo, .. } => {
+            format!("The set has no such revision. Write a branch, a tag or a commit of {endpoint}/datasets/{repo}/commits/main.")
+        }
+        HubError::Offline { .. } => "This set is not on this machine, and HF_HUB_OFFLINE is set; unset it and try again.".into(),
+        HubError::Unusable { reason, .. } => format!("It can't be used: {reason}."),
+        other => return StudyError::from_hub(other),
+    };
+    FieldErrors::one("SOURCE", source, remedy).into()
 }
 
 /// A file on its way in; dropped, it is gone.

@@ -147,7 +147,8 @@ fn answer(stream: TcpStream, at_hub: bool, state: &Mutex<State>) {
 }
 
 fn answer_hub(out: &mut TcpStream, method: &str, path: &str, state: &State) {
-    if let Some(revision) = path.strip_prefix("/api/models/org/tiny/revision/") {
+    let revision = ["models", "datasets"].iter().find_map(|kind| path.strip_prefix(&format!("/api/{kind}/org/tiny/revision/")));
+    if let Some(revision) = revision {
         if !["main", "v1", COMMIT].contains(&revision) {
             return reply(out, 404, &[("X-Error-Code", "RevisionNotFound".into())], b"", method);
         }
@@ -155,7 +156,7 @@ fn answer_hub(out: &mut TcpStream, method: &str, path: &str, state: &State) {
         let body = serde_json::json!({ "id": "org/tiny", "sha": COMMIT, "siblings": siblings }).to_string();
         return reply(out, 200, &[], body.as_bytes(), method);
     }
-    let file = path.strip_prefix(&format!("/org/tiny/resolve/{COMMIT}/"));
+    let file = path.strip_prefix("/datasets").unwrap_or(path).strip_prefix(&format!("/org/tiny/resolve/{COMMIT}/"));
     let Some((name, content)) = file.and_then(|name| state.files.get_key_value(name)) else {
         return reply(out, 404, &[("X-Error-Code", "RepoNotFound".into())], b"", method);
     };

@@ -30,9 +30,7 @@ use leptos::{html, prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
 use leptos_router::{hooks::use_query_map, params::ParamsMap};
 use preset_list::PresetList;
-use rankscope_domain::{
-    FieldErrors, Recipe, classification::BUILTIN_DATASET, estimate::Estimate, preset::presets, recipe::StudyKind, view::ModelChoice,
-};
+use rankscope_domain::{FieldErrors, Recipe, estimate::Estimate, preset::presets, recipe::StudyKind, view::ModelChoice};
 use serde::{Deserialize, Serialize};
 
 /// What the address asks for: a form, and what is wrong with it.
@@ -160,6 +158,7 @@ fn NewStudy(page: FormPage, params: ParamsMap) -> impl IntoView {
         }
     });
     let models = page.choices.models;
+    let datasets = page.choices.datasets;
     view! {
         <h1 id="form-title" tabindex="-1">"New study"</h1>
         <PresetList params=params.clone() />
@@ -175,9 +174,8 @@ fn NewStudy(page: FormPage, params: ParamsMap) -> impl IntoView {
             </p>
         })}
         <KnownModels models state />
-        // sets that were added come here too
         <datalist id="known-datasets">
-            <option value=BUILTIN_DATASET>"comes with Rankscope"</option>
+            {datasets.into_iter().map(|(source, origin)| view! { <option value=source>{origin}</option> }).collect_view()}
         </datalist>
         <div class="form-columns">
             <RecipeFormView state start />
@@ -359,9 +357,10 @@ fn take_what_was_typed(state: FormState, form_ref: NodeRef<html::Form>) {
 mod tests {
     use super::*;
     use crate::form::{FIELDS, is_read};
+    use rankscope_domain::classification::BUILTIN_DATASET;
 
     fn choices(recipe_toml: Option<&str>) -> FormChoices {
-        FormChoices { models: Vec::new(), recipe_toml: recipe_toml.map(String::from), request_id: "fresh".into() }
+        FormChoices { models: Vec::new(), datasets: Vec::new(), recipe_toml: recipe_toml.map(String::from), request_id: "fresh".into() }
     }
 
     fn params(pairs: &[(&'static str, &str)]) -> ParamsMap {

@@ -70,8 +70,8 @@ pub fn fetch(
     let known = cached(source, settings);
     let as_known = |model: CachedModel| Fetched { model, root: cache.root.clone(), made: Vec::new() };
     match known {
-        // a commit never changes
-        Some(model) if settings.offline || source.is_commit() => return Ok(as_known(model)),
+        // a commit never changes; of a set it can't be told without the hub whether all its files are there
+        Some(model) if settings.offline || (source.is_commit() && source.kind == RepoKind::Model) => return Ok(as_known(model)),
         None if settings.offline => {
             let cache = settings.cache.as_deref().unwrap_or(Path::new("")).display().to_string();
             return Err(HubError::Offline { model: source.short(), cache });
