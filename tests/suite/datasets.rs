@@ -206,14 +206,14 @@ fn a_path_is_added_from_the_page() {
     let app = TestApp::start();
     let file = app.data_dir().join("words.csv");
     fs::write(&file, TABLE).expect("a file");
-    let add = |source: &str| {
-        let fields = [("source", source), ("name", "w"), ("label_names", "")];
+    let add = |source: &str, name: &str| {
+        let fields = [("source", source), ("name", name), ("label_names", "")];
         app.client.post(AddDataset::PATH).header("accept", "text/html").form(&fields).send().expect("an answer")
     };
-    let answer = add(file.to_str().expect("a path"));
+    let answer = add(file.to_str().expect("a path"), "w");
     assert_eq!((answer.status().as_u16(), &answer.headers()["location"]), (302, &"/datasets/w".parse().expect("an address")));
     assert!(app.client.page("/datasets/w").contains("Added by its path"));
-    let refused = add("/none/at/all.csv");
+    let refused = add("/none/at/all.csv", "");
     let page = app.client.page(refused.headers()["location"].to_str().expect("an address"));
     assert!(page.contains("no such file or directory") && page.contains("value=\"/none/at/all.csv\""));
     assert_eq!(app.client.get("/datasets/%2e%2e").status().as_u16(), 400);
