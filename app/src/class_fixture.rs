@@ -156,6 +156,8 @@ impl Made {
                         test: if self.seeds > 1 { PairedTest::SignFlip } else { PairedTest::McnemarExact },
                         examples: 428,
                         seeds: self.seeds as u32,
+                        seed_differences: Vec::new(),
+                        discordant: 0.1,
                         detectable: 0.042,
                     });
                 }

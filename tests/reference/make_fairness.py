@@ -74,7 +74,6 @@ def figures(case, weights):
         ],
         "f1": [nan_to_none(value) for value in metrics.f1_score(label, predicted, labels=everyone, average=None, zero_division=np.nan)],
         "macro_f1": float(metrics.f1_score(label, predicted, average="macro")),
-        "brier": float(metrics.brier_score_loss(label, probability if options > 2 else probability[:, 1], labels=everyone)),
     }
     if present:
         frame = fair.MetricFrame(metrics=metrics.accuracy_score, y_true=label, y_pred=predicted, sensitive_features=group)

@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
@@ -169,11 +169,6 @@ def sample_sizes():
     for share, difference, power in ((0.1, 0.02, 0.8), (0.1, -0.02, 0.8), (0.25, 0.05, 0.9), (0.08, 0.08, 0.8), (0.3, 0.001, 0.8)):
         z = normal(0.975) * math.sqrt(share) + normal(power) * math.sqrt(share - difference**2)
         examples.append({"discordant_share": share, "difference": difference, "power": power, "examples": math.ceil((z / difference) ** 2)})
-    detectable = []
-    for count, share, power in ((872, 0.1, 0.8), (872, 0.02, 0.9), (400, 0.3, 0.8), (20, 0.2, 0.8), (60, 0.15, 0.8)):
-        short = lambda difference: math.sqrt(count) * difference - normal(0.975) * math.sqrt(share) - normal(power) * math.sqrt(share - difference**2)
-        difference = float(optimize.brentq(short, 0, share, xtol=1e-15)) if short(share) >= 0 else None
-        detectable.append({"examples": count, "discordant_share": share, "power": power, "difference": difference})
     seeds = []
     for deviation, difference, power in ((0.01, 0.01, 0.8), (0.012, 0.02, 0.8), (0.02, 0.01, 0.8), (0.01, -0.005, 0.9), (0.001, 0.05, 0.8), (0.05, 0.01, 0.8)):
         t = stats.t.ppf
@@ -183,7 +178,7 @@ def sample_sizes():
         # the iterated size is the usual approximation; the noncentral t distribution's own answer is at most one away
         assert abs(count - needed) <= 1, (deviation, difference, count, needed)
         seeds.append({"deviation": deviation, "difference": difference, "power": power, "seeds": count, "seeds_by_noncentral_t": needed})
-    return {"examples_needed": examples, "detectable_paired": detectable, "seeds_needed": seeds}
+    return {"examples_needed": examples, "seeds_needed": seeds}
 
 
 def main():

@@ -124,7 +124,8 @@ pub struct ArmAccuracy {
     /// F1 of the positive label, and the mean of all labels' F1.
     pub f1: Measure,
     pub macro_f1: Measure,
-    /// Area under the ROC curve of the positive label's probability; two labels, and readings with a probability.
+    /// Area under the ROC curve of the positive label's probability, of more than two labels the mean of each against the rest; readings
+    /// with a probability.
     pub auc: Measure,
     /// Expected calibration error over ten equal bins of confidence; readings with a probability.
     pub calibration_error: Measure,
@@ -171,6 +172,10 @@ pub struct AccuracyContrast {
     pub group: Option<String>,
     /// accuracy(arm) - accuracy(against), mean over the seeds that both have.
     pub difference: f64,
+    /// One a seed.
+    pub seed_differences: Vec<f64>,
+    /// Share of the answers in which one of the two arms is right and the other wrong.
+    pub discordant: f64,
     /// 95 % percentile bootstrap over examples and seeds.
     pub low: f64,
     pub high: f64,

@@ -214,6 +214,8 @@ mod tests {
             test: PairedTest::SignFlip,
             examples: 100,
             seeds: 2,
+            seed_differences: Vec::new(),
+            discordant: 0.1,
             detectable: 0.061,
         });
         ClassificationResults {

@@ -1,19 +1,17 @@
 //! Fairness and quality of classifications. Pure: predictions in, figures out; nothing is read, drawn or rounded.
 //!
 //! Labels and predictions are options 0..K, groups 0..G. `weights` says how often each example counts: 1 each for the sample as it
-//! is, or how often a bootstrap drew it (`statistics::two_way_bootstrap`), which gives exactly the figure of that resample.
+//! is, or how often a bootstrap drew it (`statistics::two_way_draws`), which gives exactly the figure of that resample.
 //! All slices of one call have one entry an example; another length is a mistake in the program, and panics. A figure
 //! that the sample does not define is `None`, never 0 or NaN.
 
-mod brier;
 mod calibration;
 mod confusion;
 mod group_gap;
 mod margin;
 mod roc_auc;
 
-pub(crate) use brier::brier_score;
-pub(crate) use calibration::{Calibration, ReliabilityBin};
+pub(crate) use calibration::Calibration;
 pub(crate) use confusion::{Confusion, confusion_by_group};
 pub(crate) use group_gap::{accuracy_gap, demographic_parity_difference, equalized_odds_difference, harmful_bias_gap, worst_group_error};
 pub(crate) use margin::{Histogram, decision_probabilities, margin_edges};

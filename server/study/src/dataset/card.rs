@@ -19,6 +19,9 @@ struct Config {
     splits: Vec<(String, Vec<String>)>,
 }
 
+/// A split's name and the patterns of its files.
+pub(super) type SplitFiles = (String, Vec<String>);
+
 impl Card {
     pub(super) fn read(directory: &Path) -> Self {
         let mut bytes = Vec::new();
@@ -36,7 +39,7 @@ impl Card {
     }
 
     /// The patterns of each split, where the card gives some. `Err`: it gives several sets, and none by default.
-    pub(super) fn data_files(&self) -> Result<Option<&[(String, Vec<String>)]>, String> {
+    pub(super) fn data_files(&self) -> Result<Option<&[SplitFiles]>, String> {
         let chosen = match &self.configs[..] {
             [] => return Ok(None),
             [only] => only,

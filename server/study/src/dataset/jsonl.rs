@@ -86,7 +86,6 @@ impl<'a, R: BufRead> Lines<'a, R> {
     }
 
     /// `Err` inside: this line is too long; `Err` outside: the file can't be read on.
-    #[expect(clippy::type_complexity, reason = "end, failure and a wrong line are three things")]
     fn next_line(&mut self) -> Result<Option<Result<&[u8], String>>, String> {
         loop {
             self.buffer.clear();

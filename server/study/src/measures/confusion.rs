@@ -83,9 +83,10 @@ impl Confusion {
         share(2 * self.at(option, option), self.predicted(option) + self.labelled(option))
     }
 
-    /// Mean F1 of the options that have one; scikit-learn's `average="macro"`.
-    pub(crate) fn macro_f1(&self) -> Option<f64> {
-        let defined: Vec<f64> = (0..self.options).filter_map(|option| self.f1(option)).collect();
+    /// Mean F1 of the first so many options, of those that have one; scikit-learn's `average="macro"`. Options beyond them, such as an
+    /// answer that named no label, count as wrong and have no F1 of their own.
+    pub(crate) fn macro_f1(&self, options: usize) -> Option<f64> {
+        let defined: Vec<f64> = (0..options).filter_map(|option| self.f1(option)).collect();
         (!defined.is_empty()).then(|| defined.iter().sum::<f64>() / defined.len() as f64)
     }
 

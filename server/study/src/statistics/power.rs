@@ -28,19 +28,6 @@ pub(crate) fn examples_needed(discordant_share: f64, difference: f64, power: f64
     Some((z * z / square).ceil() as u64)
 }
 
-/// The smallest true difference in accuracy that McNemar's test would show in `power` (0.5 or more) of samples of so many examples
-/// with this discordant share, at 5 %, two-sided: `examples_needed`, solved for the difference. `None` where not even
-/// the largest, all discordant examples changing the same way, would be shown.
-pub(crate) fn detectable_paired(examples: u64, discordant_share: f64, power: f64) -> Option<f64> {
-    let (n, z_power) = (examples as f64, normal_quantile(power));
-    let test = normal_quantile(UPPER_TAIL).powi(2) * discordant_share;
-    // sqrt(n) d - z(0.975) sqrt(s) = z(power) sqrt(s - d^2), squared
-    let square = n + z_power * z_power;
-    let root = (test * n - square * (test - z_power * z_power * discordant_share)).sqrt();
-    let difference = ((test * n).sqrt() + root) / square;
-    (difference > 0.0 && difference <= discordant_share).then_some(difference)
-}
-
 /// Seeds of each arm for a paired t test over seeds to show `difference`, if it is real, in `power` of such studies at
 /// 5 %, two-sided, with the examples fixed. `deviation`: the standard deviation (n - 1) of the differences that the seeds
 /// at hand show; where those are three, the true one lies between half of it and six times as much, so this is a rough

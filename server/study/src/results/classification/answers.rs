@@ -2,7 +2,7 @@
 
 use super::MARGIN_BINS;
 use crate::{
-    measures::{Calibration, Confusion, RocAuc, confusion_by_group, decision_probabilities, margin_edges},
+    measures::{Calibration, Confusion, RocAuc, confusion_by_group, decision_probabilities, macro_roc_auc, margin_edges},
     worker::DataRecord,
 };
 use rankscope_domain::{
@@ -65,7 +65,8 @@ pub(super) struct Answers {
     pub(super) correct: Vec<bool>,
     /// Examples x labels, row by row; none where the reading has no probabilities.
     probability: Option<Vec<f64>>,
-    scores: Option<RocAuc>,
+    /// Of each label against the rest; of two labels, of the positive one alone.
+    scores: Vec<RocAuc>,
     calibration: Option<Calibration>,
     /// By group, of its own examples alone.
     group_calibration: Vec<Calibration>,
@@ -89,11 +90,13 @@ impl Answers {
         let mut answers = Self::without_probabilities(predicted, sample);
         let confidence: Vec<f64> =
             probability.chunks_exact(sample.options).zip(&answers.predicted).map(|(row, &predicted)| row[predicted]).collect();
-        if sample.options == 2 {
-            let scores: Vec<f64> = probability.chunks_exact(2).map(|row| row[sample.positive]).collect();
-            let positive: Vec<bool> = sample.labels.iter().map(|&label| label == sample.positive).collect();
-            answers.scores = Some(RocAuc::new(&scores, &positive));
-        }
+        let ranked = if sample.options == 2 { sample.positive..sample.positive + 1 } else { 0..sample.options };
+        answers.scores = ranked
+            .map(|option| {
+                let scores: Vec<f64> = probability.chunks_exact(sample.options).map(|row| row[option]).collect();
+                RocAuc::new(&scores, &sample.labels.iter().map(|&label| label == option).collect::<Vec<_>>())
+            })
+            .collect();
         answers.calibration = Some(Calibration::new(&confidence, &answers.correct));
         answers.group_calibration = sample
             .members
@@ -106,7 +109,7 @@ impl Answers {
 
     fn without_probabilities(predicted: Vec<usize>, sample: &Sample) -> Self {
         let correct = predicted.iter().zip(&sample.labels).map(|(predicted, label)| predicted == label).collect();
-        Self { predicted, correct, probability: None, scores: None, calibration: None, group_calibration: Vec::new() }
+        Self { predicted, correct, probability: None, scores: Vec::new(), calibration: None, group_calibration: Vec::new() }
     }
 
     pub(super) fn has_probabilities(&self) -> bool {
@@ -119,7 +122,7 @@ impl Answers {
     }
 
     pub(super) fn auc(&self, weights: &[u32]) -> Option<f64> {
-        self.scores.as_ref()?.area(weights)
+        macro_roc_auc(&self.scores, weights)
     }
 
     pub(super) fn calibration(&self) -> Option<&Calibration> {

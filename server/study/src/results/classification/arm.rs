@@ -156,8 +156,11 @@ fn mean_over_seeds(
     sums.into_iter().map(|sum| sum.map(|sum| sum / drawn)).collect()
 }
 
+/// A seed's accuracy on the minority, and that of full fine-tuning with the same seed.
+type OfMinority = (Option<f64>, Option<f64>);
+
 /// A seed's statistics, and its accuracy on the minority here and in full.
-fn of_one(cell: &Cell, sample: &Sample, minority: Option<usize>, weights: &[u32]) -> (Vec<Option<f64>>, (Option<f64>, Option<f64>)) {
+fn of_one(cell: &Cell, sample: &Sample, minority: Option<usize>, weights: &[u32]) -> (Vec<Option<f64>>, OfMinority) {
     let answers = cell.answers;
     let groups = answers.confusion(sample, weights);
     let all = Confusion::sum(&groups);
@@ -169,8 +172,7 @@ fn of_one(cell: &Cell, sample: &Sample, minority: Option<usize>, weights: &[u32]
     values[ODDS] = equalized_odds_difference(&groups, sample.positive);
     values[F1] = all.f1(sample.positive);
     // unreadable answers are nobody's label
-    let scores: Vec<f64> = (0..sample.options).filter_map(|option| all.f1(option)).collect();
-    values[MACRO_F1] = (!scores.is_empty()).then(|| scores.iter().sum::<f64>() / scores.len() as f64);
+    values[MACRO_F1] = all.macro_f1(sample.options);
     values[AUC] = answers.auc(weights);
     values[CALIBRATION] = answers.calibration().and_then(|calibration| calibration.expected_error(weights));
     values[UNREADABLE] = if answers.has_probabilities() { None } else { all.prediction_rate(sample.options) };

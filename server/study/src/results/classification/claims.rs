@@ -7,7 +7,7 @@ use super::{
 use crate::{
     results::claims::{decide, p_text, points},
     seeds,
-    statistics::{Cluster, bootstrap, detectable, ratio, sign_flip, standard_error},
+    statistics::{Cluster, bootstrap, detectable, examples_needed, ratio, seeds_needed, sign_flip, standard_error},
 };
 use rankscope_domain::{
     Arm, MinorityFraction,
@@ -69,7 +69,7 @@ impl Evidence<'_> {
             seeds_text(contrast.seeds),
         );
         if finding == Finding::Inconclusive {
-            because.push_str(&more_data(contrast.difference, contrast.detectable, contrast.examples, contrast.seeds));
+            because.push_str(&of_contrast(contrast));
         }
         Some(Claim { claim: "Low ranks are less accurate on the minority than full fine-tuning is.".into(), finding, because })
     }
@@ -188,12 +188,49 @@ fn only_these_trainings(seeds: u32) -> &'static str {
     if seeds == 1 { " One training of each arm: another seed may give another answer; use at least 3." } else { "" }
 }
 
+/// What would be needed to show the contrast's difference.
+fn of_contrast(contrast: &AccuracyContrast) -> String {
+    let mut text = shown_by_this_size(contrast.detectable);
+    let is_too_small = contrast.difference != 0.0 && contrast.detectable > contrast.difference.abs();
+    if contrast.seeds == 1 {
+        let needed = examples_needed(contrast.discordant, contrast.difference, POWER).filter(|_| is_too_small);
+        if let Some(needed) = needed {
+            text.push_str(&format!(
+                " To show the difference seen here, if it is real, about {needed} such test examples would be needed (McNemar's test, arms that differ on {:.0} % of them).",
+                contrast.discordant * 100.0
+            ));
+        }
+        text.push_str(only_these_trainings(1));
+        return text;
+    }
+    let mean = contrast.difference;
+    let squares: f64 = contrast.seed_differences.iter().map(|difference| (difference - mean).powi(2)).sum();
+    let deviation = (squares / f64::from(contrast.seeds - 1)).sqrt();
+    if let Some(needed) = seeds_needed(deviation, mean, POWER).filter(|needed| *needed > contrast.seeds) {
+        text.push_str(&format!(
+            " By how the {} seeds differ among themselves, about {needed} seeds would be needed to show it, roughly.",
+            contrast.seeds
+        ));
+    } else if is_too_small {
+        text.push_str(&examples_by_scale(mean, contrast.detectable, contrast.examples));
+    }
+    text
+}
+
+fn shown_by_this_size(detectable: f64) -> String {
+    format!(" A study of this size shows differences of {:.1} points or more four times in five.", detectable * 100.0)
+}
+
+fn examples_by_scale(difference: f64, detectable: f64, examples: u32) -> String {
+    let needed = f64::from(examples) * (detectable / difference).powi(2);
+    let rounded = if needed < 1000.0 { needed.ceil() } else { (needed / 100.0).ceil() * 100.0 };
+    format!(" To show the difference seen here, if it is real, about {rounded:.0} such test examples would be needed.")
+}
+
 fn more_data(difference: f64, detectable: f64, examples: u32, seeds: u32) -> String {
-    let mut text = format!(" A study of this size shows differences of {:.1} points or more four times in five.", detectable * 100.0);
+    let mut text = shown_by_this_size(detectable);
     if difference != 0.0 && detectable > difference.abs() {
-        let needed = f64::from(examples) * (detectable / difference).powi(2);
-        let rounded = if needed < 1000.0 { needed.ceil() } else { (needed / 100.0).ceil() * 100.0 };
-        text.push_str(&format!(" To show the difference seen here, if it is real, about {rounded:.0} such test examples would be needed."));
+        text.push_str(&examples_by_scale(difference, detectable, examples));
     }
     text.push_str(only_these_trainings(seeds));
     text

@@ -8,8 +8,7 @@ use crate::{
     results::arm_number,
     seeds,
     statistics::{
-        Cluster, detectable, doubling_weights, holm, mcnemar_exact, percentile_interval, sign_flip, slope_per_doubling, standard_error,
-        trend, two_way_draws,
+        Cluster, detectable, doubling_weights, holm, mcnemar_exact, sign_flip, slope_per_doubling, standard_error, trend, two_way_bootstrap,
     },
 };
 use rankscope_domain::{
@@ -74,23 +73,26 @@ fn contrast(
         }
         _ => (sign_flip(&clusters.iter().map(|cluster| cluster.sum).collect::<Vec<_>>(), drawing), PairedTest::SignFlip),
     };
-    let mut draws = Vec::new();
-    two_way_draws(examples.len(), differences.len(), drawing, |example_weights, seed_weights| {
+    let interval = two_way_bootstrap(examples.len(), differences.len(), drawing, |example_weights, seed_weights| {
         let mut sum = 0_i64;
         for (seed, &times) in differences.iter().zip(seed_weights).filter(|(_, times)| **times > 0) {
             let of_seed: i64 =
                 seed.iter().zip(example_weights).map(|(difference, weight)| i64::from(*difference) * i64::from(*weight)).sum();
             sum += of_seed * i64::from(times);
         }
-        draws.push(Some(sum as f64 / (examples.len() as f64 * seed_count)));
+        Some(sum as f64 / (examples.len() as f64 * seed_count))
     });
-    let (low, high) = percentile_interval(&draws).unwrap_or((-1.0, 1.0));
+    let (low, high) = interval.unwrap_or((-1.0, 1.0));
+    let of_seed = |seed: &Vec<i32>| f64::from(seed.iter().sum::<i32>()) / examples.len() as f64;
+    let discordant = differences.iter().flatten().filter(|difference| **difference != 0).count() as f64;
     Some(AccuracyContrast {
         arm,
         against: Arm::Full,
         fraction,
         group: group.map(|group| sample.group_names[group].clone()),
         difference,
+        seed_differences: differences.iter().map(of_seed).collect(),
+        discordant: discordant / (examples.len() as f64 * seed_count),
         low,
         high,
         p,

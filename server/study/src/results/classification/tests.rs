@@ -75,7 +75,7 @@ fn results(recipe: &Recipe, wrong: impl Fn(CellId, u32) -> Option<bool>) -> (Cla
     })
 }
 
-fn first<'a>(results: &'a ClassificationResults, arm: Arm, at: f64) -> &'a ArmAccuracy {
+fn first(results: &ClassificationResults, arm: Arm, at: f64) -> &ArmAccuracy {
     results.readings[0].arms.iter().find(|found| found.arm == arm && found.fraction == Some(fraction(at))).unwrap()
 }
 
