@@ -57,6 +57,10 @@ impl FromServerFnError for AppError {
             ServerFnErrorErr::Request(_) => {
                 AppError::Internal("The server can't be reached. Check that it still runs, then try again.".into())
             }
+            // on the server, what is read is the request
+            ServerFnErrorErr::Deserialization(reason) if cfg!(feature = "ssr") => {
+                AppError::from_server_fn_error(ServerFnErrorErr::Args(reason))
+            }
             ServerFnErrorErr::Args(reason) | ServerFnErrorErr::MissingArg(reason) => AppError::Invalid(FieldErrors::one(
                 "",
                 "",

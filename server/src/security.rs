@@ -47,7 +47,11 @@ pub async fn check_origin(request: Request, next: Next) -> Response {
     refuse("This request was sent by a page of another site. Open Rankscope's own page and do it there.")
 }
 
-/// Refuses addresses that climb (`..`, also encoded), which no page of ours leads to.
+/// No name of ours is longer, and no file system takes one of more than 255 bytes, its `.br` included.
+const MAX_SEGMENT: usize = 240;
+const MAX_PATH: usize = 2048;
+
+/// Refuses addresses that climb (`..`, also encoded) or are too long for a file, which no page of ours leads to.
 pub async fn check_path(request: Request, next: Next) -> Response {
     if is_tidy(request.uri().path()) {
         return next.run(request).await;
@@ -70,7 +74,8 @@ fn is_tidy(path: &str) -> bool {
         });
     }
     String::from_utf8(decoded).is_ok_and(|text| {
-        text.split('/').all(|segment| segment != "." && segment != "..")
+        text.len() <= MAX_PATH
+            && text.split('/').all(|segment| segment != "." && segment != ".." && segment.len() <= MAX_SEGMENT)
             && !text.chars().any(|character| character == '\\' || character.is_control())
     })
 }
@@ -240,6 +245,8 @@ mod tests {
         {
             assert!(!is_tidy(untidy), "{untidy}");
         }
+        assert!(is_tidy(&format!("/{}", "x".repeat(240))) && !is_tidy(&format!("/{}", "x".repeat(241))));
+        assert!(!is_tidy(&"/x".repeat(1025)));
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! No address and no argument leads out of what it is for: every route of the router's own table, with everything that
 //! has led out of other programs.
 
-use super::support::{TestApp, client::Raw};
+use super::support::{
+    TestApp,
+    client::Raw,
+    program::{rankscope, run_with_input},
+};
 use rankscope_app::error::AppError;
 use rankscope_server::routes::{Access, Route, table};
 use std::fs;
@@ -139,6 +143,23 @@ fn no_address_leads_out() {
 }
 
 #[test]
+fn logged_out_no_address_tells_what_is_there() {
+    let app = app_with_secrets(&[]);
+    let password =
+        run_with_input(rankscope().args(["password", "set", "--stdin", "--data-dir"]).arg(app.data_dir()), "correct horse battery");
+    assert_eq!(password.code, Some(0));
+    for route in table().iter().filter(|route| route.access.needs_session()) {
+        let addresses = wrong_names().into_iter().flat_map(|wrong| tampered(&route.path, &wrong)).chain([right_address(&route.path)]);
+        for path in addresses {
+            let answer = app.client.raw(route.method.as_str(), &path, &format!("Host: {}\r\nContent-Length: 0\r\n", app.client.address));
+            let what = format!("{} {}", route.method, &path[..path.len().min(200)]);
+            gives_nothing_away(&answer, &what);
+            assert!([303, 400, 401, 414, 431].contains(&answer.status), "{what}: {}", answer.status);
+        }
+    }
+}
+
+#[test]
 fn no_argument_of_a_server_function_leads_out() {
     let app = app_with_secrets(&[]);
     let calls: Vec<Route> = table().into_iter().filter(|route| route.access == Access::OwnersCall).collect();
@@ -150,13 +171,18 @@ fn no_argument_of_a_server_function_leads_out() {
             for value in [wrong.clone(), wrong.replace("%2f", "/").replace("%2e", ".").replace("%00", "\0").replace("%5c", "\\")] {
                 let fields = ["id", "name", "source", "from", "query[arm]", "recipe[name]", "form[model.source]"]
                     .map(|field| (field, value.as_str()));
-                let answer = app.client.post(path).form(&fields).send().unwrap();
-                let (status, body) = (answer.status().as_u16(), answer.text().unwrap());
-                let what = format!("{path} {}", &value[..value.len().min(200)]);
-                gives_nothing_away(&Raw { status, head: String::new(), body: body.clone() }, &what);
-                if status >= 400 {
-                    let error: AppError = serde_json::from_str(&body).unwrap_or_else(|error| panic!("{what} {status}: {error}: {body}"));
-                    assert!(!matches!(error, AppError::Internal(_)), "{what}: {error}");
+                let json = serde_json::json!({ "id": value, "name": value, "source": value, "from": value, "query": { "page": 0, "group": value } });
+                // each function reads one of the two
+                for request in [app.client.post(path).form(&fields), app.client.post(path).json(&json)] {
+                    let answer = request.send().unwrap();
+                    let (status, body) = (answer.status().as_u16(), answer.text().unwrap());
+                    let what = format!("{path} {}", value.chars().take(200).collect::<String>());
+                    gives_nothing_away(&Raw { status, head: String::new(), body: body.clone() }, &what);
+                    if status >= 400 {
+                        let error: AppError =
+                            serde_json::from_str(&body).unwrap_or_else(|error| panic!("{what} {status}: {error}: {body}"));
+                        assert!(!matches!(error, AppError::Internal(_)), "{what}: {error}");
+                    }
                 }
             }
         }

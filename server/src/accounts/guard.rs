@@ -133,3 +133,28 @@ fn end_with_session(response: Response, accounts: Arc<Accounts>, login: i64, has
     };
     response.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(over))))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{accounts::password::PasswordFile, database::Database, proxies::Proxies};
+    use axum::{Router, middleware::from_fn_with_state, routing::get};
+    use tower::ServiceExt;
+
+    #[tokio::test]
+    async fn a_route_past_the_table_is_nobodys() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("index.sqlite")).unwrap();
+        let accounts = Accounts::new(PasswordFile::of(folder.path()), database, Proxies::default(), Vec::new(), false);
+        let guard = Guard { accounts: Arc::new(accounts), table: Arc::default() };
+        let router = Router::new()
+            .route("/forgotten/{id}", get(|| async { "secret" }))
+            .route("/studies/{id}", get(|| async { "a page" }))
+            .layer(from_fn_with_state(guard, require_owner));
+        // no password is set: the owner is whoever comes, and even they do not get there
+        for (path, status) in [("/studies/x", StatusCode::OK), ("/forgotten/x", StatusCode::NOT_FOUND)] {
+            let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+            assert_eq!(router.clone().oneshot(request).await.unwrap().status(), status, "{path}");
+        }
+    }
+}
