@@ -105,6 +105,21 @@ impl<'a> Browser<'a> {
     }
 }
 
+/// A page's policy: scripts with this answer's nonce, no frame, nothing kept.
+fn expect_armour(page: &Raw) {
+    let policy = page.header("content-security-policy").expect("a policy");
+    let nonce = policy.split("'nonce-").nth(1).and_then(|rest| rest.split('\'').next()).expect("a nonce");
+    assert!(
+        policy.contains("frame-ancestors 'none'") && policy.contains("form-action 'self'") && !policy.contains("unsafe-inline"),
+        "{policy}"
+    );
+    for script in page.body.split("<script").skip(1) {
+        assert!(script.split('>').next().unwrap().contains(&format!("nonce=\"{nonce}\"")), "a script without the nonce: {script}");
+    }
+    assert!(!page.body.contains(" style=") && !page.body.contains(" onclick="));
+    assert_eq!((page.header("cache-control"), page.header("referrer-policy")), (Some("no-store"), Some("same-origin")));
+}
+
 /// Changes the sessions as time would.
 fn in_database(app: &TestApp, sql: &str) -> usize {
     let connection = rusqlite::Connection::open(app.data_dir().join("index.sqlite")).expect("the database");
@@ -174,6 +189,7 @@ fn one_logs_in_is_led_on_and_logs_out() {
     let form = browser.get("/login?next=%2Fstudies%2Fnew%3Ffrom%3Dexample");
     assert_eq!(form.status, 200);
     assert!(form.body.contains("type=\"password\"") && form.body.contains("value=\"/studies/new?from=example\""), "{}", form.body);
+    expect_armour(&form);
     assert!(!form.body.contains("rankscope.js") && !form.body.contains("Log out"), "strangers need no client");
 
     for wrong in ["", "wrong", "correct horse batterY", &"x".repeat(5000)] {
@@ -181,6 +197,7 @@ fn one_logs_in_is_led_on_and_logs_out() {
         assert_eq!(answer.status, 401, "{wrong}");
         assert!(answer.body.contains("That is not the password") && answer.body.contains("value=\"/models\""), "{}", answer.body);
         assert_eq!(answer.header("set-cookie"), None);
+        expect_armour(&answer);
     }
     let answer = browser.log_in(PASSWORD, "/studies/new?from=example");
     assert_eq!((answer.status, answer.header("location")), (303, Some("/studies/new?from=example")));
@@ -190,6 +207,7 @@ fn one_logs_in_is_led_on_and_logs_out() {
     assert_eq!(attributes, ["Path=/", "Max-Age=604800", "HttpOnly", "SameSite=Lax"]);
     let page = browser.get("/studies/new?from=example");
     assert!(page.status == 200 && page.body.contains("Log out") && page.body.contains("rankscope.js"));
+    expect_armour(&page);
     assert_eq!(browser.get("/login?next=%2Fmodels").header("location"), Some("/models"), "one is in already");
 
     let first = browser.cookie.clone().unwrap();
