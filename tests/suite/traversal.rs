@@ -1,14 +1,17 @@
 //! No address and no argument leads out of what it is for: every route of the router's own table, with everything that
 //! has led out of other programs.
 
-use super::support::{
-    TestApp,
-    client::Raw,
-    program::{rankscope, run_with_input},
+use super::{
+    datasets,
+    support::{
+        TestApp,
+        client::Raw,
+        program::{rankscope, run_with_input},
+    },
 };
 use rankscope_app::error::AppError;
 use rankscope_server::routes::{Access, Route, table};
-use std::fs;
+use std::{fs, path::PathBuf};
 
 /// Names of nothing, most of them ways out of a directory.
 const WRONG_NAMES: [&str; 28] = [
@@ -84,7 +87,7 @@ fn tampered(path: &str, wrong: &str) -> Vec<String> {
 /// A study's files, where no study is, and nothing of the tester's own.
 fn app_with_secrets(flags: &[&str]) -> TestApp {
     let plant = |data: &std::path::Path| {
-        for folder in ["secret", "studies/secret", "models/secret"] {
+        for folder in ["secret", "studies/secret", "models/secret", "elsewhere"] {
             let folder = data.join(folder);
             fs::create_dir_all(&folder).unwrap();
             for file in ["recipe.toml", "results.json", "events.jsonl", "config.json", "secret.svg"] {
@@ -189,6 +192,54 @@ fn no_argument_of_a_server_function_leads_out() {
     }
     for folder in ["secret", "studies/secret", "models/secret"] {
         assert!(app.data_dir().join(folder).join("recipe.toml").exists(), "{folder} was removed");
+    }
+}
+
+/// Every file of the data directory that is no set's and changes for no other reason.
+fn files_outside_the_sets(app: &TestApp) -> Vec<PathBuf> {
+    let mut folders = vec![app.data_dir().to_path_buf()];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            match entry.path() {
+                path if path.ends_with("datasets") => {}
+                path if path.is_dir() => folders.push(path),
+                path => files.push(path),
+            }
+        }
+    }
+    files.retain(|path| !path.to_string_lossy().contains("index.sqlite"));
+    files.sort();
+    files
+}
+
+#[test]
+fn no_name_in_an_upload_leads_out() {
+    let app = app_with_secrets(&[]);
+    let before = files_outside_the_sets(&app);
+    for wrong in wrong_names().iter().filter(|name| name.len() <= 5_000) {
+        let plain = wrong.replace("%2f", "/").replace("%2e", ".").replace("%5c", "\\");
+        for name in [wrong, &plain] {
+            for (file_name, field) in [(format!("{name}.csv"), ""), (name.clone(), ""), ("a.csv".into(), name.as_str())] {
+                let (status, location, text) = datasets::send(
+                    &app,
+                    &file_name,
+                    b"text,label\nfine,1\nbad,0\n",
+                    &[("name", field), ("text_column", field)],
+                    "application/json",
+                );
+                assert!(status < 500, "{file_name:.200} {field:.200}: {status} {text}");
+                assert!(!location.contains("..") && !text.contains("planted-secret"), "{file_name:.200}: {location} {text}");
+            }
+        }
+    }
+    assert_eq!(files_outside_the_sets(&app), before, "an upload wrote elsewhere");
+    for entry in fs::read_dir(app.data_dir().join("datasets")).into_iter().flatten().flatten() {
+        let name = entry.file_name().into_string().unwrap();
+        assert!(
+            name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte)) && !name.starts_with('.'),
+            "{name}"
+        );
     }
 }
 
