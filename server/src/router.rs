@@ -17,7 +17,7 @@ use axum::{
 };
 use leptos_axum::LeptosRoutes;
 use rankscope_app::backend::SharedBackend;
-use std::{any::Any, path::Path, sync::Arc, time::Duration};
+use std::{any::Any, convert::Infallible, path::Path, sync::Arc, time::Duration};
 use tower::ServiceBuilder;
 use tower_http::{
     catch_panic::CatchPanicLayer,
@@ -38,6 +38,8 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub fn router(state: AppState, site_dir: Option<&Path>) -> Router {
     let backend: SharedBackend = state.backend.clone();
     let options = state.leptos_options.clone();
+    let small_bodies =
+        || ServiceBuilder::new().layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES));
     let guard = Guard { accounts: state.accounts.clone(), table: Arc::new(AccessTable::new()) };
     let routes = Router::new()
         .leptos_routes_with_context(
@@ -47,13 +49,11 @@ pub fn router(state: AppState, site_dir: Option<&Path>) -> Router {
             move || rankscope_app::shell(options.clone()),
         )
         .fallback_service(site::files(&state, site_dir))
-        .layer(ServiceBuilder::new().layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES)));
+        .layer(small_bodies());
     let routes = routes::own_routes().into_iter().fold(routes, |router, route| {
         let handler = match route.body {
-            BodyLimit::Small => {
-                route.handler.layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
-            }
-            BodyLimit::Own => route.handler.layer(DefaultBodyLimit::disable()),
+            BodyLimit::Small => route.handler.layer::<_, Infallible>(small_bodies()),
+            BodyLimit::Own => route.handler.layer::<_, Infallible>(DefaultBodyLimit::disable()),
         };
         router.route(route.path, handler)
     });
