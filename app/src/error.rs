@@ -19,6 +19,9 @@ pub enum AppError {
     /// Not in this state: a running study can't be deleted.
     #[error("{0}")]
     Conflict(String),
+    /// Nobody is logged in, or not any more.
+    #[error("{0}")]
+    LoggedOut(String),
     /// The server's fault; logged there.
     #[error("{0}")]
     Internal(String),
@@ -31,6 +34,7 @@ impl AppError {
             AppError::NotFound(_) => 404,
             AppError::Invalid(_) => 422,
             AppError::Conflict(_) => 409,
+            AppError::LoggedOut(_) => 401,
             AppError::Internal(_) => 500,
         }
     }
@@ -52,6 +56,10 @@ impl FromServerFnError for AppError {
         match error {
             ServerFnErrorErr::Request(_) => {
                 AppError::Internal("The server can't be reached. Check that it still runs, then try again.".into())
+            }
+            // on the server, what is read is the request
+            ServerFnErrorErr::Deserialization(reason) if cfg!(feature = "ssr") => {
+                AppError::from_server_fn_error(ServerFnErrorErr::Args(reason))
             }
             ServerFnErrorErr::Args(reason) | ServerFnErrorErr::MissingArg(reason) => AppError::Invalid(FieldErrors::one(
                 "",

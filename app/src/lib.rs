@@ -21,6 +21,7 @@ mod quantity;
 mod raw_text;
 pub mod routes;
 mod shell;
+pub mod visitor;
 
 #[cfg(feature = "ssr")]
 pub use api::datasets::refused_dataset_address;

@@ -1,8 +1,10 @@
 //! Which address shows which page, and what every page has around it.
 
 use crate::{
+    components::log_out::LogOut,
     pages::{
         datasets::{DatasetPage, DatasetsPage},
+        login::LoginPage,
         models::{ModelPage, ModelsPage},
         new_study::NewStudyPage,
         not_found::NotFoundPage,
@@ -34,11 +36,13 @@ pub fn App() -> impl IntoView {
                     <a href="/studies/new">"New study"</a>
                     <a href="/models">"Models"</a>
                     <a href="/datasets">"Datasets"</a>
+                    <LogOut />
                 </nav>
             </header>
             <main id="main" tabindex="-1">
                 <Routes fallback=NotFoundPage>
                     <Route path=path!("/") view=StudiesPage ssr=SsrMode::Async />
+                    <Route path=path!("/login") view=LoginPage ssr=SsrMode::Async />
                     <Route path=path!("/studies/new") view=NewStudyPage ssr=SsrMode::Async />
                     <Route path=path!("/models") view=ModelsPage ssr=SsrMode::Async />
                     <Route path=path!("/models/*name") view=ModelPage ssr=SsrMode::Async />

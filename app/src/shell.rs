@@ -8,6 +8,7 @@ use leptos_meta::MetaTags;
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     #[cfg(feature = "ssr")]
     set_content_security_policy();
+    let hydrates = !is_login_page();
     let stylesheet = format!("/{}/{}.css", options.site_pkg_dir, options.output_name);
     view! {
         <!DOCTYPE html>
@@ -18,7 +19,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <meta name="color-scheme" content="light dark" />
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
                 <link rel="stylesheet" href=stylesheet />
-                <HydrationScripts options=options.clone() />
+                {hydrates.then(|| view! { <HydrationScripts options=options.clone() /> })}
                 <MetaTags />
             </head>
             <body>
@@ -26,6 +27,14 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
             </body>
         </html>
     }
+}
+
+/// The log-in page is a form and nothing else, and tells strangers of no client.
+fn is_login_page() -> bool {
+    #[cfg(feature = "ssr")]
+    return use_context::<axum::http::request::Parts>().is_some_and(|parts| parts.uri.path() == crate::visitor::LOGIN_PATH);
+    #[cfg(not(feature = "ssr"))]
+    false
 }
 
 /// What pages may load: our own files, and the scripts that this response wrote.

@@ -6,6 +6,7 @@ mod class_table;
 mod datasets;
 mod meter;
 mod models;
+mod password;
 mod run;
 mod table;
 
@@ -90,6 +91,9 @@ enum Command {
     /// Add, list, inspect and remove sets of labelled texts
     #[command(subcommand)]
     Datasets(datasets::DatasetsCommand),
+    /// Set or remove the password that the pages ask for
+    #[command(subcommand)]
+    Password(password::PasswordCommand),
     /// Say what a recipe will take on this machine: time, memory, disk
     Estimate {
         /// The recipe, a TOML file; - reads it from the standard input
@@ -131,7 +135,7 @@ pub fn main() -> ExitCode {
         Command::Bench(flags) => flags.wants_json(),
         Command::Models(command) => command.json(),
         Command::Datasets(command) => command.json(),
-        Command::Serve(_) | Command::Worker { .. } => false,
+        Command::Serve(_) | Command::Worker { .. } | Command::Password(_) => false,
     };
     match dispatch(cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -171,6 +175,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Bench(flags) => bench::bench(config::load_processor(&cli.common)?, &flags),
         Command::Models(command) => models::models(&cli.common, command),
         Command::Datasets(command) => datasets::datasets(&cli.common, command),
+        Command::Password(command) => password::password(&cli.common, command),
         Command::Estimate { recipe, json } => check::estimate(&cli.common, &recipe, json),
     }
 }

@@ -1,12 +1,18 @@
 //! Configuration: command-line flags over `RANKSCOPE_*` environment variables over `rankscope.toml`.
 //! What is wrong is said at the start, with the field, where it was set, and what to write instead.
 
+use crate::{
+    accounts::password::{MAX_BYTES, NewPassword, PasswordFile},
+    proxies::Proxies,
+};
 use rankscope_domain::{FieldErrors, MemorySize, validate::LEAST_MEMORY};
 use rankscope_engine::Processor;
 use std::{
     collections::BTreeMap,
     env,
     ffi::OsString,
+    fs::File,
+    io::Read,
     net::{SocketAddr, ToSocketAddrs},
     path::{Path, PathBuf},
 };
@@ -26,7 +32,23 @@ const MEMORY_LIMIT: &str = "memory_limit";
 const DEVICE: &str = "device";
 const DATASETS_DIR: &str = "datasets_dir";
 const DATASET_UPLOAD_LIMIT: &str = "dataset_upload_limit";
-const FIELDS: [&str; 9] = [ADDRESS, DATA_DIR, SITE_DIR, DEFAULT_MODEL, JOBS, MEMORY_LIMIT, DEVICE, DATASETS_DIR, DATASET_UPLOAD_LIMIT];
+const ADMIN_PASSWORD_FILE: &str = "admin_password_file";
+const TRUSTED_PROXIES: &str = "trusted_proxies";
+const HOSTS: &str = "hosts";
+const FIELDS: [&str; 12] = [
+    ADDRESS,
+    DATA_DIR,
+    SITE_DIR,
+    DEFAULT_MODEL,
+    JOBS,
+    MEMORY_LIMIT,
+    DEVICE,
+    DATASETS_DIR,
+    DATASET_UPLOAD_LIMIT,
+    ADMIN_PASSWORD_FILE,
+    TRUSTED_PROXIES,
+    HOSTS,
+];
 /// Bytes of a set that may be uploaded, where nothing is said.
 const UPLOAD_LIMIT: u64 = 512 << 20;
 
@@ -53,7 +75,7 @@ pub struct CommonFlags {
 /// What `serve` may be told besides.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct ServeFlags {
-    /// Where to listen; a loopback address, port 0 for any free port [default: 127.0.0.1:3000]
+    /// Where to listen; port 0 for any free one. Other than loopback addresses need an admin password [default: 127.0.0.1:3000]
     #[arg(long, value_name = "HOST:PORT")]
     pub address: Option<String>,
     /// Where studies are kept [default: ~/.local/share/rankscope]
@@ -68,6 +90,15 @@ pub struct ServeFlags {
     /// The largest set of texts that may be uploaded, as 1GiB or in bytes [default: 512MiB]
     #[arg(long, value_name = "SIZE")]
     pub dataset_upload_limit: Option<String>,
+    /// A file with the admin password, as containers are given it: set at the start, hashed, as `password set` does
+    #[arg(long, value_name = "FILE")]
+    pub admin_password_file: Option<PathBuf>,
+    /// Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed: addresses and networks, with commas between them
+    #[arg(long, value_name = "NETWORKS")]
+    pub trusted_proxies: Option<String>,
+    /// Host names that the server is reached by, besides this machine's own, with commas between them
+    #[arg(long, value_name = "NAMES")]
+    pub hosts: Option<String>,
 }
 
 /// Everything that the server needs to know.
@@ -87,6 +118,18 @@ pub struct Config {
     pub datasets_dir: PathBuf,
     /// Bytes of a set that may be uploaded.
     pub dataset_upload_limit: u64,
+    /// A file with the admin password to set at the start.
+    pub admin_password_file: Option<PathBuf>,
+    pub trusted_proxies: Proxies,
+    /// Names that requests may come by besides this machine's own.
+    pub hosts: Vec<String>,
+}
+
+impl Config {
+    /// Whether other machines can reach the server, by its address or through a proxy. Then it must have a password.
+    pub fn is_exposed(&self) -> bool {
+        !self.address.ip().is_loopback() || !self.trusted_proxies.is_empty() || !self.hosts.is_empty()
+    }
 }
 
 /// What the commands without a server need to know.
@@ -164,7 +207,16 @@ pub fn load(common: &CommonFlags, serve: &ServeFlags) -> Result<Config, FieldErr
         UPLOAD_LIMIT
     });
     let datasets_dir = layers.path(DATASETS_DIR).unwrap_or_else(|| data_dir.join(DATASETS));
-    errors.into_result(Config {
+    let trusted_proxies = layers.trusted_proxies().unwrap_or_else(|error| {
+        errors.0.extend(error.0);
+        Proxies::default()
+    });
+    let hosts = layers.hosts().unwrap_or_else(|error| {
+        errors.0.extend(error.0);
+        Vec::new()
+    });
+    let admin_password_file = layers.path(ADMIN_PASSWORD_FILE);
+    let config = Config {
         address,
         data_dir,
         site_dir,
@@ -174,7 +226,25 @@ pub fn load(common: &CommonFlags, serve: &ServeFlags) -> Result<Config, FieldErr
         processor,
         datasets_dir,
         dataset_upload_limit,
-    })
+        admin_password_file,
+        trusted_proxies,
+        hosts,
+    };
+    if errors.0.is_empty() {
+        layers.check_password(&config)?;
+    }
+    errors.into_result(config)
+}
+
+/// Reads the password that a file of the configuration holds.
+pub fn read_password_file(path: &Path) -> Result<NewPassword, FieldErrors> {
+    let refuse = |remedy: String| FieldErrors::one(ADMIN_PASSWORD_FILE, path.display(), remedy);
+    // no more than a password needs: the path may be of anything
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(4 * MAX_BYTES as u64).read_to_end(&mut bytes));
+    read.map_err(|error| refuse(format!("The file can't be read: {error}. Write the password into it, or leave the setting out.")))?;
+    let text = String::from_utf8(bytes).map_err(|_| refuse("The file is not UTF-8 text. Write the password into it.".into()))?;
+    NewPassword::new(&text).map_err(|remedy| refuse(format!("{remedy} Write another into the file.")))
 }
 
 /// Reads what the commands without a server need.
@@ -218,6 +288,9 @@ impl Layers {
             (SITE_DIR, serve.site_dir.clone().map(OsString::from)),
             (DEFAULT_MODEL, common.default_model.clone().map(OsString::from)),
             (JOBS, serve.jobs.clone().map(OsString::from)),
+            (ADMIN_PASSWORD_FILE, serve.admin_password_file.clone().map(OsString::from)),
+            (TRUSTED_PROXIES, serve.trusted_proxies.clone().map(OsString::from)),
+            (HOSTS, serve.hosts.clone().map(OsString::from)),
             (MEMORY_LIMIT, common.memory_limit.clone().map(OsString::from)),
             (DEVICE, common.device.clone().map(OsString::from)),
             (DATASETS_DIR, common.datasets_dir.clone().map(OsString::from)),
@@ -321,13 +394,60 @@ impl Layers {
         // `localhost` may be ::1 as well: what browsers try first is the one to listen on
         addresses.sort_by_key(SocketAddr::is_ipv6);
         let address = *addresses.first().ok_or_else(|| refuse("This name has no address; write 127.0.0.1:3000."))?;
-        if !address.ip().is_loopback() {
-            return Err(refuse(
-                "Rankscope has no accounts: whoever can reach it can start studies and read files. It listens on loopback addresses alone. \
-                 Write 127.0.0.1:3000, and from another machine come by a tunnel: ssh -L 3000:127.0.0.1:3000 HOST.",
-            ));
-        }
         Ok(address)
+    }
+
+    fn trusted_proxies(&self) -> Result<Proxies, FieldErrors> {
+        let Some(setting) = self.get(TRUSTED_PROXIES) else { return Ok(Proxies::default()) };
+        Proxies::parse(&setting.value.to_string_lossy()).map_err(|wrong| {
+            let remedy = "Write the proxies' addresses or networks with commas between them, as in 127.0.0.1,10.0.0.0/8.";
+            FieldErrors::one(TRUSTED_PROXIES, wrong, self.said(TRUSTED_PROXIES, remedy))
+        })
+    }
+
+    fn hosts(&self) -> Result<Vec<String>, FieldErrors> {
+        let Some(setting) = self.get(HOSTS) else { return Ok(Vec::new()) };
+        let text = setting.value.to_string_lossy().into_owned();
+        let names: Vec<_> = text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_lowercase).collect();
+        let is_name = |name: &String| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.');
+        match names.iter().find(|name| !is_name(name)) {
+            None => Ok(names),
+            Some(wrong) => {
+                let remedy = "Write host names without scheme or port, with commas between them, as in rankscope.example.org.";
+                Err(FieldErrors::one(HOSTS, wrong, self.said(HOSTS, remedy)))
+            }
+        }
+    }
+
+    /// Whether there is a password where others can come, and one that can be used where there is one.
+    fn check_password(&self, config: &Config) -> Result<(), FieldErrors> {
+        if let Some(path) = &config.admin_password_file {
+            return read_password_file(path).map(drop);
+        }
+        let file = PasswordFile::of(&config.data_dir);
+        match file.read() {
+            Ok(Some(_)) => return Ok(()),
+            Ok(None) if !config.is_exposed() => return Ok(()),
+            Ok(None) => {}
+            Err(error) => {
+                let remedy = format!("{error}. Set it again with: rankscope password set.");
+                return Err(FieldErrors::one(DATA_DIR, config.data_dir.display(), remedy));
+            }
+        }
+        let (field, value) = if !config.address.ip().is_loopback() {
+            (ADDRESS, config.address.to_string())
+        } else if !config.trusted_proxies.is_empty() {
+            (TRUSTED_PROXIES, self.get(TRUSTED_PROXIES).map_or_else(String::new, |setting| setting.value.to_string_lossy().into_owned()))
+        } else {
+            (HOSTS, config.hosts.join(","))
+        };
+        let remedy = format!(
+            "Others can come from beyond this machine then, and there is no admin password: whoever came could start studies and read files. \
+             Set one with: rankscope password set --data-dir {:?} (in a container: admin_password_file). Or listen on a loopback address, \
+             127.0.0.1:3000, and come from another machine by a tunnel: ssh -L 3000:127.0.0.1:3000 HOST.",
+            config.data_dir.display().to_string()
+        );
+        Err(FieldErrors::one(field, value, self.said(field, &remedy)))
     }
 }
 
@@ -420,8 +540,8 @@ mod tests {
     #[test]
     fn each_wrong_setting_is_named() {
         for (address, jobs, file, field, said) in [
-            (Some("0.0.0.0:3000"), None, "", "address", "no accounts"),
-            (Some("[::]:3000"), None, "", "address", "no accounts"),
+            (None, None, "trusted_proxies = \"10.0.0.0/99\"", "trusted_proxies", "10.0.0.0/8"),
+            (None, None, "hosts = \"https://a.example\"", "hosts", "without scheme"),
             (Some("3000"), None, "", "address", "--address"),
             (None, Some("0"), "", "jobs", "from 1 to 64"),
             (None, None, "jobs = \"many\"", "jobs", "rankscope.toml"),

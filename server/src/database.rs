@@ -1,5 +1,6 @@
-//! The server's index: which studies there are, the queue, and which start requests were answered.
-//! It holds nothing that the study directories don't, but for the queue: a lost file is rebuilt from them.
+//! The server's index: which studies there are, the queue, which start requests were answered, and who has logged in.
+//! It holds nothing that the study directories don't, but for the queue and the sessions: a lost file is rebuilt from
+//! them, and everybody logs in again.
 
 use crate::study_id::StudyId;
 use rankscope_domain::view::StudyStatus;
@@ -11,8 +12,9 @@ use std::{
     time::Duration,
 };
 
-const STEPS: &[M<'static>] = &[M::up(
-    "CREATE TABLE studies (
+const STEPS: &[M<'static>] = &[
+    M::up(
+        "CREATE TABLE studies (
         id TEXT PRIMARY KEY,
         status TEXT NOT NULL,
         -- why it failed, or what to know about it
@@ -26,7 +28,29 @@ const STEPS: &[M<'static>] = &[M::up(
         request_id TEXT PRIMARY KEY,
         study_id TEXT NOT NULL
     ) STRICT;",
-)];
+    ),
+    M::up(
+        "CREATE TABLE sessions (
+        -- SHA-256 of the id in the cookie
+        id_hash BLOB PRIMARY KEY,
+        -- the same for all ids of one log-in
+        login INTEGER NOT NULL,
+        -- fingerprint of the password that it was begun with
+        password BLOB NOT NULL,
+        -- times in seconds since 1970
+        logged_in_at INTEGER NOT NULL,
+        issued_at INTEGER NOT NULL,
+        last_used_at INTEGER NOT NULL,
+        -- when a newer id was last made for it
+        replaced_at INTEGER,
+        -- set once that id has been used
+        ends_at INTEGER,
+        -- the id before, until this one is used
+        replaces BLOB
+    ) STRICT;
+    CREATE INDEX sessions_of_login ON sessions (login);",
+    ),
+];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 
 /// The database, one connection for all: a write waits for the one before it.
@@ -69,13 +93,18 @@ impl Database {
     }
 
     /// Does `work` off the async threads.
-    async fn call<T: Send + 'static>(
+    pub(crate) async fn call<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, DatabaseError> {
         let connection = self.connection.clone();
         let task = tokio::task::spawn_blocking(move || work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner)));
         Ok(task.await.map_err(|_| DatabaseError::Lost)??)
+    }
+
+    /// Whether it answers.
+    pub async fn is_there(&self) -> bool {
+        self.call(|connection| connection.query_row("SELECT COUNT(*) FROM studies", [], |row| row.get::<_, i64>(0))).await.is_ok()
     }
 
     /// Newest first.

@@ -73,7 +73,8 @@ fn headers(content_type: &'static str, name: &str) -> [(HeaderName, HeaderValue)
     [
         (CONTENT_TYPE, HeaderValue::from_static(content_type)),
         (CONTENT_DISPOSITION, HeaderValue::from_str(&disposition).unwrap_or(HeaderValue::from_static("inline"))),
-        (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+        // no proxy keeps what one must log in for
+        (CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
         // an SVG that is opened by itself may style itself and nothing else
         (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")),
     ]

@@ -1,6 +1,7 @@
 //! The process: configuration, state, routes, live events, the executor of workers, and the command line.
 //! What a study does is in `rankscope-study`; what a page shows is in `rankscope-app`.
 
+pub mod accounts;
 pub mod allocator;
 pub mod backend;
 pub mod cli;
@@ -14,11 +15,14 @@ pub mod event_stream;
 pub mod event_tail;
 pub mod example;
 pub mod executor;
+pub mod health;
 pub mod library;
 pub mod model_jobs;
 pub mod models;
+pub mod proxies;
 pub mod reader;
 pub mod router;
+pub mod routes;
 pub mod security;
 pub mod serve;
 pub mod site;

@@ -1,18 +1,23 @@
-//! Every address that the server answers, and what each request passes on its way.
+//! What each request passes on its way to the routes of the table.
 
-use crate::{dataset_upload, downloads, event_stream, security, site, state::AppState, study_id::StudyId};
+use crate::{
+    accounts::guard::{Guard, require_owner},
+    routes::{self, AccessTable, BodyLimit},
+    security, site,
+    state::AppState,
+    study_id::StudyId,
+};
 use axum::{
     Router,
     body::Body,
-    extract::{DefaultBodyLimit, Request, State},
+    extract::{DefaultBodyLimit, Request},
     http::{HeaderName, StatusCode},
     middleware,
-    response::{IntoResponse, Json, Response},
-    routing::{get, post},
+    response::{IntoResponse, Response},
 };
-use leptos_axum::{LeptosRoutes, generate_route_list};
+use leptos_axum::LeptosRoutes;
 use rankscope_app::backend::SharedBackend;
-use std::{any::Any, path::Path, time::Duration};
+use std::{any::Any, convert::Infallible, path::Path, sync::Arc, time::Duration};
 use tower::ServiceBuilder;
 use tower_http::{
     catch_panic::CatchPanicLayer,
@@ -33,23 +38,25 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub fn router(state: AppState, site_dir: Option<&Path>) -> Router {
     let backend: SharedBackend = state.backend.clone();
     let options = state.leptos_options.clone();
-    let pages = generate_route_list(rankscope_app::App);
+    let small_bodies =
+        || ServiceBuilder::new().layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES));
+    let guard = Guard { accounts: state.accounts.clone(), table: Arc::new(AccessTable::new()) };
     let routes = Router::new()
-        .route("/healthz", get(health))
-        .route("/studies/{id}/events", get(event_stream::stream))
-        .route("/studies/{id}/recipe.toml", get(downloads::recipe))
-        .route("/studies/{id}/results.json", get(downloads::results))
-        .route("/studies/{id}/figures/{file}", get(downloads::figure))
         .leptos_routes_with_context(
             &state,
-            pages,
+            routes::pages(),
             move || leptos::prelude::provide_context(backend.clone()),
             move || rankscope_app::shell(options.clone()),
         )
         .fallback_service(site::files(&state, site_dir))
-        .layer(ServiceBuilder::new().layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES)))
-        // what it may be sent is counted where it is written
-        .route("/datasets/upload", post(dataset_upload::upload).layer(DefaultBodyLimit::disable()));
+        .layer(small_bodies());
+    let routes = routes::own_routes().into_iter().fold(routes, |router, route| {
+        let handler = match route.body {
+            BodyLimit::Small => route.handler.layer::<_, Infallible>(small_bodies()),
+            BodyLimit::Own => route.handler.layer::<_, Infallible>(DefaultBodyLimit::disable()),
+        };
+        router.route(route.path, handler)
+    });
     // the first of these sees a request first
     let layers = ServiceBuilder::new()
         .layer(SetRequestIdLayer::new(REQUEST_ID, NewRequestId))
@@ -65,21 +72,17 @@ pub fn router(state: AppState, site_dir: Option<&Path>) -> Router {
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(middleware::from_fn(security::set_headers))
         .layer(CatchPanicLayer::custom(after_panic))
-        .layer(middleware::from_fn(security::check_host))
+        .layer(middleware::from_fn_with_state(state.accounts.clone(), security::note_client))
+        .layer(middleware::from_fn_with_state(state.accounts.clone(), security::check_host))
         .layer(middleware::from_fn(security::check_origin))
         .layer(middleware::from_fn(security::check_path))
+        .layer(middleware::from_fn_with_state(guard, require_owner))
         .layer(
             CompressionLayer::new()
                 .quality(CompressionLevel::Fastest)
                 .compress_when(DefaultPredicate::new().and(NotForContentType::const_new("text/event-stream"))),
         );
     routes.layer(layers).with_state(state)
-}
-
-/// For those who start and watch the server: is it there, and how many studies run.
-async fn health(State(state): State<AppState>) -> Json<serde_json::Value> {
-    let running = state.executor().running().await;
-    Json(serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION"), "running": running }))
 }
 
 fn request_span(request: &Request) -> tracing::Span {

@@ -1,8 +1,9 @@
-//! What every request must pass and every response must carry. Rankscope has no accounts: it trusts this machine's
-//! user, and so must make sure that no other web page in the user's browser speaks for them.
+//! What every request must pass and every response must carry: no web page of another site in the owner's browser
+//! speaks for them. Who the owner is, is in [`crate::accounts`].
 
+use crate::{accounts::Accounts, proxies::Client};
 use axum::{
-    extract::Request,
+    extract::{ConnectInfo, Request, State},
     http::{
         HeaderMap, HeaderValue, Method, StatusCode, Uri,
         header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS},
@@ -10,16 +11,32 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use std::net::IpAddr;
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
-/// Refuses requests that come by another name than this machine's own, as they do after DNS rebinding.
-pub async fn check_host(request: Request, next: Next) -> Response {
+/// Notes who asks, for those after it.
+pub async fn note_client(State(accounts): State<Arc<Accounts>>, mut request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+    let client = accounts.proxies.client(peer, request.headers());
+    request.extensions_mut().insert(client);
+    next.run(request).await
+}
+
+/// Refuses requests that come by a name that is not this server's, as they do after DNS rebinding.
+pub async fn check_host(State(accounts): State<Arc<Accounts>>, request: Request, next: Next) -> Response {
     match requested_host(&request) {
-        Some(host) if is_loopback_name(host_name(&host)) => next.run(request).await,
+        Some(host) if is_own_name(host_name(&host), &accounts.hosts, accounts.is_exposed()) => next.run(request).await,
         _ => refuse(
-            "Rankscope answers only under this machine's own names: localhost, 127.0.0.1 or [::1]. From elsewhere, come by a tunnel: ssh -L 3000:127.0.0.1:3000 HOST.",
+            "Rankscope answers only under this machine's own names: localhost, 127.0.0.1 or [::1], and those in its setting hosts. From elsewhere, come by a tunnel: ssh -L 3000:127.0.0.1:3000 HOST.",
         ),
     }
+}
+
+/// Where other machines can come, they may also come by an address: no name server can make a number lead elsewhere.
+fn is_own_name(name: &str, hosts: &[String], exposed: bool) -> bool {
+    is_loopback_name(name) || hosts.iter().any(|host| host.eq_ignore_ascii_case(name)) || exposed && parse_address(name).is_some()
 }
 
 /// Refuses requests that change something and were sent by another site's page.
@@ -30,7 +47,11 @@ pub async fn check_origin(request: Request, next: Next) -> Response {
     refuse("This request was sent by a page of another site. Open Rankscope's own page and do it there.")
 }
 
-/// Refuses addresses that climb (`..`, also encoded), which no page of ours leads to.
+/// No name of ours is longer, and no file system takes one of more than 255 bytes, its `.br` included.
+const MAX_SEGMENT: usize = 240;
+const MAX_PATH: usize = 2048;
+
+/// Refuses addresses that climb (`..`, also encoded) or are too long for a file, which no page of ours leads to.
 pub async fn check_path(request: Request, next: Next) -> Response {
     if is_tidy(request.uri().path()) {
         return next.run(request).await;
@@ -53,7 +74,8 @@ fn is_tidy(path: &str) -> bool {
         });
     }
     String::from_utf8(decoded).is_ok_and(|text| {
-        text.split('/').all(|segment| segment != "." && segment != "..")
+        text.len() <= MAX_PATH
+            && text.split('/').all(|segment| segment != "." && segment != ".." && segment.len() <= MAX_SEGMENT)
             && !text.chars().any(|character| character == '\\' || character.is_control())
     })
 }
@@ -105,8 +127,12 @@ fn host_name(host: &str) -> &str {
 }
 
 fn is_loopback_name(name: &str) -> bool {
-    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-    name.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    name.eq_ignore_ascii_case("localhost") || parse_address(name).is_some_and(|address| address.is_loopback())
+}
+
+/// `192.0.2.1`, `[2001:db8::1]`
+fn parse_address(name: &str) -> Option<IpAddr> {
+    name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name).parse().ok()
 }
 
 /// Browsers say where a request that changes something comes from; programs that are no browsers say nothing.
@@ -115,8 +141,10 @@ fn comes_from_here(request: &Request) -> bool {
     if let Some(origin) = headers.get(ORIGIN) {
         let origin = origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok());
         let host = requested_host(request);
+        // where the page came by https, its http twin is somebody on the way
+        let https = request.extensions().get::<Client>().is_some_and(|client| client.https);
         return origin.as_ref().and_then(Uri::authority).map(|authority| authority.as_str()) == host.as_deref()
-            && origin.as_ref().and_then(Uri::scheme_str).is_some_and(|scheme| scheme == "http" || scheme == "https");
+            && origin.as_ref().and_then(Uri::scheme_str).is_some_and(|scheme| scheme == "https" || !https && scheme == "http");
     }
     match headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
         Some(site) => site == b"same-origin" || site == b"none",
@@ -148,6 +176,36 @@ mod tests {
         ] {
             assert!(!is_loopback_name(host_name(bad)), "{bad}");
         }
+    }
+
+    #[test]
+    fn names_of_the_configuration_and_numbers_where_others_can_come() {
+        let hosts = ["rankscope.example".to_string()];
+        for (name, at_home, exposed) in [
+            ("localhost:3000", true, true),
+            ("rankscope.example", true, true),
+            ("RANKSCOPE.example:443", true, true),
+            ("other.example", false, false),
+            ("x.rankscope.example", false, false),
+            ("192.0.2.1:3000", false, true),
+            ("[2001:db8::1]:3000", false, true),
+            ("192.0.2.1.evil.example", false, false),
+            ("", false, false),
+        ] {
+            assert_eq!(is_own_name(host_name(name), &hosts, false), at_home, "{name}");
+            assert_eq!(is_own_name(host_name(name), &hosts, true), exposed, "{name}");
+        }
+    }
+
+    #[test]
+    fn over_https_a_change_comes_from_https() {
+        let comes = |https, origin: &str| {
+            let mut request = Request::builder().method("POST").uri("/login").header("host", "a.example").header("origin", origin);
+            request = request.extension(Client { address: "192.0.2.1".parse().unwrap(), https });
+            comes_from_here(&request.body(Body::empty()).unwrap())
+        };
+        assert!(comes(true, "https://a.example") && comes(false, "http://a.example") && comes(false, "https://a.example"));
+        assert!(!comes(true, "http://a.example"));
     }
 
     #[test]
@@ -187,6 +245,8 @@ mod tests {
         {
             assert!(!is_tidy(untidy), "{untidy}");
         }
+        assert!(is_tidy(&format!("/{}", "x".repeat(240))) && !is_tidy(&format!("/{}", "x".repeat(241))));
+        assert!(!is_tidy(&"/x".repeat(1025)));
     }
 
     #[test]

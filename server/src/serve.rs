@@ -1,8 +1,9 @@
 //! The server's life: from the configuration to the last request.
 
 use crate::{
+    accounts::{Accounts, password::PasswordFile},
     backend::StudyBackend,
-    config::Config,
+    config::{self, Config},
     database::Database,
     example,
     executor::{Executor, ExecutorOptions},
@@ -44,6 +45,7 @@ pub struct Server {
 impl Server {
     /// Opens the data directory and the port, and takes up what an earlier server left.
     pub async fn open(config: Config) -> anyhow::Result<Self> {
+        let exposed = config.is_exposed();
         let data_dir = &config.data_dir;
         // what a model completes is its user's own: new directories are for them alone
         DirBuilder::new()
@@ -55,6 +57,11 @@ impl Server {
         let listener = TcpListener::bind(config.address).await.with_context(|| {
             format!("address = {:?}: can't listen there; choose another with --address (port 0: any free one)", config.address.to_string())
         })?;
+        let password = PasswordFile::of(data_dir);
+        if let Some(path) = &config.admin_password_file {
+            let text = config::read_password_file(path)?;
+            password.set_if_other(&text).context("storing the password of admin_password_file")?;
+        }
         let address = listener.local_addr().context("the address that was opened")?;
 
         let example = example::unpack(data_dir).context("unpacking the example study")?;
@@ -84,12 +91,13 @@ impl Server {
             processor: config.processor,
             datasets: config.datasets_dir,
         };
+        let accounts = Arc::new(Accounts::new(password, database.clone(), config.trusted_proxies, config.hosts, exposed));
         let backend =
             Arc::new(StudyBackend::new(database, library, reader, executor, environment, config.dataset_upload_limit, shutdown.clone()));
         let site_root = config.site_dir.as_deref().map_or_else(|| "/nonexistent".into(), |path| path.to_string_lossy().into_owned());
         let leptos_options =
             LeptosOptions::builder().output_name("rankscope").site_root(site_root).site_addr(address).env(Env::PROD).build();
-        let state = AppState { backend, leptos_options, shutdown };
+        let state = AppState { backend, accounts, leptos_options, shutdown };
         Ok(Self { listener, state, site_dir: config.site_dir, _data_dir_lock: lock })
     }
 
@@ -104,7 +112,9 @@ impl Server {
         let executor = self.state.executor().clone();
         let app = router(self.state, self.site_dir.as_deref());
         let token = shutdown.clone();
-        let serving = axum::serve(self.listener, app).with_graceful_shutdown(async move { token.cancelled().await }).into_future();
+        let serving = axum::serve(self.listener, app.into_make_service_with_connect_info::<SocketAddr>())
+            .with_graceful_shutdown(async move { token.cancelled().await })
+            .into_future();
         let serving = tokio::spawn(serving);
         stop.await;
         let workers = executor.running().await;
@@ -124,7 +134,14 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let no_client = config.site_dir.is_none();
     let no_model = (!config.default_model.is_file()).then(|| config.default_model.clone());
     let data_dir = config.data_dir.clone();
+    let in_the_clear = !config.address.ip().is_loopback() && config.trusted_proxies.is_empty();
     let server = Server::open(config).await?;
+    if in_the_clear {
+        tracing::warn!(
+            "other machines can reach this address, and nothing between encrypts: password and pages travel as they are. Put a proxy \
+             with https before it, and name it in trusted_proxies"
+        );
+    }
     if no_client {
         tracing::warn!(
             "the browser client was not found: pages work, but don't follow studies live (`make build` builds it; --site-dir says where it is)"

@@ -1,6 +1,6 @@
 //! What every request may need.
 
-use crate::{backend::StudyBackend, database::Database, executor::Executor, library::Library, reader::Reader};
+use crate::{accounts::Accounts, backend::StudyBackend, database::Database, executor::Executor, library::Library, reader::Reader};
 use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Clone)]
 pub struct AppState {
     pub backend: Arc<StudyBackend>,
+    pub accounts: Arc<Accounts>,
     pub leptos_options: LeptosOptions,
     /// Cancelled when the server is to end.
     pub shutdown: CancellationToken,

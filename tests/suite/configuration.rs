@@ -21,11 +21,17 @@ fn serve(flags: &[&str], environment: &[(&str, &str)], file: &str) -> Said {
 fn a_wrong_setting_is_named_with_its_source_and_a_remedy() {
     /// Flags, environment, `rankscope.toml`, and what must be said.
     type Row = (&'static [&'static str], &'static [(&'static str, &'static str)], &'static str, [&'static str; 3]);
-    let rows: [Row; 10] = [
-        (&["--address", "0.0.0.0:3000"], &[], "", ["address", "0.0.0.0:3000", "no accounts"]),
+    let rows: [Row; 16] = [
+        (&["--address", "0.0.0.0:3000"], &[], "", ["address", "0.0.0.0:3000", "rankscope password set"]),
         (&["--address", "nonsense"], &[], "", ["address", "--address", "127.0.0.1:3000"]),
         (&[], &[("RANKSCOPE_ADDRESS", "192.0.2.1:80")], "", ["address", "RANKSCOPE_ADDRESS", "ssh -L"]),
         (&[], &[], "address = \"[::]:3000\"", ["address", "rankscope.toml", "loopback"]),
+        (&[], &[("RANKSCOPE_TRUSTED_PROXIES", "127.0.0.1")], "", ["trusted_proxies", "RANKSCOPE_TRUSTED_PROXIES", "no admin password"]),
+        (&["--hosts", "rankscope.example"], &[], "", ["hosts", "--hosts", "no admin password"]),
+        (&[], &[], "trusted_proxies = \"proxy.example\"", ["trusted_proxies", "proxy.example", "10.0.0.0/8"]),
+        (&["--hosts", "a.example:443"], &[], "", ["hosts", "a.example:443", "without scheme or port"]),
+        (&[], &[("RANKSCOPE_ADMIN_PASSWORD_FILE", "/nowhere")], "", ["admin_password_file", "/nowhere", "can't be read"]),
+        (&["--admin-password-file", "/dev/null"], &[], "", ["admin_password_file", "/dev/null", "at least 12 characters"]),
         (&[], &[("RANKSCOPE_JOBS", "0")], "jobs = 1", ["jobs", "RANKSCOPE_JOBS", "from 1 to 64"]),
         (&["--memory-limit", "plenty"], &[], "", ["memory_limit", "--memory-limit", "8GiB"]),
         (&[], &[("RANKSCOPE_MEMORY_LIMIT", "12")], "", ["memory_limit", "RANKSCOPE_MEMORY_LIMIT", "at least 1 MiB"]),

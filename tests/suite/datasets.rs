@@ -33,7 +33,7 @@ fn form(file_name: &str, content: &[u8], fields: &[(&str, &str)]) -> Vec<u8> {
 }
 
 /// Sends a file; gives the status, where the answer leads, and its text.
-fn send(app: &TestApp, file_name: &str, content: &[u8], fields: &[(&str, &str)], accept: &str) -> (u16, String, String) {
+pub(crate) fn send(app: &TestApp, file_name: &str, content: &[u8], fields: &[(&str, &str)], accept: &str) -> (u16, String, String) {
     let request = app.client.post("/datasets/upload").header("content-type", "multipart/form-data; boundary=X").header("accept", accept);
     let answer = request.body(form(file_name, content, fields)).send().expect("an answer");
     let location = answer.headers().get("location").and_then(|value| value.to_str().ok()).unwrap_or_default().to_string();

@@ -1,5 +1,6 @@
 //! Tests of the whole: a real server on a free port over a data directory of its own, and the command line.
 
+mod accounts;
 mod bad_input;
 mod configuration;
 mod datasets;
@@ -14,3 +15,4 @@ mod pages;
 mod restart;
 mod security;
 mod support;
+mod traversal;

@@ -1,6 +1,6 @@
 //! What a page shows in place of what it could not get.
 
-use crate::error::AppError;
+use crate::{error::AppError, visitor::LOGIN_PATH};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
@@ -11,6 +11,7 @@ pub(crate) fn ErrorView(error: AppError) -> impl IntoView {
         AppError::NotFound(_) => "Not found",
         AppError::Invalid(_) => "That can’t be read",
         AppError::Conflict(_) => "Not possible now",
+        AppError::LoggedOut(_) => "Logged out",
         AppError::Internal(_) => "Something went wrong",
     };
     view! {
@@ -28,9 +29,13 @@ pub(crate) fn ErrorNotice(error: AppError) -> impl IntoView {
         AppError::Invalid(errors) => errors.0.iter().map(ToString::to_string).collect(),
         other => vec![other.to_string()],
     };
+    // by the server itself, and in another tab: what was typed here stays
+    let log_in =
+        matches!(error, AppError::LoggedOut(_)).then(|| view! { <p><a href=LOGIN_PATH rel="external" target="_blank">"Log in"</a></p> });
     view! {
         <div class="notice notice-error" role="alert">
             {lines.into_iter().map(|line| view! { <p>{line}</p> }).collect_view()}
+            {log_in}
         </div>
     }
 }

@@ -30,13 +30,23 @@ impl TestApp {
 
     /// With environment variables of its own.
     pub(crate) fn with_environment(flags: &[&str], environment: &[(&str, String)]) -> Self {
-        Self::over(Arc::new(tempfile::tempdir().expect("a temporary folder")), flags, environment)
+        Self::prepared(|_| {}, flags, environment)
+    }
+
+    /// Over a data directory that something is done to before the start.
+    pub(crate) fn prepared(prepare: impl FnOnce(&Path), flags: &[&str], environment: &[(&str, String)]) -> Self {
+        let data = tempfile::tempdir().expect("a temporary folder");
+        prepare(data.path());
+        Self::over(Arc::new(data), flags, environment)
     }
 
     fn over(data: Arc<TempDir>, flags: &[&str], environment: &[(&str, String)]) -> Self {
         let log = File::create(data.path().join("server.log")).expect("server.log");
+        let address: &[&str] = if flags.contains(&"--address") { &[] } else { &["--address", "127.0.0.1:0"] };
         let mut server = rankscope()
-            .args(["serve", "--address", "127.0.0.1:0", "--data-dir"])
+            .arg("serve")
+            .args(address)
+            .arg("--data-dir")
             .arg(data.path())
             .args(flags)
             .envs(environment.iter().map(|(name, value)| (name, value)))

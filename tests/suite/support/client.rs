@@ -14,6 +14,7 @@ use rankscope_domain::{
 };
 use reqwest::{
     blocking::{RequestBuilder, Response},
+    header::{COOKIE, HeaderMap},
     redirect,
 };
 use serde::de::DeserializeOwned;
@@ -49,9 +50,17 @@ pub(crate) struct Raw {
 
 impl Client {
     pub(crate) fn new(address: &str) -> Self {
-        let http =
-            reqwest::blocking::Client::builder().redirect(redirect::Policy::none()).timeout(std::time::Duration::from_secs(60)).build();
-        Self { address: address.into(), http: http.expect("a client") }
+        Self::with_headers(address, HeaderMap::new())
+    }
+
+    /// The same client with a cookie.
+    pub(crate) fn with_cookie(&self, cookie: &str) -> Self {
+        Self::with_headers(&self.address, [(COOKIE, cookie.parse().expect("a cookie"))].into_iter().collect())
+    }
+
+    fn with_headers(address: &str, headers: HeaderMap) -> Self {
+        let builder = reqwest::blocking::Client::builder().redirect(redirect::Policy::none()).default_headers(headers);
+        Self { address: address.into(), http: builder.timeout(std::time::Duration::from_secs(60)).build().expect("a client") }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -152,10 +161,20 @@ impl Client {
 
     /// Sends the path as it is, which a client library would tidy up.
     pub(crate) fn raw(&self, method: &str, path: &str, headers: &str) -> Raw {
+        self.raw_with_body(method, path, headers, "")
+    }
+
+    /// As [`Client::raw`]; the headers must say how long the body is.
+    pub(crate) fn raw_with_body(&self, method: &str, path: &str, headers: &str, body: &str) -> Raw {
         let mut stream = TcpStream::connect(&self.address).expect("a connection");
-        write!(stream, "{method} {path} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n").expect("a request");
+        // a server that refuses the head may close before it has read all
+        drop(write!(stream, "{method} {path} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n{body}"));
         let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).expect("an answer");
+        if let Err(error) = stream.read_to_end(&mut bytes)
+            && bytes.is_empty()
+        {
+            panic!("no answer to {path}: {error}");
+        }
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
         let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or_else(|| panic!("no answer to {path}: {text:?}"));

@@ -1,8 +1,9 @@
 //! The command line.
 
 use std::{
+    io::Write,
     path::Path,
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
 };
 
 /// The program, with nothing of the tester's own configuration.
@@ -27,7 +28,18 @@ pub(crate) struct Said {
 
 /// Runs a command to its end.
 pub(crate) fn run(command: &mut Command) -> Said {
-    let output = command.output().expect("the program can't be started");
+    said(command.output().expect("the program can't be started"))
+}
+
+/// Runs a command to its end, with text on its standard input.
+pub(crate) fn run_with_input(command: &mut Command, input: &str) -> Said {
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program can't be started");
+    child.stdin.take().expect("stdin").write_all(input.as_bytes()).expect("the program reads its input");
+    said(child.wait_with_output().expect("the program's output"))
+}
+
+fn said(output: Output) -> Said {
     Said {
         code: output.status.code(),
         stdout: String::from_utf8(output.stdout).expect("stdout is UTF-8"),

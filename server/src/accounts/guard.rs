@@ -1,0 +1,160 @@
+//! What stands before every address: who is not the owner gets to those alone that the table calls public.
+
+use crate::{
+    accounts::{Accounts, Lock, cookie, password::Fingerprint, sessions},
+    proxies::Client,
+    routes::{Access, AccessTable},
+};
+use axum::{
+    body::Body,
+    extract::{MatchedPath, Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Json, Redirect, Response},
+};
+use futures::StreamExt;
+use rankscope_app::{
+    error::AppError,
+    visitor::{Visitor, login_address},
+};
+use std::{sync::Arc, time::Duration};
+
+/// How soon an open stream ends after its session has.
+const RECHECK: Duration = Duration::from_secs(5);
+const NOBODY: &str =
+    "You are logged out, or your session has ended. Log in again at /login, in another tab if you have typed something here.";
+
+/// What the middleware knows.
+#[derive(Clone)]
+pub struct Guard {
+    pub accounts: Arc<Accounts>,
+    pub table: Arc<AccessTable>,
+}
+
+/// Lets the owner through to everything and others to what is public; renews the owner's session.
+pub async fn require_owner(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
+    let Guard { accounts, table } = guard;
+    let pattern = request.extensions().get::<MatchedPath>().map(|matched| matched.as_str().to_owned());
+    let access = match &pattern {
+        // a route that was added past the table is nobody's
+        Some(pattern) => match table.of_route(pattern, request.method()) {
+            Some(access) => access,
+            None => {
+                tracing::error!(pattern, "this route is not in the table of routes, so it is not answered");
+                return (StatusCode::NOT_FOUND, "There is nothing at this address.\n").into_response();
+            }
+        },
+        None => table.of_file(request.uri().path()),
+    };
+    if access == Access::Public {
+        return next.run(request).await;
+    }
+    let hash = match accounts.lock().await {
+        Lock::Open => {
+            request.extensions_mut().insert(Visitor { accounts: false, logged_in: true });
+            return next.run(request).await;
+        }
+        Lock::Shut(reason) => return (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
+        Lock::Password(hash) => hash.fingerprint(),
+    };
+    let https = request.extensions().get::<Client>().is_some_and(|client| client.https);
+    let id = cookie::read(request.headers(), https);
+    let now = sessions::now();
+    let session = match &id {
+        Some(id) => match accounts.sessions.find(id, hash, now).await {
+            Ok(session) => session,
+            Err(error) => {
+                tracing::error!(%error, "sessions can't be read: nobody is let in");
+                return (StatusCode::SERVICE_UNAVAILABLE, "Something went wrong on the server. Its log says what.\n").into_response();
+            }
+        },
+        None => None,
+    };
+    request.extensions_mut().insert(Visitor { accounts: true, logged_in: session.is_some() });
+    let (Some(session), Some(id)) = (session, id) else {
+        return match access {
+            Access::Visitor => next.run(request).await,
+            _ => refuse(&request, access),
+        };
+    };
+    let renewed = match session.is_due {
+        true => {
+            accounts.sessions.rotate(&id, now).await.inspect_err(|error| tracing::error!(%error, "a session's id can't be renewed")).ok()
+        }
+        false => None,
+    };
+    let mut response = next.run(request).await;
+    // logging in or out has set one already
+    if let Some(id) = renewed
+        && !response.headers().contains_key(header::SET_COOKIE)
+    {
+        response.headers_mut().append(header::SET_COOKIE, cookie::set(&id, https));
+    }
+    if is_event_stream(&response) { end_with_session(response, accounts, session.login, hash) } else { response }
+}
+
+/// To the log-in page and back for who looks at a page; 401 for a script, a file, or a call of the page's client.
+fn refuse(request: &Request, access: Access) -> Response {
+    let looks = matches!(*request.method(), Method::GET | Method::HEAD);
+    let takes_pages = accepts_html(request.headers());
+    if looks && access == Access::OwnersPage {
+        let address = request.uri().path_and_query().map_or("/", |address| address.as_str());
+        return Redirect::to(&login_address(address)).into_response();
+    }
+    // a form that a browser sent by itself
+    if !looks && takes_pages {
+        return Redirect::to(&login_address("/")).into_response();
+    }
+    if access == Access::OwnersCall {
+        return (StatusCode::UNAUTHORIZED, Json(AppError::LoggedOut(NOBODY.into()))).into_response();
+    }
+    (StatusCode::UNAUTHORIZED, format!("{NOBODY}\n")).into_response()
+}
+
+fn accepts_html(headers: &HeaderMap) -> bool {
+    headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
+}
+
+fn is_event_stream(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    kind.is_some_and(|kind| kind.starts_with(b"text/event-stream"))
+}
+
+/// A stream may outlast the session that opened it by [`RECHECK`]. The browser then asks again, and gets 401.
+fn end_with_session(response: Response, accounts: Arc<Accounts>, login: i64, hash: Fingerprint) -> Response {
+    let over = async move {
+        loop {
+            tokio::time::sleep(RECHECK).await;
+            let same = matches!(accounts.lock().await, Lock::Password(now) if now.fingerprint() == hash);
+            if !same || !accounts.sessions.holds(login, hash, sessions::now()).await.unwrap_or(false) {
+                return;
+            }
+        }
+    };
+    response.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(over))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{accounts::password::PasswordFile, database::Database, proxies::Proxies};
+    use axum::{Router, middleware::from_fn_with_state, routing::get};
+    use tower::ServiceExt;
+
+    #[tokio::test]
+    async fn a_route_past_the_table_is_nobodys() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("index.sqlite")).unwrap();
+        let accounts = Accounts::new(PasswordFile::of(folder.path()), database, Proxies::default(), Vec::new(), false);
+        let guard = Guard { accounts: Arc::new(accounts), table: Arc::default() };
+        let router = Router::new()
+            .route("/forgotten/{id}", get(|| async { "secret" }))
+            .route("/studies/{id}", get(|| async { "a page" }))
+            .layer(from_fn_with_state(guard, require_owner));
+        // no password is set: the owner is whoever comes, and even they do not get there
+        for (path, status) in [("/studies/x", StatusCode::OK), ("/forgotten/x", StatusCode::NOT_FOUND)] {
+            let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+            assert_eq!(router.clone().oneshot(request).await.unwrap().status(), status, "{path}");
+        }
+    }
+}
