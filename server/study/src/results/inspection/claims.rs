@@ -7,7 +7,7 @@ use crate::{
         claims::{decide, p_text},
     },
     seeds,
-    statistics::{self, Cluster, Trend, bootstrap, detectable, holm, ratio, sign_flip, unbounded_error},
+    statistics::{Cluster, Trend, bootstrap, detectable, holm, ratio, sign_flip, unbounded_error},
 };
 use rankscope_domain::{
     Arm, Recipe,
