@@ -16,7 +16,9 @@ impl<'a> KernelDensity<'a> {
         let mean = values.iter().sum::<f64>() / n;
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
         let bandwidth = n.powf(-0.2) * (squares / (n - 1.0)).sqrt();
-        (bandwidth.is_finite() && bandwidth > 0.0).then_some(Self { values, bandwidth })
+        // equal values differ from their mean by rounding
+        let rounding = 1e-12 * values.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
+        (bandwidth.is_finite() && bandwidth > rounding).then_some(Self { values, bandwidth })
     }
 
     /// The mean over the sample of N(x; value, bandwidth^2).

@@ -262,7 +262,7 @@ fn the_kernel_density_agrees_with_scipy() {
             relative(estimate.at(x), density);
         }
     }
-    for values in [&[][..], &[1.0], &[2.0, 2.0, 2.0], &[0.0, f64::INFINITY], &[0.0, f64::NAN]] {
+    for values in [&[][..], &[1.0], &[2.0, 2.0, 2.0], &[0.2; 9], &[0.0, f64::INFINITY], &[0.0, f64::NAN]] {
         assert_eq!(KernelDensity::new(values), None, "{values:?} have no spread");
     }
 }

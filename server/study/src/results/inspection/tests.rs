@@ -83,7 +83,7 @@ fn the_other_way_round_contradicts_and_equal_arms_settle_nothing() {
     check([0.2, 0.2, 0.2], [Finding::Inconclusive, Finding::Inconclusive]);
     // more than the highest rank, but not the most of all
     check([0.9, 0.1, 0.5], [Finding::Contradicted, Finding::Contradicted]);
-    let uneven = |id: u32| if id / 2 % 2 == 0 { 0.5 } else { 0.1 };
+    let uneven = |id: u32| if (id / 2).is_multiple_of(2) { 0.5 } else { 0.1 };
     let cells = vec![cell(Arm::Lora(2), true, |_| 0.3), cell(Arm::Lora(8), true, uneven), cell(Arm::Full, true, |_| 0.3)];
     let (_, claims) = compute(&recipe(), cells).unwrap();
     assert_eq!(findings(&claims), [Finding::Inconclusive, Finding::Inconclusive]);
