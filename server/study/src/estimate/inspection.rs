@@ -1,6 +1,6 @@
 //! What looking inside will take.
 
-use super::{GENERATION_EFFICIENCY, TOKEN_LENGTH};
+use super::{TOKEN_LENGTH, TRAINING_EFFICIENCY};
 use rankscope_domain::{Arm, Recipe, estimate::PhaseEstimate, event::StageKind, recipe::StudyKind};
 use rankscope_engine::ModelInfo;
 
@@ -8,7 +8,7 @@ use rankscope_engine::ModelInfo;
 const NORM_SECONDS: f64 = 4e-9;
 /// Seconds an element of a square matrix's cube that its product with itself and its eigenvalues take, as measured with
 /// SmolLM2 135M on two cores.
-const DECOMPOSITION_SECONDS: f64 = 3e-9;
+const DECOMPOSITION_SECONDS: f64 = 2e-10;
 
 /// None where nothing is looked at. `examples` are there, of so many tokens without and with a completion.
 pub(super) fn phase(
@@ -30,9 +30,12 @@ pub(super) fn phase(
     let compared = examples * (prompt_tokens + continued);
     // the original reads what it is compared with as well; ends once, continuations for each arm
     let read = count * (2.0 * seen + written) + trained * compared + examples * (prompt_tokens + trained * continued);
-    // each layer's states go through the unembedding
-    let unembedded = count * 2.0 * seen * (model.layers as f64 + 1.0) * (model.vocab_size * model.hidden_size) as f64;
-    let passes = 2.0 * (read * model.parameters as f64 + unembedded) / (flops * GENERATION_EFFICIENCY);
+    let linear: f64 = model.linear_layers.iter().map(|(_, outputs, inputs)| (outputs * inputs) as f64).sum();
+    let unembedding = (model.vocab_size * model.hidden_size) as f64;
+    // of the lens each layer's states go through the unembedding, else the compared positions and what is written
+    let positions = 1.0 + (continued - prompt_tokens).max(0.0);
+    let unembedded = count * (2.0 * seen * (model.layers as f64 + 1.0) + written) + 2.0 * trained * examples * positions;
+    let passes = 2.0 * (read * linear + unembedded * unembedding) / (flops * TRAINING_EFFICIENCY);
     let weights = if inspection.weight_distance { weights(model, trained, cells.iter().any(|cell| cell.arm == Arm::Full)) } else { 0.0 };
     Some(PhaseEstimate {
         label: format!("{}: {count} cells", StageKind::Inspect.label()),
