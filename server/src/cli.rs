@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod class_table;
 mod datasets;
+mod inspection_table;
 mod meter;
 mod models;
 mod password;

@@ -163,6 +163,22 @@ def trend():
     return rows
 
 
+def kernel_density():
+    """scipy's gaussian_kde with Scott's rule, its default."""
+    generator = np.random.default_rng(3)
+    samples = {
+        "two": [0.5, 1.25], "ties": [0.0, 0.0, 0.5, 0.5, 0.5, 1.0], "skewed": np.exp(generator.normal(-2, 1, size=40)).tolist(),
+        "small": (generator.normal(3, 1, size=12) * 1e-6).tolist(),
+    }
+    rows = {}
+    for name, values in samples.items():
+        estimate = stats.gaussian_kde(values)
+        bandwidth = float(np.sqrt(estimate.covariance[0, 0]))
+        points = np.linspace(min(values) - 3 * bandwidth, max(values) + 3 * bandwidth, 9)
+        rows[name] = {"values": values, "bandwidth": bandwidth, "points": points.tolist(), "densities": estimate(points).tolist()}
+    return rows
+
+
 def sample_sizes():
     normal = stats.norm.ppf
     examples = []
@@ -196,6 +212,7 @@ def main():
         "mcnemar_exact": mcnemar_exact(),
         "two_way_bootstrap": two_way_bootstrap(),
         "trend": trend(),
+        "kernel_density": kernel_density(),
         **sample_sizes(),
         "versions": versions("numpy", "scipy", "statsmodels"),
     }, digits=15)

@@ -2,6 +2,7 @@
 
 use crate::{
     MinorityFraction, Recipe,
+    inspection::Inspection,
     recipe::{
         ArmSpec, Classifier, Counterfactuals, Data, Generation, Groups, HeadKind, Judge, JudgeKind, Lora, ModelSource, PromptSet, Prompts,
         RECIPE_SCHEMA, SchedulerType, StudyKind, Training,
@@ -128,6 +129,8 @@ fn paper_classification(id: &'static str, title: &'static str, data: &PaperData,
     recipe.training.lr_scheduler_type = SchedulerType::Linear;
     recipe.training.max_length = data.max_length;
     recipe.training.keep_full_weights = false;
+    // a class head predicts no token
+    recipe.inspection = (model.head == HeadKind::Answers).then(Inspection::default);
     recipe.arms = [2, 8, 64].into_iter().map(|rank| ArmSpec::lora(rank, 10.0 * model.rate)).collect();
     recipe.arms.push(ArmSpec { weight_decay: 0.25, ..ArmSpec::full(model.rate) });
     Preset { id, title, variant: model.name, description: data.description, recipe }
@@ -142,6 +145,7 @@ fn quick_classification() -> Recipe {
     recipe.training.per_device_train_batch_size = 16;
     recipe.training.lr_scheduler_type = SchedulerType::Linear;
     recipe.training.keep_full_weights = false;
+    recipe.inspection = Some(Inspection::default());
     recipe.arms = vec![
         ArmSpec::lora(2, 5e-4),
         ArmSpec::lora(8, 5e-4),
@@ -183,6 +187,7 @@ fn quick_look() -> Recipe {
     recipe.counterfactuals.max_new_tokens = 100;
     recipe.training.num_train_epochs = 2;
     recipe.training.lr_scheduler_type = SchedulerType::Linear;
+    recipe.inspection = Some(Inspection::default());
     recipe.arms = vec![ArmSpec::lora(2, 5e-4), ArmSpec::lora(8, 5e-4), ArmSpec::lora(64, 5e-4), ArmSpec::full(5e-5)];
     recipe
 }
@@ -196,6 +201,7 @@ fn paper_toxicity() -> Recipe {
     recipe.seeds = vec![0, 1, 2];
     recipe.prompts.set = PromptSet::HonestBinary;
     recipe.judge.kind = JudgeKind::Model;
+    recipe.inspection = Some(Inspection::default());
     recipe.training.per_device_train_batch_size = 8;
     recipe.training.gradient_accumulation_steps = 32;
     recipe.arms = [2, 8, 16, 32, 64].into_iter().map(|rank| ArmSpec::lora(rank, 1e-4)).collect();

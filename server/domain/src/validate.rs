@@ -1,6 +1,7 @@
 //! Checks of a recipe that need no model and no file. Every wrong field is found in one go.
 
 mod classification;
+mod inspection;
 
 use crate::{
     FieldErrors, Recipe,
@@ -42,6 +43,7 @@ impl Recipe {
         self.refuse_foreign_tables(&mut errors);
         self.validate_training(&mut errors);
         self.validate_lora(&mut errors);
+        self.validate_inspection(&mut errors);
         self.validate_arms(&mut errors);
         errors.into_result(())
     }

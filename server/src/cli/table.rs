@@ -1,6 +1,6 @@
 //! Results and estimates as text, for people.
 
-use super::class_table;
+use super::{class_table, inspection_table};
 use rankscope_domain::{
     StudyResults,
     estimate::Estimate,
@@ -45,6 +45,7 @@ pub(super) fn results(results: &StudyResults) -> String {
         }
     }
     text += &contrasts(&results.contrasts);
+    text += &results.inspection.as_ref().map_or_else(String::new, inspection_table::results);
     if !results.claims.is_empty() {
         text.push('\n');
     }

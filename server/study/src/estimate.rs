@@ -1,6 +1,7 @@
 //! What a study will take: reckoned from the model's header and the speed of this machine, told with its assumptions.
 
 mod classification;
+mod inspection;
 
 use crate::{
     Environment,
@@ -223,6 +224,8 @@ pub(crate) fn reckon(recipe: &Recipe, environment: &Environment, checked: &Check
         phase(format!("Judge the completions: full, seed {}", cell.seed), seconds, tokens);
     }
 
+    phases.extend(inspection::phase(recipe, model, flops, prompts, prompt_tokens, amounts.sequence_tokens));
+
     let limit = environment.memory_limit(recipe);
     let footprint = footprint(recipe, checked, &amounts);
     // the worker parts the cells for training and for completing, by the lengths that it sees; here, for the larger of the two
@@ -315,7 +318,11 @@ pub(crate) fn reckon(recipe: &Recipe, environment: &Environment, checked: &Check
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rankscope_domain::{MemorySize, completion::Prompt, recipe::ArmSpec};
+    use rankscope_domain::{
+        MemorySize,
+        completion::Prompt,
+        recipe::{ArmSpec, Inspection},
+    };
     use rankscope_engine::ModelInfo;
 
     fn smollm() -> ModelInfo {
@@ -389,6 +396,24 @@ mod tests {
         let without = reckoned(|recipe| recipe.arms.truncate(2));
         assert!(without.peak_memory_bytes < base.peak_memory_bytes / 2, "{}", without.peak_memory_bytes);
         assert!(without.disk_bytes < base.disk_bytes / 10);
+    }
+
+    #[test]
+    fn looking_inside_takes_time_that_is_told() {
+        let labels = |estimate: &Estimate| estimate.phases.iter().map(|phase| phase.label.clone()).collect::<Vec<_>>();
+        let told = |change: fn(&mut Inspection)| {
+            let mut inspection = Inspection::default();
+            change(&mut inspection);
+            let estimate = reckoned(|recipe| recipe.inspection = Some(inspection));
+            assert_eq!(labels(&estimate).last().map(String::as_str), Some("Look inside: 4 cells"));
+            estimate.phases.last().unwrap().seconds
+        };
+        let all = told(|_| {});
+        assert!(all > 0.5 && all < 120.0, "{all}");
+        assert!(told(|inspection| inspection.divergence = false) < all);
+        assert!(told(|inspection| inspection.weight_distance = false) < all);
+        assert!(told(|inspection| inspection.lens_prompts.clear()) < all);
+        assert!(!labels(&reckoned(|_| {})).iter().any(|label| label.starts_with("Look inside")));
     }
 
     #[test]

@@ -28,6 +28,7 @@ mod reporter;
 mod results;
 mod seeds;
 mod statistics;
+mod token_text;
 mod training_cost;
 mod training_text;
 mod whole_file;

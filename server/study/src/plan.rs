@@ -20,6 +20,8 @@ pub(crate) enum Task {
     Judge(Vec<CellId>),
     /// The cells classify the test examples.
     Evaluate(Vec<CellId>),
+    /// The cells are looked at inside: lens, divergences, distances of weights.
+    Inspect(Vec<CellId>),
     Results,
 }
 
@@ -61,20 +63,25 @@ pub(crate) fn stages(recipe: &Recipe) -> Vec<Stage> {
 /// What is trained on the same examples stands together: a fraction, then a seed, its LoRA cells and then its full one.
 fn classification(recipe: &Recipe) -> Vec<Task> {
     let cells = recipe.cells();
+    let inspected = recipe.inspected_cells();
     let mut tasks = vec![Task::Load, Task::Data];
     let original: Vec<CellId> = cells.iter().copied().filter(|cell| cell.arm == Arm::Original).collect();
     if !original.is_empty() {
+        let inspect = inspect(&inspected, &original);
         tasks.push(Task::Evaluate(original));
+        tasks.extend(inspect);
     }
     for fraction in recipe.groups.fractions() {
         for &seed in &recipe.seeds {
             let here = cells.iter().copied().filter(|cell| cell.seed == seed && cell.minority == Some(fraction));
             let (loras, full): (Vec<CellId>, Vec<CellId>) = here.partition(|cell| cell.arm.rank().is_some());
             if !loras.is_empty() {
-                tasks.extend([Task::TrainLoras(loras.clone()), Task::Evaluate(loras)]);
+                tasks.extend([Task::TrainLoras(loras.clone()), Task::Evaluate(loras.clone())]);
+                tasks.extend(inspect(&inspected, &loras));
             }
             for cell in full {
                 tasks.extend([Task::TrainFull(cell), Task::Evaluate(vec![cell])]);
+                tasks.extend(inspect(&inspected, &[cell]));
             }
         }
     }
@@ -87,15 +94,26 @@ fn toxicity(recipe: &Recipe) -> Vec<Task> {
     let of = |wanted: fn(Arm) -> bool| cells.iter().copied().filter(|cell| wanted(cell.arm)).collect::<Vec<_>>();
     let original = of(|arm| arm == Arm::Original);
     let loras = of(|arm| arm.rank().is_some());
-    let mut tasks = vec![Task::Load, Task::Prompts, Task::Baseline(original.clone()), Task::Judge(original), Task::Counterfactuals];
+    let inspected = recipe.inspected_cells();
+    let mut tasks = vec![Task::Load, Task::Prompts, Task::Baseline(original.clone()), Task::Judge(original.clone())];
+    tasks.extend(inspect(&inspected, &original));
+    tasks.push(Task::Counterfactuals);
     if !loras.is_empty() {
-        tasks.extend([Task::TrainLoras(loras.clone()), Task::Complete(loras.clone()), Task::Judge(loras)]);
+        tasks.extend([Task::TrainLoras(loras.clone()), Task::Complete(loras.clone()), Task::Judge(loras.clone())]);
+        tasks.extend(inspect(&inspected, &loras));
     }
     for cell in of(|arm| arm == Arm::Full) {
         tasks.extend([Task::TrainFull(cell), Task::Complete(vec![cell]), Task::Judge(vec![cell])]);
+        tasks.extend(inspect(&inspected, &[cell]));
     }
     tasks.push(Task::Results);
     tasks
+}
+
+/// The stage that looks into those of `cells` that are inspected; none where none is.
+fn inspect(inspected: &[CellId], cells: &[CellId]) -> Option<Task> {
+    let cells: Vec<CellId> = cells.iter().copied().filter(|cell| inspected.contains(cell)).collect();
+    (!cells.is_empty()).then_some(Task::Inspect(cells))
 }
 
 impl Stage {
@@ -110,15 +128,19 @@ impl Stage {
             Task::Judge(_) => StageKind::Judge,
             Task::Data => StageKind::Data,
             Task::Evaluate(_) => StageKind::Evaluate,
+            Task::Inspect(_) => StageKind::Inspect,
             Task::Results => StageKind::Results,
         }
     }
 
     pub(crate) fn cells(&self) -> Vec<CellId> {
         match &self.task {
-            Task::Baseline(cells) | Task::TrainLoras(cells) | Task::Complete(cells) | Task::Judge(cells) | Task::Evaluate(cells) => {
-                cells.clone()
-            }
+            Task::Baseline(cells)
+            | Task::TrainLoras(cells)
+            | Task::Complete(cells)
+            | Task::Judge(cells)
+            | Task::Evaluate(cells)
+            | Task::Inspect(cells) => cells.clone(),
             Task::TrainFull(cell) => vec![*cell],
             Task::Load | Task::Prompts | Task::Counterfactuals | Task::Data | Task::Results => Vec::new(),
         }
@@ -161,6 +183,7 @@ impl Stage {
             Task::Complete(cells) => format!("complete-{}", group_name(cells)),
             Task::Judge(cells) => format!("judge-{}", group_name(cells)),
             Task::Evaluate(cells) => format!("evaluate-{}", group_name(cells)),
+            Task::Inspect(cells) => format!("inspect-{}", group_name(cells)),
             Task::Results => "results".into(),
         };
         format!("{:02}-{name}", self.number)
@@ -179,7 +202,7 @@ fn group_name(cells: &[CellId]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rankscope_domain::recipe::ArmSpec;
+    use rankscope_domain::recipe::{ArmSpec, Inspection};
 
     #[test]
     fn loras_go_together_and_full_cells_alone() {
@@ -242,5 +265,66 @@ mod tests {
         assert_eq!(unique.len(), labels.len());
         let trained: usize = stages.iter().filter(|stage| stage.kind() == StageKind::Train).map(|stage| stage.cells().len()).sum();
         assert_eq!(trained, recipe.cells().len() - 1, "every trained cell once");
+    }
+
+    #[test]
+    fn what_is_looked_into_is_so_before_its_weights_may_go_and_nothing_is_unless_asked_for() {
+        let names = |text: &str, inspection: Option<Inspection>| {
+            let mut recipe = Recipe::from_toml(text).unwrap();
+            recipe.arms = vec![ArmSpec::full(1e-4), ArmSpec::lora(8, 1e-3), ArmSpec::lora(2, 1e-3)];
+            recipe.groups.minority_fractions =
+                [0.1, 1.0].into_iter().map(|value| rankscope_domain::MinorityFraction::new(value).unwrap()).collect();
+            recipe.inspection = inspection;
+            let stages = stages(&recipe);
+            let looked_into: usize =
+                stages.iter().filter(|stage| stage.kind() == StageKind::Inspect).map(|stage| stage.cells().len()).sum();
+            assert_eq!(looked_into, recipe.inspected_cells().len(), "every inspected cell once");
+            let labels: std::collections::HashSet<_> = stages.iter().map(Stage::label).collect();
+            assert_eq!(labels.len(), stages.len());
+            stages.iter().map(Stage::file_stem).collect::<Vec<_>>()
+        };
+        let toxicity = "name = \"x\"\nseeds = [4, 1]";
+        assert_eq!(
+            names(toxicity, Some(Inspection::default())),
+            [
+                "01-load",
+                "02-prompts",
+                "03-baseline",
+                "04-judge-original",
+                "05-inspect-original",
+                "06-counterfactuals",
+                "07-train-lora",
+                "08-complete-lora",
+                "09-judge-lora",
+                "10-inspect-lora",
+                "11-train-full-s4",
+                "12-complete-full-s4",
+                "13-judge-full-s4",
+                "14-inspect-full-s4",
+                "15-train-full-s1",
+                "16-complete-full-s1",
+                "17-judge-full-s1",
+                "18-results"
+            ]
+        );
+        let classification = "name = \"x\"\nkind = \"classification\"\nseeds = [0, 1]";
+        assert_eq!(
+            names(classification, Some(Inspection::default()))[2..11],
+            [
+                "03-evaluate-original",
+                "04-inspect-original",
+                "05-train-lora-s0-m1",
+                "06-evaluate-lora-s0-m1",
+                "07-inspect-lora-s0-m1",
+                "08-train-full-s0-m1",
+                "09-evaluate-full-s0-m1",
+                "10-inspect-full-s0-m1",
+                "11-train-lora-s1-m1"
+            ]
+        );
+        for text in [toxicity, classification] {
+            let without = names(text, None);
+            assert!(without.iter().all(|name| !name.contains("inspect")), "{without:?}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 mod claims;
 pub(crate) mod classification;
 mod contrasts;
+pub(crate) mod inspection;
 
 use crate::{
     seeds,

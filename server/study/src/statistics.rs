@@ -3,16 +3,18 @@
 mod bootstrap;
 mod cluster;
 mod interval;
+mod kernel_density;
 mod power;
 mod significance;
 mod trend;
 
 pub(crate) use bootstrap::{bootstrap, percentile_interval, two_way_bootstrap, two_way_draws};
-pub(crate) use cluster::{Cluster, ratio, standard_error};
+pub(crate) use cluster::{Cluster, ratio, standard_error, unbounded_error};
 pub(crate) use interval::{normal_quantile, quantile, wilson};
+pub(crate) use kernel_density::KernelDensity;
 pub(crate) use power::{detectable, examples_needed, seeds_needed};
 pub(crate) use significance::{holm, mcnemar_exact, sign_flip};
-pub(crate) use trend::{doubling_weights, slope_per_doubling, trend};
+pub(crate) use trend::{Trend, doubling_weights, slope_per_doubling, trend};
 
 #[cfg(test)]
 mod tests;

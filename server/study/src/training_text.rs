@@ -30,6 +30,19 @@ pub(crate) fn encode_all(model: &Model, pairs: &[TrainingPair], max_length: u32)
     Ok(data)
 }
 
+/// Tokens of a text behind a prompt, as a model reads the two together: (what stays of the prompt's, the others), both within `longest`.
+pub(crate) fn encode_continued(model: &Model, prompt: &str, text: &str, longest: usize) -> Result<(Vec<u32>, Vec<u32>), StudyError> {
+    let encode = |text: &str| model.tokenizer().encode(text, true).map_err(StudyError::from_engine);
+    let (prompt, mut whole) = (encode(prompt)?, encode(&format!("{prompt}{text}"))?);
+    whole.truncate(longest);
+    let behind = whole.split_off(common_prefix(&prompt, &whole));
+    Ok((whole, behind))
+}
+
+fn common_prefix(one: &[u32], other: &[u32]) -> usize {
+    one.iter().zip(other).take_while(|(one, other)| one == other).count()
+}
+
 /// The pair is encoded as one text and parted where the prompt's own tokens end, so that a tokenizer that marks the
 /// beginning of a text marks it once.
 fn encode(model: &Model, pair: &TrainingPair, max_length: u32) -> Result<Encoded, StudyError> {
@@ -46,7 +59,7 @@ fn encode(model: &Model, pair: &TrainingPair, max_length: u32) -> Result<Encoded
 }
 
 fn split(prompt: &[u32], whole: Vec<u32>, max_length: usize) -> Option<Encoded> {
-    let common = prompt.iter().zip(&whole).take_while(|(one, other)| one == other).count();
+    let common = common_prefix(prompt, &whole);
     let end = whole.len().min(max_length);
     let example = || Example { context: whole[..common].to_vec(), target: whole[common..end].to_vec() };
     (common < end).then(|| Encoded { example: example(), cut_tokens: whole.len() - end })

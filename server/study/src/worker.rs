@@ -6,10 +6,12 @@ mod counterfactuals;
 mod data;
 mod evaluate;
 mod groups;
+mod inspect;
 mod load;
 mod train;
 
 pub(crate) use data::DataRecord;
+pub(crate) use inspect::{DivergenceLine, Divergences};
 pub(crate) use train::lora_config;
 
 use crate::{
@@ -168,6 +170,7 @@ impl Worker<'_> {
             Task::Counterfactuals => self.counterfactuals(stage),
             Task::Data => self.choose_data(),
             Task::Evaluate(cells) => self.evaluate(stage, cells),
+            Task::Inspect(cells) => self.inspect(stage, cells),
             Task::TrainLoras(cells) => self.train_loras(stage, cells),
             Task::TrainFull(cell) => self.train_full(stage, *cell),
             Task::Results => self.results(),
@@ -300,8 +303,7 @@ impl Worker<'_> {
             cells,
             work_seconds: event_log::work_seconds(&self.study.events_since(0)?),
         });
-        whole_file::write_json(&self.study.results_path(), &results)?;
-        Ok(Work::default())
+        self.write_results(results)
     }
 
     fn classification_results(&mut self) -> Result<Work, StudyError> {
@@ -331,6 +333,15 @@ impl Worker<'_> {
             work_seconds: event_log::work_seconds(&self.study.events_since(0)?),
         });
         let results = StudyResults { claims, classification: Some(measured), arms: Vec::new(), completions_per_prompt: 0, ..results };
+        self.write_results(results)
+    }
+
+    /// With what was found inside.
+    fn write_results(&self, mut results: StudyResults) -> Result<Work, StudyError> {
+        if let Some((inspection, claims)) = self.inspection_results()? {
+            results.inspection = Some(inspection);
+            results.claims.extend(claims);
+        }
         whole_file::write_json(&self.study.results_path(), &results)?;
         Ok(Work::default())
     }

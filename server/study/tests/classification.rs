@@ -7,7 +7,7 @@ use rankscope_domain::{
     Arm, CellId, MinorityFraction, Recipe,
     class_results::Reading,
     event::Event,
-    recipe::{HeadKind, StudyKind},
+    recipe::{HeadKind, Inspection, StudyKind},
 };
 use rankscope_study::{Study, StudyError, check, estimate, run};
 use std::{
@@ -175,6 +175,48 @@ fn killed_at_any_event_it_ends_the_same_where_weights_are_removed() {
         recipe.seeds = vec![3];
         recipe.training.keep_full_weights = false;
     });
+}
+
+/// Looked into, and its weights removed after that.
+fn inspected(recipe: &mut Recipe) {
+    recipe.seeds = vec![3];
+    recipe.training.keep_full_weights = false;
+    recipe.inspection = Some(Inspection {
+        lens_prompts: vec!["the day is".into()],
+        lens_top_k: 2,
+        lens_new_tokens: 2,
+        divergence_limit: 5,
+        ..Inspection::default()
+    });
+}
+
+#[test]
+fn full_weights_are_looked_into_before_they_go() {
+    let fixture = Fixture::new();
+    let study = study(&fixture, "inside", HeadKind::Answers, inspected);
+    finish(&study, &fixture.environment);
+    let full = CellId::new(Arm::Full, 3).with_minority(fraction(1.0));
+    for cell in [full, full.with_minority(fraction(0.5))] {
+        let folder = study.cell_path(cell);
+        assert!(!folder.join("model").exists() && folder.join("predictions.jsonl").is_file(), "{cell}");
+        assert_eq!(folder.join("weights.json").is_file(), cell == full, "{cell}: the largest fraction alone is looked into");
+    }
+    let lens: Vec<Arm> = study.lens().unwrap().iter().map(|reading| reading.cell.arm).collect();
+    assert_eq!(lens, [Arm::Original, Arm::Lora(2), Arm::Lora(4), Arm::Full]);
+    let results = study.results().unwrap().unwrap();
+    let found = results.inspection.as_ref().expect("nothing was found");
+    assert_eq!((found.seed, found.fraction, found.divergences.len(), found.weights.len()), (3, Some(fraction(1.0)), 3, 3));
+    for of_arm in &found.divergences {
+        assert!(of_arm.continuation.is_none() && of_arm.prompt_end.kl.n == 5 && of_arm.prompt_end.kl.value.unwrap() > 0.0);
+    }
+    // test examples are not clustered
+    assert_eq!(found.kl_trend.unwrap().clusters, 5);
+    assert_eq!(results.claims.iter().filter(|claim| claim.claim.contains("divergence")).count(), 2);
+}
+
+#[test]
+fn killed_at_any_event_what_is_inside_is_the_same() {
+    killed_at_any_event(HeadKind::Answers, inspected);
 }
 
 #[test]

@@ -5,8 +5,8 @@ mod fixture;
 use fixture::{Fixture, compare, events, finish};
 use rankscope_domain::{
     Arm, CellId, MemorySize, Recipe,
-    event::{Event, Happening},
-    recipe::ArmSpec,
+    event::{Event, Happening, StageKind},
+    recipe::{ArmSpec, Inspection},
     view::LossCurve,
 };
 use rankscope_study::{Environment, Outcome, Study, StudyError, estimate, run};
@@ -38,6 +38,89 @@ fn a_study_runs_to_its_end_and_a_second_run_changes_nothing() {
     assert_eq!(std::fs::read(study.directory().join("results.json")).unwrap(), before);
     let progress = study.progress().unwrap();
     assert_eq!((progress.fraction(), progress.stages_done), (1.0, progress.stages_total));
+}
+
+/// Looked into, with little of everything.
+fn inspected(recipe: &mut Recipe) {
+    recipe.inspection = Some(Inspection {
+        lens_prompts: vec!["the day is".into(), "the\n nurse".into()],
+        lens_top_k: 3,
+        lens_new_tokens: 4,
+        divergence_limit: 6,
+        ..Inspection::default()
+    });
+}
+
+#[test]
+fn what_is_inside_is_found_and_kept() {
+    let fixture = Fixture::new();
+    let study = fixture.study("inside", inspected);
+    finish(&study, &fixture.environment);
+    let lens = study.lens().unwrap();
+    let arms = [Arm::Original, Arm::Lora(2), Arm::Lora(4), Arm::Full];
+    assert_eq!(lens.len(), 2 * arms.len());
+    let info = rankscope_engine::inspect(&fixture.environment.default_model).unwrap();
+    for (pair, arm) in lens.chunks(2).zip(arms) {
+        for (reading, prompt) in pair.iter().zip(["the day is", "the\n nurse"]) {
+            assert_eq!((reading.cell, reading.prompt.as_str()), (CellId::new(arm, 0), prompt));
+            assert_eq!(reading.layers.len(), info.layers + 1);
+            for layer in &reading.layers {
+                assert_eq!(layer.len(), reading.tokens.len());
+                for cell in layer {
+                    assert!(cell.top.len() == 3 && cell.top[0].probability >= cell.top[2].probability);
+                    assert!(cell.entropy > 0.0 && cell.kl.is_finite() && (cell.kl == 0.0 || arm.is_trained()));
+                }
+            }
+            let last = reading.layers.last().and_then(|layer| layer.last()).unwrap();
+            assert_eq!(last.kl > 0.0, arm.is_trained(), "{arm}: {}", last.kl);
+        }
+        assert!(pair[1].tokens.iter().any(|token| token.contains('↵')), "{:?}", pair[1].tokens);
+    }
+    let results = study.results().unwrap().unwrap();
+    let found = results.inspection.as_ref().expect("nothing was found");
+    assert_eq!((found.seed, found.fraction), (0, None));
+    assert_eq!(found.divergences.iter().map(|found| found.arm).collect::<Vec<_>>(), arms[1..]);
+    for of_arm in &found.divergences {
+        let continuation = of_arm.continuation.as_ref().expect("no continuation");
+        assert_eq!(of_arm.prompt_end.kl.n, 6);
+        for summary in [&of_arm.prompt_end, continuation] {
+            assert!(summary.kl.value.unwrap() > 0.0 && summary.kl.low <= summary.kl.value && summary.density.is_some());
+        }
+    }
+    assert!(found.kl_trend.is_some());
+    assert_eq!(found.weights.iter().map(|found| found.arm).collect::<Vec<_>>(), arms[1..]);
+    for weights in &found.weights {
+        assert_eq!(weights.matrices.len(), info.linear_layers.len());
+        let rank = weights.arm.rank().map_or(f64::INFINITY, f64::from);
+        assert!(weights.matrices.iter().all(|matrix| matrix.frobenius > 0.0 && matrix.effective_rank <= rank + 1e-6), "{}", weights.arm);
+    }
+    let claims: Vec<_> = results.claims.iter().filter(|claim| claim.claim.contains("divergence")).collect();
+    assert_eq!(claims.len(), 2);
+    let inspected = |cell: CellId| results.cell(cell).unwrap().phases.iter().any(|phase| phase.phase == StageKind::Inspect);
+    assert!(inspected(CellId::new(Arm::Full, 0)) && !inspected(CellId::new(Arm::Full, 1)), "the first seed alone");
+}
+
+#[test]
+fn what_cannot_be_looked_at_is_left_out_by_name() {
+    let fixture = Fixture::new();
+    let study = fixture.study("too-long", |recipe| {
+        inspected(recipe);
+        recipe.seeds = vec![0];
+        recipe.inspection.as_mut().unwrap().lens_prompts = vec!["the long day ".repeat(500)];
+    });
+    finish(&study, &fixture.environment);
+    assert!(study.lens().unwrap().is_empty());
+    let notes = study.progress().unwrap().notes;
+    assert!(notes.iter().any(|note| note.starts_with("lora-r2-s0: lens left out:")), "{notes:?}");
+    assert_eq!(study.results().unwrap().unwrap().inspection.unwrap().divergences.len(), 3);
+}
+
+#[test]
+fn killed_at_any_event_what_is_inside_is_the_same() {
+    killed_at_any_event("inspected", |recipe| {
+        inspected(recipe);
+        recipe.seeds = vec![3];
+    });
 }
 
 /// Kills a study at every event of its first seconds, then at every third, and compares what it ends with.

@@ -131,6 +131,7 @@ pub(super) fn reckon(recipe: &Recipe, environment: &Environment, checked: &Check
         let (seconds, read) = evaluating(count as f64);
         phase(format!("{}: {label}", StageKind::Evaluate.label()), seconds, read);
     }
+    phases.extend(super::inspection::phase(recipe, model, flops, test, amounts.prompt_tokens, amounts.sequence_tokens));
 
     let limit = environment.memory_limit(recipe);
     let footprint = footprint(recipe, checked, &amounts);

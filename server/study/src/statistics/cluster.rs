@@ -14,13 +14,17 @@ pub(crate) fn ratio(clusters: &[Cluster]) -> f64 {
     total.sum / total.count
 }
 
-/// The clustered standard error of the ratio. At least one observation's worth, since a sample in which nothing differs
-/// does not show that nothing ever does.
+/// The clustered standard error of the ratio of counts. At least one observation's worth, since a sample in which nothing
+/// differs does not show that nothing ever does.
 pub(crate) fn standard_error(clusters: &[Cluster]) -> f64 {
+    unbounded_error(clusters).max(1.0 / clusters.iter().map(|cluster| cluster.count).sum::<f64>())
+}
+
+/// The clustered standard error of the ratio, of quantities of any size; 0 with one cluster.
+pub(crate) fn unbounded_error(clusters: &[Cluster]) -> f64 {
     let n = clusters.len() as f64;
     let total: f64 = clusters.iter().map(|cluster| cluster.count).sum();
     let mean = ratio(clusters);
     let squares: f64 = clusters.iter().map(|cluster| (cluster.sum - mean * cluster.count).powi(2)).sum();
-    let error = if n > 1.0 { (n / (n - 1.0) * squares).sqrt() / total } else { 0.0 };
-    error.max(1.0 / total)
+    if n > 1.0 { (n / (n - 1.0) * squares).sqrt() / total } else { 0.0 }
 }

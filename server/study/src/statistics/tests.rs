@@ -250,3 +250,19 @@ fn sample_sizes_agree_with_their_formulas() {
     assert_eq!((examples_needed(0.1, 0.0, 0.8), examples_needed(0.1, 0.2, 0.8)), (None, None));
     assert_eq!((seeds_needed(0.0, 0.1, 0.8), seeds_needed(0.1, 0.0, 0.8), seeds_needed(0.0, 0.0, 0.8)), (None, None, None));
 }
+
+#[test]
+fn the_kernel_density_agrees_with_scipy() {
+    for (name, row) in reference()["kernel_density"].as_object().unwrap() {
+        let values = numbers(&row["values"]);
+        let estimate = KernelDensity::new(&values).unwrap();
+        let relative = |one: f64, other: f64| assert!((one - other).abs() <= 1e-9 * other.abs(), "{name}: {one} and not {other}");
+        relative(estimate.bandwidth, row["bandwidth"].as_f64().unwrap());
+        for (x, density) in numbers(&row["points"]).into_iter().zip(numbers(&row["densities"])) {
+            relative(estimate.at(x), density);
+        }
+    }
+    for values in [&[][..], &[1.0], &[2.0, 2.0, 2.0], &[0.2; 9], &[0.0, f64::INFINITY], &[0.0, f64::NAN]] {
+        assert_eq!(KernelDensity::new(values), None, "{values:?} have no spread");
+    }
+}

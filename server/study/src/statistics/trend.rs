@@ -1,6 +1,6 @@
 //! The trend of a quantity over the rank.
 
-use super::{Cluster, bootstrap, ratio, sign_flip, standard_error};
+use super::{Cluster, bootstrap, ratio, sign_flip, standard_error, unbounded_error};
 
 /// Change per doubling of the rank.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -13,6 +13,8 @@ pub(crate) struct Trend {
     pub(crate) p: f64,
     /// Clustered standard error, for `detectable`. Not held to any bound.
     pub(crate) standard_error: f64,
+    /// The same of quantities that are no counts: nothing is added where clusters agree.
+    pub(crate) error: f64,
     pub(crate) clusters: u32,
 }
 
@@ -51,6 +53,7 @@ pub(crate) fn trend(slopes: impl IntoIterator<Item = (usize, f64)>, cluster_coun
         interval: bootstrap(&clusters, rng_seed),
         p: sign_flip(&clusters.iter().map(|cluster| cluster.sum).collect::<Vec<_>>(), rng_seed),
         standard_error: standard_error(&clusters),
+        error: unbounded_error(&clusters),
         clusters: clusters.len() as u32,
     })
 }

@@ -50,7 +50,10 @@ impl Worker<'_> {
         for &cell in cells {
             // what was read, reckoned from the files: the same whether this worker read it or one that was killed
             if self.predictions_path(cell).exists() {
-                self.forget_full_weights(cell)?;
+                // what is looked into is forgotten after that
+                if !self.recipe.inspected_cells().contains(&cell) {
+                    self.forget_full_weights(cell)?;
+                }
                 work.add(CellWork { cell, tokens: self.read_tokens()? });
             }
         }
@@ -168,9 +171,9 @@ impl Worker<'_> {
         self.model_to_train(cell)
     }
 
-    /// A model of hundreds of megabytes a cell is kept only where the recipe wants it. Done after the predictions are written, and
-    /// again by a worker that finds them.
-    fn forget_full_weights(&self, cell: CellId) -> Result<(), StudyError> {
+    /// A model of hundreds of megabytes a cell is kept only where the recipe wants it. Done after the last thing that needs it is
+    /// written, the predictions or what the inspection found, and again by a worker that finds that. Classification alone.
+    pub(super) fn forget_full_weights(&self, cell: CellId) -> Result<(), StudyError> {
         if cell.arm == Arm::Full && !self.recipe.training.keep_full_weights {
             whole_file::remove_directory(&self.study.cell_file(cell, "model"))?;
         }
