@@ -2,7 +2,8 @@
 
 use crate::{StudyError, event_log, whole_file};
 use rankscope_domain::{
-    CellId, MinorityFraction, Recipe, StudyResults, completion::Prompt, event::Event, provenance::Provenance, view::Progress,
+    CellId, MinorityFraction, Recipe, StudyResults, completion::Prompt, event::Event, inspection::LensReading, provenance::Provenance,
+    view::Progress,
 };
 use std::{
     fs::{self, File, TryLockError},
@@ -83,6 +84,15 @@ impl Study {
     /// The chosen prompts; none before they are chosen.
     pub fn prompts(&self) -> Result<Vec<Prompt>, StudyError> {
         whole_file::read_lines(&self.prompts_path())
+    }
+
+    /// What the lens read in the cells that are looked at; those that have not been are left out.
+    pub fn lens(&self) -> Result<Vec<LensReading>, StudyError> {
+        let mut readings = Vec::new();
+        for cell in self.recipe()?.inspected_cells() {
+            readings.extend(whole_file::read_json::<Vec<LensReading>>(&self.cell_file(cell, "lens.json"))?.unwrap_or_default());
+        }
+        Ok(readings)
     }
 
     /// Events with an id above `last_id`, a line that is not whole yet left out.
