@@ -106,7 +106,9 @@ impl HeatScale {
         canvas.text(left, top + 6.0, measure, 11.0, MUTED, Anchor::Start);
         for step in 0..STEPS {
             let x = |step: usize| left + width * step as f64 / STEPS as f64;
-            canvas.bar(x(step), top + 14.0, x(step + 1), top + 24.0, self.palette.colour(step as f64 / (STEPS - 1) as f64));
+            // over into the next, so that no seam shows
+            let end = (x(step + 1) + 1.0).min(left + width);
+            canvas.bar(x(step), top + 14.0, end, top + 24.0, self.palette.colour(step as f64 / (STEPS - 1) as f64));
         }
         let ticks = Ticks::over(self.low, self.high, 4);
         let values = [self.low, (self.low + self.high) / 2.0, self.high];

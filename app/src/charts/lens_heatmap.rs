@@ -147,7 +147,7 @@ fn paint(canvas: &Canvas<'_>, map: &LensHeatmap, panel: &LensPanel, (left, top):
             canvas.bar(x, y, x + width - 1.0, y + height - 1.0, colour);
             let text = panel.texts.get(layer).and_then(|row| row.get(position)).map_or("", String::as_str);
             if !text.is_empty() {
-                let text = fitted(text, SIZE, width - 5.0);
+                let text = fitted(text, SIZE, width - 8.0);
                 canvas.text(x + (width - 1.0) / 2.0, y + (height - 1.0) / 2.0, &text, SIZE, ink_on(colour), Anchor::Middle);
             }
         }
@@ -156,6 +156,6 @@ fn paint(canvas: &Canvas<'_>, map: &LensHeatmap, panel: &LensPanel, (left, top):
     canvas.line(&[(left, bottom), (left + map.panel_size().0 - 1.0, bottom)], RULE, 1.0);
     for (position, token) in map.tokens.iter().enumerate() {
         let x = left + (position as f64 + 0.5) * LENS_CELL.0;
-        canvas.text(x, bottom + 12.0, &fitted(token, SIZE, LENS_CELL.0 - 5.0), SIZE, INK, Anchor::Middle);
+        canvas.text(x, bottom + 12.0, &fitted(token, SIZE, LENS_CELL.0 - 8.0), SIZE, INK, Anchor::Middle);
     }
 }

@@ -50,7 +50,8 @@ pub fn trade_off(name: &str, title: &str, axes: &TradeAxes<'_>, points: &[TradeP
     } else {
         Ticks::over(x_low.min(0.0), x_high, if width == Width::Wide { 6 } else { 3 })
     };
-    let y_ticks = Ticks::over(y_low.min(0.0), y_high, 4);
+    // from nought, unless that would press all arms together
+    let y_ticks = Ticks::over(if y_low > y_high / 2.0 && !axes.x_is_rank { y_low } else { y_low.min(0.0) }, y_high, 4);
     let height = 330.0;
     let text = shown.iter().map(|point| described(point, axes)).collect::<Vec<_>>().join("; ");
     Some(draw(width.pixels(), height, &Description { id: &width.id(name), title, text: &text }, |canvas| {
@@ -71,7 +72,9 @@ fn described(point: &TradePoint, axes: &TradeAxes<'_>) -> String {
 }
 
 fn paint(canvas: &Canvas<'_>, points: &[&TradePoint], axes: &TradeAxes<'_>, frame: Frame, (x_ticks, y_ticks): (&Ticks, &Ticks), size: f64) {
-    let x_of = |value: f64| frame.left + x_ticks.place(value) * frame.width();
+    // the lowest rank stands free of the axis
+    let inset = if axes.x_is_rank { 20.0 } else { 0.0 };
+    let x_of = |value: f64| frame.left + inset + x_ticks.place(value) * (frame.width() - 2.0 * inset);
     let y_of = |value: f64| frame.bottom - y_ticks.place(value) * frame.height();
     for value in y_ticks.values() {
         canvas.line(&[(frame.left, y_of(value)), (frame.right, y_of(value))], RULE, 1.0);

@@ -166,9 +166,19 @@ fn lens_page(query: &[(&str, &str)], show: bool) -> String {
     })
 }
 
+/// To look at with the style sheet beside it: RANKSCOPE_DRAW_TO=FOLDER cargo test -p rankscope-app --features ssr pages::study
+fn keep_to_look_at(name: &str, html: &str) {
+    if let Some(folder) = std::env::var_os("RANKSCOPE_DRAW_TO") {
+        let page = format!("<!doctype html><meta charset=\"utf-8\"><link rel=\"stylesheet\" href=\"main.css\"><main>{html}</main>");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(std::path::Path::new(&folder).join(format!("{name}.html")), page).unwrap();
+    }
+}
+
 #[test]
 fn the_lens_tab_shows_panels_in_order_and_all_its_cells() {
     let html = lens_page(&[], false);
+    keep_to_look_at("lens", &html);
     let text = text(&html);
     let mut from = 0;
     for part in [
@@ -204,6 +214,7 @@ fn the_lens_tab_shows_panels_in_order_and_all_its_cells() {
 #[test]
 fn the_lens_tab_follows_its_address() {
     let html = lens_page(&[("mode", "difference"), ("a", "full"), ("b", "lora-r2"), ("prompt", "1")], true);
+    keep_to_look_at("lens_difference", &html);
     let said = text(&html);
     assert!(said.contains("entropy of full minus entropy of r = 2") && said.contains("full − r = 2"), "{said}");
     assert!(
@@ -225,6 +236,7 @@ fn the_divergence_tab_says_all_in_order() {
         let (id, results) = ("x".to_string(), Arc::new(study));
         super::divergence::DivergenceResults(super::divergence::DivergenceResultsProps { id, results, asked }).into_any().to_html()
     });
+    keep_to_look_at("divergence", &html);
     let text = text(&html);
     let mut from = 0;
     for part in [
