@@ -93,7 +93,7 @@ pub(crate) fn DivergenceResults(id: String, results: Arc<StudyResults>, asked: M
             </Figure>
         }
     };
-    let trade = trade_points(&results, &inside, &view).filter(|(_, points)| !points.is_empty()).map(|(measure, points)| {
+    let trade = trade_points(&results, &inside, &view).filter(|(_, points)| points.iter().any(|point| point.arm.is_trained())).map(|(measure, points)| {
         let rows = points
             .into_iter()
             .map(|point| {

@@ -42,6 +42,7 @@ pub(crate) fn Lens(study: StudyOverview) -> impl IntoView {
             <Transition fallback=|| view! { <Pending what="the lens" /> }>
                 {move || {
                     let (study, inspected) = (study.clone(), inspected.clone());
+                    let ((asked, errors), show_asked) = (asked.get(), show_asked.get());
                     Suspend::new(async move {
                         match page.await {
                             Err(error) => view! { <ErrorNotice error /> }.into_any(),
@@ -61,14 +62,13 @@ pub(crate) fn Lens(study: StudyOverview) -> impl IntoView {
                                 let missing: Vec<String> =
                                     inspected.iter().filter(|cell| !have.contains(&cell.arm)).map(|cell| quantity::cell_label(*cell)).collect();
                                 let id = study.card.id.clone();
-                                let (view, errors) = asked.get();
                                 view! {
                                     {(!missing.is_empty()).then(|| view! {
                                         <p class="notice">
                                             {format!("Not read: {}. These cells failed or are not done yet; the progress tab says which.", missing.join("; "))}
                                         </p>
                                     })}
-                                    <LensResults id page asked=view errors show show_asked=show_asked.get() />
+                                    <LensResults id page asked errors show show_asked />
                                 }
                                     .into_any()
                             }
@@ -100,14 +100,14 @@ pub(crate) fn LensResults(
     let readings = Arc::new(page.readings);
     let table = lens_table(&readings, &view);
     let caption = caption(&view, readings.first().map_or(0, |reading| reading.layers.len().saturating_sub(1)));
-    let toggle = links.address_showing(&asked, Some(!show.get_untracked()));
+    let (shown, covered) = (links.address_showing(&asked, Some(true)), links.address_showing(&asked, Some(false)));
     view! {
         {(!errors.0.is_empty()).then(|| view! { <ErrorNotice error=AppError::Invalid(errors) /> })}
         {choices(&links, &page.prompts, &view, &readings)}
         <p class="caption">{caption}</p>
         <p class="note">
-            "Continuations are what models wrote; no judge has seen them, so they are covered. "
-            <a href=toggle>{move || if show.get() { "Cover them" } else { "Show them" }}</a>
+            "Continuations are what models wrote; no judge has seen them, so they are covered until you ask for them. "
+            <a href=move || if show.get() { covered.clone() } else { shown.clone() }>{move || if show.get() { "Cover them" } else { "Show them" }}</a>
         </p>
         <div class="lens-legend" inner_html=lens_legend(&map)></div>
         <Panels readings=readings.clone() map view show />

@@ -231,6 +231,7 @@ fn the_lens_tab_follows_its_address() {
 fn the_divergence_tab_says_all_in_order() {
     let mut study = Made::default().study();
     study.inspection = Some(crate::inspection_fixture::inspection(&[Arm::Lora(2), Arm::Lora(8), Arm::Lora(64), Arm::Full], 1.5, true));
+    study.inspection.as_mut().unwrap().fraction = Some("0.5".parse().unwrap());
     let html = Owner::new().with(|| {
         let asked = Memo::new(|_| crate::figure_view::FigureView::read(|name| (name == "weights").then(|| "effective_rank".into())));
         let (id, results) = ("x".to_string(), Arc::new(study));
@@ -240,7 +241,7 @@ fn the_divergence_tab_says_all_in_order() {
     let text = text(&html);
     let mut from = 0;
     for part in [
-        "Of the cells of seed 0.",
+        "Of the cells of seed 0 and minority fraction 0.5.",
         "KL divergence from the original",
         "r = 2 end of the prompt 0.0300 0.0240 to 0.0390, n = 120",
         "Jensen–Shannon",
