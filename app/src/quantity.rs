@@ -92,7 +92,7 @@ pub(crate) fn significant(value: f64) -> String {
         return if value == 0.0 { "0".into() } else { "–".into() };
     }
     let size = value.abs();
-    let text = if size < 1e-3 || size >= 1e6 {
+    let text = if !(1e-3..1e6).contains(&size) {
         format!("{size:.2e}")
     } else {
         let decimals = (2.0 - size.log10().floor()).clamp(0.0, 5.0) as usize;
