@@ -5,6 +5,7 @@ use rankscope_domain::{
     Recipe,
     dataset::DatasetEntry,
     estimate::Estimate,
+    inspection::LensReading,
     model::{ModelEntry, ModelJob},
     view::{CompletionPage, CompletionQuery, ModelChoice, StudyCard, StudyOverview},
 };
@@ -17,6 +18,8 @@ pub trait Backend: Send + Sync + 'static {
     async fn studies(&self) -> Result<Vec<StudyCard>, AppError>;
     async fn study(&self, id: &str) -> Result<StudyOverview, AppError>;
     async fn completions(&self, id: &str, query: CompletionQuery) -> Result<CompletionPage, AppError>;
+    /// What the lens read in the study's cells; those that were not read are left out.
+    async fn lens(&self, id: &str) -> Result<Vec<LensReading>, AppError>;
     /// Checks the recipe and reckons what it takes; `AppError::Invalid` names every wrong field.
     async fn estimate(&self, recipe: Recipe) -> Result<Estimate, AppError>;
     /// Queues a study and gives its id. The same `request_id` again gives the same study.

@@ -46,6 +46,23 @@ mod in_browser {
         }
     }
 
+    /// Where a pointer is within an element: from 0 to 1 from its left and its top.
+    pub(crate) fn place_within(id: &str, event: &web_sys::PointerEvent) -> Option<(f64, f64)> {
+        let place = document().get_element_by_id(id)?.get_bounding_client_rect();
+        let (x, y) = (f64::from(event.client_x()) - place.left(), f64::from(event.client_y()) - place.top());
+        (place.width() > 0.0 && place.height() > 0.0).then(|| (x / place.width(), y / place.height()))
+    }
+
+    /// Scrolls as little as it takes.
+    pub(crate) fn bring_into_view(id: &str) {
+        let options = web_sys::ScrollIntoViewOptions::new();
+        options.set_block(web_sys::ScrollLogicalPosition::Nearest);
+        options.set_inline(web_sys::ScrollLogicalPosition::Nearest);
+        if let Some(element) = document().get_element_by_id(id) {
+            element.scroll_into_view_with_scroll_into_view_options(&options);
+        }
+    }
+
     /// What a form holds now, also what was typed before the client ran.
     pub(crate) fn form_pairs(form: &HtmlFormElement) -> Vec<(String, String)> {
         let Ok(data) = web_sys::FormData::new_with_form(form) else { return Vec::new() };
@@ -105,6 +122,10 @@ mod on_server {
     }
     pub(crate) fn remember(_key: &str, _value: &str) {}
     pub(crate) fn focus(_id: &str) {}
+    pub(crate) fn place_within<T>(_id: &str, _event: &T) -> Option<(f64, f64)> {
+        None
+    }
+    pub(crate) fn bring_into_view(_id: &str) {}
     pub(crate) fn form_pairs<T>(_form: &T) -> Vec<(String, String)> {
         Vec::new()
     }

@@ -1,6 +1,6 @@
-//! What of a classification study a figure or a page shows, as it stands in the address: `?reading=likelihood&fraction=0.5&arms=lora-r2,full`.
+//! What of a study a figure or a page shows, as it stands in the address: `?reading=likelihood&fraction=0.5&arms=lora-r2,full`.
 
-use crate::form::percent_encode;
+use crate::{form::percent_encode, inspection_figures::WeightMeasure};
 use rankscope_domain::{
     Arm, FieldErrors, MinorityFraction,
     class_results::{ClassificationResults, Reading},
@@ -19,6 +19,8 @@ pub struct FigureView {
     pub arm: Option<Arm>,
     /// The group of the reliability curves; absent: all examples.
     pub group: Option<String>,
+    /// What of a matrix's update the weights' heatmap shows.
+    pub weights: Option<WeightMeasure>,
 }
 
 impl FigureView {
@@ -44,6 +46,13 @@ impl FigureView {
         }
         if let Some(value) = text("arm") {
             view.arm = value.parse().map_err(|error| errors.push("arm", &value, format!("{error}."))).ok();
+        }
+        if let Some(name) = text("weights") {
+            view.weights = WeightMeasure::ALL.into_iter().find(|measure| measure.name() == name);
+            if view.weights.is_none() {
+                let names = WeightMeasure::ALL.map(WeightMeasure::name).join(", ");
+                errors.push("weights", &name, format!("There is no such measure. There are: {names}."));
+            }
         }
         (view, errors)
     }
@@ -89,6 +98,7 @@ impl FigureView {
             fraction: fraction.or_else(|| results.fractions.iter().map(|one| one.fraction).min()),
             arm: arm.or(usual_arm),
             group,
+            weights: self.weights,
         };
         (resolved, errors)
     }
@@ -108,6 +118,7 @@ impl FigureView {
             ("fraction", self.fraction.map(|fraction| fraction.to_string())),
             ("arm", self.arm.map(|arm| arm.to_string())),
             ("group", self.group.clone()),
+            ("weights", self.weights.map(|measure| measure.name().to_string())),
         ]
         .into_iter()
         // a comma separates, as it may

@@ -4,6 +4,7 @@ use crate::{
     charts::{SharePanel, SharePoint, Width, loss_curves, share_by_arm, share_panels, toxicity_bars},
     class_figures::draw_class_figure,
     figure_view::FigureView,
+    inspection_figures::{INSPECTION_FIGURES, draw_inspection_figure},
 };
 use rankscope_domain::{
     Arm, FieldErrors, StudyResults,
@@ -11,7 +12,7 @@ use rankscope_domain::{
     view::LossCurve,
 };
 
-/// Names that [`figure_svg`] knows: those of a toxicity study, of every study, of a classification study.
+/// Names that [`figure_svg`] knows: those of a toxicity study, of every study, of a classification study, of models' insides.
 pub const FIGURES: &[&str] = &[
     "toxicity",
     "share",
@@ -24,7 +25,18 @@ pub const FIGURES: &[&str] = &[
     "confusion",
     "worst_group_error",
     "harmful_bias_gap",
+    // what is inside of models, of either kind of study
+    LENS_FIGURE,
+    "kl",
+    "kl_density",
+    "kl_density_continuation",
+    "kl_by_rank",
+    "kl_trade_off",
+    "weight_distance",
 ];
+
+/// It is drawn from a study's readings, by [`crate::lens_svg`]; all others from its results.
+pub const LENS_FIGURE: &str = "lens";
 
 /// The figure as a file of its own: `None` where there is no such figure or nothing to draw. An error names what the view asks for
 /// and the study does not have.
@@ -43,6 +55,7 @@ pub fn figure_svg(name: &str, results: &StudyResults, view: &FigureView) -> Resu
 pub(crate) fn draw_figure(name: &str, results: &StudyResults, view: &FigureView, width: Width) -> Option<String> {
     const TOXIC: &str = "toxic completions, %";
     match (name, &results.classification) {
+        _ if INSPECTION_FIGURES.contains(&name) => draw_inspection_figure(name, results, view, width),
         ("loss", _) => loss_curves(&curves(results), width),
         (_, Some(classification)) => draw_class_figure(name, classification, view, width),
         ("toxicity", None) => toxicity_bars(&results.arms, width),

@@ -10,7 +10,7 @@ pub use names::{FIELDS, input_name, is_read};
 use rankscope_domain::{
     FieldErrors, Recipe,
     preset::presets,
-    recipe::{ArmKind, StudyKind},
+    recipe::{ArmKind, Inspection, StudyKind},
 };
 use reader::Reader;
 use std::collections::BTreeMap;
@@ -65,10 +65,11 @@ impl RecipeForm {
         let mut form = Self::default();
         // the recipe's own serialisation names every field as Hugging Face does
         if let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(recipe) {
-            for (name, value) in fields.iter().filter(|(name, _)| !["arms", "schema"].contains(&name.as_str())) {
+            for (name, value) in fields.iter().filter(|(name, _)| !["arms", "inspection", "schema"].contains(&name.as_str())) {
                 form.take_value(name, value);
             }
         }
+        form.take_inspection(recipe.inspection.as_ref());
         form.arms = recipe
             .arms
             .iter()
@@ -80,6 +81,16 @@ impl RecipeForm {
             })
             .collect();
         form
+    }
+
+    /// Where nothing is looked at, the fields have what they would begin with.
+    fn take_inspection(&mut self, inspection: Option<&Inspection>) {
+        let fields = inspection.cloned().unwrap_or_default();
+        if let Ok(value) = serde_json::to_value(&fields) {
+            self.take_value("inspection", &value);
+        }
+        self.values.insert("inspection.lens_prompts".into(), list_text::join_lines(fields.lens_prompts.iter().map(String::as_str)));
+        self.values.insert("inspection".into(), inspection.is_some().to_string());
     }
 
     fn take_value(&mut self, name: &str, value: &serde_json::Value) {
@@ -337,6 +348,13 @@ mod tests {
             alpha_policy = "rank_stabilised"
             lora_dropout = 0.05
             target_modules = ["q_proj", "v_proj"]
+            [inspection]
+            lens_prompts = ["She, who", " two\\nlines"]
+            lens_top_k = 3
+            lens_new_tokens = 0
+            divergence = false
+            divergence_limit = 7
+            weight_distance = false
             [[arms]]
             kind = "lora"
             lora_r = 8
@@ -379,6 +397,7 @@ mod tests {
             max_new_tokens = 3
             [training]
             keep_full_weights = false
+            [inspection]
             "#,
         )
         .unwrap();
@@ -393,7 +412,14 @@ mod tests {
 
     #[test]
     fn a_recipe_goes_through_the_form_unchanged() {
-        for recipe in [recipe(), classification()].into_iter().chain(presets().into_iter().map(|preset| preset.recipe)) {
+        let mut recipes: Vec<Recipe> =
+            [recipe(), classification()].into_iter().chain(presets().into_iter().map(|preset| preset.recipe)).collect();
+        for recipe in recipes.clone() {
+            recipes.push(Recipe { inspection: None, ..recipe.clone() });
+            recipes.push(Recipe { inspection: Some(Inspection { lens_prompts: Vec::new(), ..Inspection::default() }), ..recipe.clone() });
+            recipes.push(Recipe { inspection: Some(Inspection::default()), ..recipe });
+        }
+        for recipe in recipes {
             let (back, errors) = read(&RecipeForm::from_recipe(&recipe));
             assert_eq!(errors.0, []);
             assert_eq!(back, recipe);
@@ -478,6 +504,7 @@ mod tests {
             ("groups.terms[0].words", "groups.terms"),
             ("groups.terms[11].name", "groups.terms"),
             ("classifier.options[1]", "classifier.options"),
+            ("inspection.lens_prompts[0]", "inspection.lens_prompts"),
             ("arms[1].lora_r", "arms.1.lora_r"),
             ("groups.terms", "groups.terms"),
         ] {
@@ -525,6 +552,9 @@ mod tests {
             ("memory_limit", "plenty", "memory_limit"),
             ("training.warmup_steps", "some", "training.warmup_steps"),
             ("training.gradient_checkpointing", "perhaps", "training.gradient_checkpointing"),
+            ("inspection", "perhaps", "inspection"),
+            ("inspection.lens_top_k", "all", "inspection.lens_top_k"),
+            ("inspection.divergence", "perhaps", "inspection.divergence"),
             ("arms.0.lora_r", "", "arms[0].lora_r"),
             ("arms.1.learning_rate", "fast", "arms[1].learning_rate"),
             ("arms.1.weight_decay", "x", "arms[1].weight_decay"),

@@ -16,6 +16,11 @@ pub mod error;
 mod figure_view;
 pub mod figures;
 pub mod form;
+mod inspection_figures;
+#[cfg(test)]
+mod inspection_fixture;
+mod lens_table;
+mod lens_view;
 mod pages;
 mod quantity;
 mod raw_text;
@@ -26,7 +31,9 @@ pub mod visitor;
 #[cfg(feature = "ssr")]
 pub use api::datasets::refused_dataset_address;
 pub use figure_view::FigureView;
-pub use figures::{FIGURES, figure_svg};
+pub use figures::{FIGURES, LENS_FIGURE, figure_svg};
+pub use inspection_figures::WeightMeasure;
+pub use lens_view::{LensMode, LensView, lens_svg};
 pub use routes::App;
 pub use shell::shell;
 

@@ -86,6 +86,21 @@ pub(crate) fn number(value: f64) -> String {
     if value != 0.0 && (value.abs() < 0.001 || value.abs() >= 1e6) { format!("{value:e}") } else { format!("{value}") }
 }
 
+/// To three significant digits: `0.0123`, `1.23`, `123`; below 0.001 as `1.23e-4`.
+pub(crate) fn significant(value: f64) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return if value == 0.0 { "0".into() } else { "–".into() };
+    }
+    let size = value.abs();
+    let text = if !(1e-3..1e6).contains(&size) {
+        format!("{size:.2e}")
+    } else {
+        let decimals = (2.0 - size.log10().floor()).clamp(0.0, 5.0) as usize;
+        format!("{size:.decimals$}")
+    };
+    if value < 0.0 { format!("\u{2212}{text}") } else { text }
+}
+
 /// An RFC 3339 time in UTC as `2026-01-31 09:05 UTC`; what is not one, as it is.
 pub(crate) fn time(rfc3339: &str) -> String {
     match (rfc3339.get(..10), rfc3339.get(10..11), rfc3339.get(11..16)) {
@@ -131,6 +146,11 @@ mod tests {
             (number(0.01), "0.01"),
             (time("2026-01-31T09:05:11Z"), "2026-01-31 09:05 UTC"),
             (time("today"), "today"),
+            (significant(0.012345), "0.0123"),
+            (significant(-1.2345), "\u{2212}1.23"),
+            (significant(123.4), "123"),
+            (significant(0.00012345), "1.23e-4"),
+            (significant(0.0), "0"),
             (point_distance(-0.031), "3.1"),
             (cell_label("lora-r8-s0-m0.25".parse().unwrap()), "r = 8, seed 0, fraction 0.25"),
             (cell_label("original-s1".parse().unwrap()), "original, seed 1"),

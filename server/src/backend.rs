@@ -16,6 +16,7 @@ use rankscope_domain::{
     FieldErrors, Recipe,
     dataset::DatasetEntry,
     estimate::Estimate,
+    inspection::LensReading,
     model::{ModelEntry, ModelJob},
     view::{CompletionPage, CompletionQuery, ModelChoice, StudyCard, StudyOverview, StudyStatus},
 };
@@ -115,6 +116,16 @@ impl Backend for StudyBackend {
         blocking(move || {
             let study = library.study(&row.id).ok_or_else(no_such_study)?;
             study.completions(&query).map_err(|error| from_study("reading completions", error))
+        })
+        .await
+    }
+
+    async fn lens(&self, id: &str) -> Result<Vec<LensReading>, AppError> {
+        let row = self.row(id).await?;
+        let library = self.library.clone();
+        blocking(move || {
+            let study = library.study(&row.id).ok_or_else(no_such_study)?;
+            study.lens().map_err(|error| from_study("reading the lens", error))
         })
         .await
     }

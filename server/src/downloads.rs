@@ -12,7 +12,7 @@ use axum::{
     },
     response::IntoResponse,
 };
-use rankscope_app::{FIGURES, FigureView, error::AppError, figure_svg};
+use rankscope_app::{FIGURES, FigureView, LENS_FIGURE, LensView, error::AppError, figure_svg, lens_svg};
 use rankscope_study::Study;
 use std::collections::HashMap;
 
@@ -33,7 +33,7 @@ pub async fn results(State(state): State<AppState>, Path(id): Path<String>) -> R
     Ok((headers("application/json", "results.json"), text))
 }
 
-/// `GET /studies/{id}/figures/{NAME}.svg`; of a classification study, the query says what of it, as on its page.
+/// `GET /studies/{id}/figures/{NAME}.svg`; the query says what of it, as on its page.
 pub async fn figure(
     State(state): State<AppState>,
     Path((id, file)): Path<(String, String)>,
@@ -41,15 +41,29 @@ pub async fn figure(
 ) -> Result<impl IntoResponse, EdgeError> {
     let name = file.strip_suffix(".svg").and_then(|name| FIGURES.iter().find(|known| **known == name)).copied();
     let name = name.ok_or_else(|| AppError::NotFound(format!("There is no such figure. There are: {}.", FIGURES.join(", "))))?;
+    if name == LENS_FIGURE {
+        let (view, errors) = LensView::read(|name| query.get(name).cloned());
+        let view = errors.into_result(view).map_err(AppError::Invalid)?;
+        let svg = read(&state, &id, move |study| {
+            let readings = study.lens().map_err(|error| from_study("reading the lens", error))?;
+            lens_svg(readings, &view).map_err(AppError::Invalid)?.ok_or_else(nothing_to_draw)
+        })
+        .await?;
+        return Ok((headers("image/svg+xml", &format!("{name}.svg")), svg));
+    }
     let (view, errors) = FigureView::read(|name| query.get(name).cloned());
     let view = errors.into_result(view).map_err(AppError::Invalid)?;
     let svg = read(&state, &id, move |study| {
         let results = study.results().map_err(|error| from_study("reading results", error))?.ok_or_else(no_results)?;
         let svg = figure_svg(name, &results, &view).map_err(AppError::Invalid)?;
-        svg.ok_or_else(|| AppError::NotFound("This study has nothing to draw in that figure.".into()))
+        svg.ok_or_else(nothing_to_draw)
     })
     .await?;
     Ok((headers("image/svg+xml", &format!("{name}.svg")), svg))
+}
+
+fn nothing_to_draw() -> AppError {
+    AppError::NotFound("This study has nothing to draw in that figure.".into())
 }
 
 fn no_results() -> AppError {

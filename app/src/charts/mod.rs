@@ -6,10 +6,14 @@ mod arm_style;
 mod axis;
 mod canvas;
 mod confusion_matrices;
+mod density_ridges;
+mod heat;
 mod label_column;
 mod length_histogram;
+mod lens_heatmap;
 mod loss_curves;
 mod margin_histograms;
+mod measure_dots;
 pub mod palette;
 mod panel_grid;
 mod reliability_curves;
@@ -17,15 +21,23 @@ mod share_panel;
 #[cfg(test)]
 pub(crate) mod tests;
 mod toxicity_bars;
+mod trade_off;
+mod weight_heatmap;
 
 pub use accuracy_curves::{AccuracyCurves, AccuracyLine, Side, accuracy_curves};
 pub use confusion_matrices::{ConfusionPanel, confusion_matrices};
+pub use density_ridges::{DensityRidge, density_ridges, is_logarithmic};
+pub use heat::{HeatPalette, HeatScale};
 pub use length_histogram::{LengthPanel, length_histogram};
+pub use lens_heatmap::{LENS_CELL, LensHeatmap, LensPanel, layer_name, lens_heatmap, lens_layers, lens_legend, lens_panel};
 pub use loss_curves::loss_curves;
 pub use margin_histograms::{MarginPanel, margin_histograms};
+pub use measure_dots::{MeasurePanel, measure_dots};
 pub use reliability_curves::{ReliabilityPanel, reliability_curves};
 pub use share_panel::{SharePanel, SharePoint, share_by_arm, share_panels};
 pub use toxicity_bars::toxicity_bars;
+pub use trade_off::{TradeAxes, TradePoint, trade_off};
+pub use weight_heatmap::{WeightPanel, weight_heatmap};
 
 /// For which width a figure is drawn: text keeps its size, and the drawing gives way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

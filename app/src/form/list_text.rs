@@ -17,6 +17,34 @@ pub(super) fn split_list(text: &str) -> Result<Vec<String>, String> {
     items.into_iter().filter(|item| !item.is_empty()).map(unquoted).collect()
 }
 
+/// Texts one a line; a line break within one is written `\n`, a backslash `\\`. Blanks stay as they are.
+pub(super) fn join_lines<'a>(items: impl IntoIterator<Item = &'a str>) -> String {
+    items.into_iter().map(|item| item.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r")).collect::<Vec<_>>().join("\n")
+}
+
+/// The texts of lines; empty lines are left out.
+pub(super) fn split_lines(text: &str) -> Vec<String> {
+    let unescaped = |line: &str| {
+        let mut item = String::new();
+        let mut characters = line.chars();
+        while let Some(character) = characters.next() {
+            match (character, characters.clone().next()) {
+                ('\\', Some(next @ ('n' | 'r' | '\\'))) => {
+                    item.push(match next {
+                        'n' => '\n',
+                        'r' => '\r',
+                        _ => '\\',
+                    });
+                    characters.next();
+                }
+                _ => item.push(character),
+            }
+        }
+        item
+    };
+    text.lines().filter(|line| !line.trim().is_empty()).map(unescaped).collect()
+}
+
 /// Groups as one text that [`split_terms`] reads back.
 pub(super) fn join_terms<'a>(groups: impl IntoIterator<Item = (&'a str, Vec<&'a str>)>) -> String {
     let group = |(name, words): (&str, Vec<&str>)| {
@@ -122,6 +150,14 @@ mod tests {
         {
             assert_eq!(split_list(&join_list(items.iter().copied())), Ok(strings(items)), "{items:?}");
         }
+    }
+
+    #[test]
+    fn lines_go_there_and_back() {
+        for items in [&["She should work as a", " blanks stay "][..], &["two\nlines", "a\\nb", "end\\", "\r\n"], &[]] {
+            assert_eq!(split_lines(&join_lines(items.iter().copied())), strings(items), "{items:?}");
+        }
+        assert_eq!(split_lines("one\r\n\n  \ntwo\\x"), strings(&["one", "two\\x"]), "as a browser sends it");
     }
 
     #[test]

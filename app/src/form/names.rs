@@ -79,11 +79,25 @@ pub const FIELDS: &[&str] = &[
     "lora.alpha",
     "lora.lora_dropout",
     "lora.target_modules",
+    "inspection",
+    "inspection.lens_prompts",
+    "inspection.lens_top_k",
+    "inspection.lens_new_tokens",
+    "inspection.divergence",
+    "inspection.divergence_limit",
+    "inspection.weight_distance",
 ];
 
 /// Inputs that hold a whole list: an error of one item is shown there.
-const LISTS: [&str; 6] =
-    ["seeds", "lora.target_modules", "data.label_names", "groups.minority_fractions", "groups.terms", "classifier.options"];
+const LISTS: [&str; 7] = [
+    "seeds",
+    "lora.target_modules",
+    "data.label_names",
+    "groups.minority_fractions",
+    "groups.terms",
+    "classifier.options",
+    "inspection.lens_prompts",
+];
 
 /// The input that a recipe's path belongs to: `arms[1].lora_r` is `arms.1.lora_r`; an item of a list that is one
 /// input (`seeds[2]`, `groups.terms[0].words`) belongs to the list.

@@ -2,11 +2,11 @@
 
 use super::{
     RecipeForm,
-    list_text::{split_list, split_terms},
+    list_text::{split_lines, split_list, split_terms},
 };
 use rankscope_domain::{
     FieldErrors, Recipe,
-    recipe::{ArmKind, ArmSpec, StudyKind},
+    recipe::{ArmKind, ArmSpec, Inspection, StudyKind},
 };
 use std::str::FromStr;
 
@@ -37,6 +37,7 @@ impl Reader<'_> {
             StudyKind::Classification => self.classification(&mut recipe),
         }
         self.training(&mut recipe);
+        recipe.inspection = self.inspection();
         recipe.arms = (0..self.form.arms.len()).map(|index| self.arm(index)).collect();
         recipe
     }
@@ -134,6 +135,20 @@ impl Reader<'_> {
         self.number("lora.alpha", &mut recipe.lora.alpha, DECIMAL);
         self.number("lora.lora_dropout", &mut recipe.lora.lora_dropout, DECIMAL);
         self.list("lora.target_modules", &mut recipe.lora.target_modules, "a name of a projection such as q_proj, or all-linear");
+    }
+
+    /// None where nothing is looked at, whatever was typed beneath; also in addresses from before there was a choice.
+    fn inspection(&mut self) -> Option<Inspection> {
+        if !self.optional_choice::<bool>("inspection")? {
+            return None;
+        }
+        let mut inspection = Inspection { lens_prompts: split_lines(&self.form.get("inspection.lens_prompts")), ..Inspection::default() };
+        self.number("inspection.lens_top_k", &mut inspection.lens_top_k, WHOLE);
+        self.number("inspection.lens_new_tokens", &mut inspection.lens_new_tokens, WHOLE);
+        self.choice("inspection.divergence", &mut inspection.divergence);
+        self.number("inspection.divergence_limit", &mut inspection.divergence_limit, WHOLE);
+        self.choice("inspection.weight_distance", &mut inspection.weight_distance);
+        Some(inspection)
     }
 
     fn typed(&self, name: &str) -> String {

@@ -428,6 +428,67 @@ pub(super) const SECTIONS: &[Section] = &[
         ],
         more: &[],
     },
+    Section {
+        title: "Inside the models",
+        fields: &[
+            field(
+                "inspection",
+                "inspection",
+                "",
+                "Whether the models of the first seed are looked into: the logit lens, divergences from the original, distances in weights. Decoders alone.",
+                Control::Select(&[("false", "nothing is looked at"), ("true", "look inside")]),
+            ),
+            only_with(
+                field(
+                    "inspection.lens_prompts",
+                    "lens_prompts",
+                    "",
+                    "Texts that the logit lens looks at, one a line; \\n within one stands for a line break. Empty: no lens.",
+                    Control::Area,
+                ),
+                "inspection",
+                &["true"],
+            ),
+            only_with(
+                field("inspection.lens_top_k", "lens_top_k", "tokens", "How many of the likeliest each cell of the lens lists.", WHOLE),
+                "inspection",
+                &["true"],
+            ),
+            only_with(
+                field("inspection.lens_new_tokens", "lens_new_tokens", "tokens", "Length of the continuation above a panel.", WHOLE),
+                "inspection",
+                &["true"],
+            ),
+            only_with(
+                field(
+                    "inspection.divergence",
+                    "divergence",
+                    "",
+                    "KL divergence of each arm’s predictions from the original’s.",
+                    Control::Select(&[("true", "measure"), ("false", "leave out")]),
+                ),
+                "inspection",
+                &["true"],
+            ),
+            only_with(
+                field("inspection.divergence_limit", "divergence_limit", "examples", "At most over so many prompts or texts.", WHOLE),
+                "inspection",
+                &["true"],
+            ),
+            only_with(
+                field(
+                    "inspection.weight_distance",
+                    "weight_distance",
+                    "",
+                    "Norm and effective rank of each matrix’s update.",
+                    Control::Select(&[("true", "measure"), ("false", "leave out")]),
+                ),
+                "inspection",
+                &["true"],
+            ),
+        ],
+        more: &[],
+    },
 ];
 
 #[cfg(test)]

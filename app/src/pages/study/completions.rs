@@ -51,10 +51,9 @@ fn address(id: &str, query: &CompletionQuery, show: Option<bool>) -> String {
     address
 }
 
-#[component]
-pub(crate) fn Completions(id: String) -> impl IntoView {
+/// Whether text that is covered is shown: as the address asks, and as it comes to with what this browser remembers.
+pub(super) fn show_choice() -> (Memo<Option<bool>>, Memo<bool>) {
     let params = use_query_map();
-    let query = Memo::new(move |_| read_query(&params.read()));
     let asked = Memo::new(move |_| params.read().get("show").map(|value| value == "1"));
     let kept = RwSignal::new(false);
     Effect::new(move |_| match asked.get() {
@@ -64,7 +63,14 @@ pub(crate) fn Completions(id: String) -> impl IntoView {
         }
         None => kept.set(browser::remembered(SHOW_KEY).as_deref() == Some("1")),
     });
-    let show = Memo::new(move |_| asked.get().unwrap_or_else(|| kept.get()));
+    (asked, Memo::new(move |_| asked.get().unwrap_or_else(|| kept.get())))
+}
+
+#[component]
+pub(crate) fn Completions(id: String) -> impl IntoView {
+    let params = use_query_map();
+    let query = Memo::new(move |_| read_query(&params.read()));
+    let (asked, show) = show_choice();
 
     let study_id = id.clone();
     let page = Resource::new(move || (study_id.clone(), query.get()), |(id, query)| get_completions(id, query));

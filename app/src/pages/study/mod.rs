@@ -6,7 +6,10 @@ mod actions;
 mod cells;
 mod choices;
 mod completions;
+mod divergence;
+mod lens;
 mod margins;
+mod no_inspection;
 mod progress;
 mod recipe;
 #[cfg(all(test, feature = "ssr"))]
@@ -33,11 +36,16 @@ use rankscope_domain::{
 /// A tab, as in the address and as it is named.
 type Tab = (&'static str, &'static str);
 
-fn tabs_of(kind: StudyKind) -> [Tab; 4] {
+fn tabs_of(kind: StudyKind) -> [Tab; 6] {
+    let (lens, divergence) = (("lens", "Logit lens"), ("divergence", "Divergence"));
     let recipe = ("recipe", "Recipe and provenance");
     match kind {
-        StudyKind::Toxicity => [("progress", "Progress"), ("toxicity", "Toxicity"), ("completions", "Completions"), recipe],
-        StudyKind::Classification => [("progress", "Progress"), ("accuracy", "Accuracy"), ("margins", "Margins and calibration"), recipe],
+        StudyKind::Toxicity => {
+            [("progress", "Progress"), ("toxicity", "Toxicity"), ("completions", "Completions"), lens, divergence, recipe]
+        }
+        StudyKind::Classification => {
+            [("progress", "Progress"), ("accuracy", "Accuracy"), ("margins", "Margins and calibration"), lens, divergence, recipe]
+        }
     }
 }
 
@@ -127,6 +135,8 @@ fn Study(
             "accuracy" => view! { <accuracy::Accuracy study=study.clone() /> }.into_any(),
             "margins" => view! { <margins::Margins study=study.clone() /> }.into_any(),
             "completions" => view! { <completions::Completions id=id.clone() /> }.into_any(),
+            "lens" => view! { <lens::Lens study=study.clone() /> }.into_any(),
+            "divergence" => view! { <divergence::Divergence study=study.clone() /> }.into_any(),
             "recipe" => view! { <recipe::RecipeTab study=study.clone() /> }.into_any(),
             _ => view! { <progress::ProgressTab id=id.clone() status progress results_tab=study.results.is_some().then_some(with_results) /> }.into_any(),
         }}

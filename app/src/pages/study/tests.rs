@@ -148,3 +148,118 @@ fn what_failed_is_told_first_and_has_dashes() {
     assert!(text.starts_with("Not every cell has a result. r = 8, seed 0, fraction 0.1 : The loss is no number."), "{text}");
     assert!(text.contains("no result: every cell failed"), "{text}");
 }
+
+fn lens_page(query: &[(&str, &str)], show: bool) -> String {
+    use crate::{
+        api::lens::LensPage,
+        inspection_fixture::readings,
+        lens_view::{LensView, lens_prompts, of_prompt},
+    };
+    Owner::new().with(|| {
+        let (asked, errors) = LensView::read(|name| query.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_string()));
+        let all = readings(&[Arm::Original, Arm::Lora(2), Arm::Full], 4, 5);
+        let page = LensPage { prompts: lens_prompts(&all), readings: of_prompt(all, asked.prompt) };
+        let show = Memo::new(move |_| show);
+        super::lens::LensResults(super::lens::LensResultsProps { id: "x".into(), page, asked, errors, show, show_asked: None })
+            .into_any()
+            .to_html()
+    })
+}
+
+/// To look at with the style sheet beside it: RANKSCOPE_DRAW_TO=FOLDER cargo test -p rankscope-app --features ssr pages::study
+fn keep_to_look_at(name: &str, html: &str) {
+    if let Some(folder) = std::env::var_os("RANKSCOPE_DRAW_TO") {
+        let page = format!("<!doctype html><meta charset=\"utf-8\"><link rel=\"stylesheet\" href=\"main.css\"><main>{html}</main>");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(std::path::Path::new(&folder).join(format!("{name}.html")), page).unwrap();
+    }
+}
+
+#[test]
+fn the_lens_tab_shows_panels_in_order_and_all_its_cells() {
+    let html = lens_page(&[], false);
+    keep_to_look_at("lens", &html);
+    let text = text(&html);
+    let mut from = 0;
+    for part in [
+        "Prompt She should work as a",
+        "Cells show entropy probability of a token KL to the original difference of two arms",
+        "Panels original r = 2 full",
+        "Colours the paper’s colour-blind safe",
+        "The embedding is at the bottom",
+        "original continuation covered (not judged)",
+        "r = 2 continuation covered",
+        "full continuation covered",
+        "Every cell as a table",
+        "How it is reckoned",
+    ] {
+        let at = text[from..].find(part).unwrap_or_else(|| panic!("{part:?} is missing after {:?}\n{text}", &text[..from]));
+        from += at;
+    }
+    assert!(!html.contains("<script") && !html.contains("<i>full"), "tokens and continuations are text");
+    assert!(!html.contains(" style="), "the page's policy forbids styles in attributes");
+    assert_eq!(html.matches("tabindex=\"0\" role=\"application\"").count(), 3, "one stop of the Tab key a panel");
+    for address in [
+        "/studies/x?tab=lens&amp;prompt=1",
+        "/studies/x?tab=lens&amp;mode=kl",
+        "/studies/x?tab=lens&amp;palette=safe",
+        "/studies/x?tab=lens&amp;arms=original,full",
+        "/studies/x?tab=lens&amp;show=1",
+        "/studies/x/figures/lens.svg",
+    ] {
+        assert!(html.contains(&format!("href=\"{address}\"")), "{address} is missing\n{html}");
+    }
+}
+
+#[test]
+fn the_lens_tab_follows_its_address() {
+    let html = lens_page(&[("mode", "difference"), ("a", "full"), ("b", "lora-r2"), ("prompt", "1")], true);
+    keep_to_look_at("lens_difference", &html);
+    let said = text(&html);
+    assert!(said.contains("entropy of full minus entropy of r = 2") && said.contains("full − r = 2"), "{said}");
+    assert!(
+        !said.contains("covered (not judged)") && said.contains("… teacher &amp; &lt;i&gt;full"),
+        "shown where it is asked for: {said}"
+    );
+    let html = lens_page(&[("mode", "probability"), ("token", "␣nurse"), ("arms", "full")], false);
+    assert!(text(&html).contains("probability of the token “␣nurse”") && html.contains("name=\"mode\" value=\"probability\""));
+    assert!(html.contains("/studies/x/figures/lens.svg?mode=probability&amp;token=%E2%90%A3nurse&amp;arms=full"), "{html}");
+    assert!(text(&lens_page(&[("prompt", "7")], false)).contains("2 prompts, counted from 0"));
+}
+
+#[test]
+fn the_divergence_tab_says_all_in_order() {
+    let mut study = Made::default().study();
+    study.inspection = Some(crate::inspection_fixture::inspection(&[Arm::Lora(2), Arm::Lora(8), Arm::Lora(64), Arm::Full], 1.5, true));
+    study.inspection.as_mut().unwrap().fraction = Some("0.5".parse().unwrap());
+    let html = Owner::new().with(|| {
+        let asked = Memo::new(|_| crate::figure_view::FigureView::read(|name| (name == "weights").then(|| "effective_rank".into())));
+        let (id, results) = ("x".to_string(), Arc::new(study));
+        super::divergence::DivergenceResults(super::divergence::DivergenceResultsProps { id, results, asked }).into_any().to_html()
+    });
+    keep_to_look_at("divergence", &html);
+    let text = text(&html);
+    let mut from = 0;
+    for part in [
+        "Of the cells of seed 0 and minority fraction 0.5.",
+        "KL divergence from the original",
+        "r = 2 end of the prompt 0.0300 0.0240 to 0.0390, n = 120",
+        "Jensen–Shannon",
+        "Spread at the end of the prompt",
+        "Spread over continuations",
+        "KL against rank",
+        "With each doubling of the rank the mean KL changes by 0.0130 nats (95 % interval 0.00900 to 0.0170; p &lt; 0.001",
+        "What is gained, and how far the model goes for it",
+        "accuracy on negative, %",
+        "Distance in weights",
+        "Update of each matrix",
+        "Every matrix as a table",
+        "Effective rank",
+    ] {
+        let at = text[from..].find(part).unwrap_or_else(|| panic!("{part:?} is missing after {:?}\n{text}", &text[..from]));
+        from += at;
+    }
+    assert!(!text.contains("NaN"), "{text}");
+    assert!(html.contains("/studies/x/figures/weight_distance.svg?weights=effective_rank"), "{html}");
+    assert_eq!(html.matches("<svg").count(), 12, "six figures at two widths");
+}

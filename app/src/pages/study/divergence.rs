@@ -1,0 +1,354 @@
+//! How far each arm's predictions and weights are from the original's.
+
+use super::{cells::FailedCells, no_inspection::NoInspection};
+use crate::{
+    charts::is_logarithmic,
+    components::{error_view::ErrorNotice, figure::Figure, scrolling::scrolling},
+    error::AppError,
+    figure_view::FigureView,
+    figures::draw_figure,
+    inspection_figures::{WeightMeasure, continuation_ridges, prompt_end_ridges, trade_points},
+    quantity,
+};
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+use rankscope_domain::{
+    FieldErrors, Recipe, StudyResults,
+    class_results::Measure,
+    inspection::{DivergenceSummary, InspectionResults},
+    view::StudyOverview,
+};
+use std::sync::Arc;
+
+#[component]
+pub(crate) fn Divergence(study: StudyOverview) -> impl IntoView {
+    let study = Arc::new(study);
+    let query = use_query_map();
+    let asked = Memo::new(move |_| FigureView::read(|name| query.read().get(name).filter(|_| name == "weights")));
+    let body = match &study.results {
+        None => {
+            let asks = Recipe::from_toml(&study.recipe_toml).is_ok_and(|recipe| !recipe.inspected_cells().is_empty());
+            if asks {
+                let address = format!("/studies/{}?tab=progress", study.card.id);
+                view! {
+                    <p>"There are no results yet: divergences are measured when every arm has been trained."</p>
+                    <p><a href=address>"See the progress"</a></p>
+                }
+                .into_any()
+            } else {
+                view! { <NoInspection study=study.clone() what="divergence" /> }.into_any()
+            }
+        }
+        Some(results) if results.inspection.as_ref().is_none_or(|inside| inside.divergences.is_empty() && inside.weights.is_empty()) => {
+            view! {
+                <FailedCells results=Arc::new(results.clone()) />
+                <NoInspection study=study.clone() what="divergence" />
+            }
+            .into_any()
+        }
+        Some(results) => {
+            let (id, results) = (study.card.id.clone(), Arc::new(results.clone()));
+            view! { <DivergenceResults id results asked /> }.into_any()
+        }
+    };
+    view! {
+        <section aria-labelledby="divergence-heading">
+            <h2 id="divergence-heading">"Divergence"</h2>
+            {body}
+        </section>
+    }
+}
+
+#[component]
+pub(crate) fn DivergenceResults(id: String, results: Arc<StudyResults>, asked: Memo<(FigureView, FieldErrors)>) -> impl IntoView {
+    let Some(inside) = results.inspection.clone().map(Arc::new) else { return ().into_any() };
+    let view = FigureView::default();
+    let drawn = |name: &'static str| {
+        let (results, view) = (results.clone(), view.clone());
+        move |width| draw_figure(name, &results, &view, width)
+    };
+    let with_divergence = !inside.divergences.is_empty();
+    let of_cells = format!(
+        "Of the cells of seed {}{}.",
+        inside.seed,
+        inside.fraction.map(|fraction| format!(" and minority fraction {fraction}")).unwrap_or_default()
+    );
+    let prompt_ridges = prompt_end_ridges(&inside);
+    let later_ridges = continuation_ridges(&inside);
+    let density = |name: &'static str, title: &'static str, is_log: bool, place: &str| {
+        let scale = if is_log {
+            " The arms differ by more than an order of magnitude, so the axis is logarithmic and curves are densities of a decade."
+        } else {
+            ""
+        };
+        view! {
+            <Figure
+                name=name
+                title=title
+                caption=format!("Gaussian kernel estimate over the examples’ KL {place}, one curve an arm on a common axis.{scale}")
+                draw=drawn(name)
+                study_id=id.clone()
+            >
+                <p class="note">"Bandwidths are in the table of means."</p>
+            </Figure>
+        }
+    };
+    let trade = trade_points(&results, &inside, &view).filter(|(_, points)| points.iter().any(|point| point.arm.is_trained())).map(|(measure, points)| {
+        let rows = points
+            .into_iter()
+            .map(|point| {
+                view! { <tr><th scope="row">{point.arm.label()}</th>{nats_cell(point.x)}{percent_cell(point.y)}</tr> }
+            })
+            .collect_view();
+        view! {
+            <Figure
+                name="kl_trade_off"
+                title="What is gained, and how far the model goes for it"
+                caption="One mark an arm: KL to the right, with 95 % intervals both ways. The original stands at no divergence.".to_string()
+                draw=drawn("kl_trade_off")
+                study_id=id.clone()
+            >
+                {scrolling("Trade-off", view! {
+                    <table class="spaced">
+                        <thead><tr><th scope="col">"Arm"</th><th scope="col" class="number">"Mean KL, nats"</th><th scope="col" class="number">{measure}</th></tr></thead>
+                        <tbody>{rows}</tbody>
+                    </table>
+                }.into_any())}
+            </Figure>
+        }
+    });
+    let (trend, means) = (trend(&inside).into_any(), means_table(&inside).into_any());
+    let by_rank = (inside.divergences.iter().filter(|one| one.arm.rank().is_some()).count() > 1).then(|| {
+        view! {
+            <Figure
+                name="kl_by_rank"
+                title="KL against rank"
+                caption="Mean KL at the end of the prompt, LoRA arms. Broken line: the trend, through the arms’ middle.".to_string()
+                draw=drawn("kl_by_rank")
+                study_id=id.clone()
+            >
+                {trend}
+            </Figure>
+        }
+    });
+    let weights =
+        (!inside.weights.is_empty()).then(|| view! { <Weights id=id.clone() results=results.clone() inside=inside.clone() asked /> });
+    view! {
+        <FailedCells results=results.clone() />
+        <p class="caption">{of_cells}</p>
+        {with_divergence.then(|| view! {
+            <Figure
+                name="kl"
+                title="KL divergence from the original"
+                caption="Mean over examples of the divergence of the next token’s distribution, with its 95 % interval.".to_string()
+                draw=drawn("kl")
+                study_id=id.clone()
+            >
+                {means}
+                <Definitions />
+            </Figure>
+        })}
+        {(!prompt_ridges.is_empty()).then(|| density("kl_density", "Spread at the end of the prompt", is_logarithmic(&prompt_ridges), "at the end of the prompt"))}
+        {(!later_ridges.is_empty()).then(|| density("kl_density_continuation", "Spread over continuations", is_logarithmic(&later_ridges), "over the arm’s own continuation"))}
+        {by_rank}
+        {trade}
+        {weights}
+    }
+    .into_any()
+}
+
+/// In nats, with its interval and n.
+fn nats_cell(measure: Measure) -> impl IntoView {
+    number_cell(measure, &quantity::significant)
+}
+
+/// Already in percent.
+fn percent_cell(measure: Measure) -> impl IntoView {
+    number_cell(measure, &|value| format!("{value:.1}"))
+}
+
+fn number_cell(measure: Measure, write: &dyn Fn(f64) -> String) -> impl IntoView + use<> {
+    let value = measure.value.filter(|value| value.is_finite());
+    let n = (measure.n > 0).then(|| format!("n = {}", quantity::count(measure.n.into())));
+    let interval = measure.low.zip(measure.high).map(|(low, high)| format!("{} to {}", write(low), write(high)));
+    let detail = value.map(|_| interval.into_iter().chain(n).collect::<Vec<_>>().join(", ")).filter(|text| !text.is_empty());
+    view! {
+        <td class="number">
+            {value.map_or_else(|| "–".into(), write)}
+            {detail.map(|text| view! { <span class="detail">{text}</span> })}
+        </td>
+    }
+}
+
+fn means_table(inside: &InspectionResults) -> impl IntoView + use<> {
+    let row = |arm: String, place: &'static str, summary: &DivergenceSummary| {
+        let bandwidth = summary.density.as_ref().map_or_else(|| "–".into(), |density| quantity::significant(density.bandwidth));
+        view! {
+            <tr>
+                <th scope="row">{arm}</th>
+                <td>{place}</td>
+                {nats_cell(summary.kl)}
+                {nats_cell(summary.reverse_kl)}
+                {nats_cell(summary.jensen_shannon)}
+                <td class="number">{bandwidth}</td>
+            </tr>
+        }
+    };
+    let rows = inside
+        .divergences
+        .iter()
+        .map(|one| {
+            view! {
+                {row(one.arm.label(), "end of the prompt", &one.prompt_end)}
+                {one.continuation.as_ref().map(|summary| row(one.arm.label(), "continuation", summary))}
+            }
+        })
+        .collect_view();
+    scrolling(
+        "Mean divergences",
+        view! {
+            <table class="spaced">
+                <thead>
+                    <tr>
+                        <th scope="col">"Arm"</th>
+                        <th scope="col">"Where"</th>
+                        <th scope="col" class="number">"KL(original || arm), nats"</th>
+                        <th scope="col" class="number">"KL(arm || original), nats"</th>
+                        <th scope="col" class="number">"Jensen–Shannon, nats"</th>
+                        <th scope="col" class="number">"Bandwidth, nats"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        }
+        .into_any(),
+    )
+}
+
+fn trend(inside: &InspectionResults) -> impl IntoView + use<> {
+    let text = match inside.kl_trend {
+        None => "No trend: it takes at least two ranks with results.".to_string(),
+        Some(trend) => {
+            let word = match () {
+                () if trend.p >= 0.05 => "no clear change",
+                () if trend.slope > 0.0 => "a growth",
+                () => "a decline",
+            };
+            format!(
+                "With each doubling of the rank the mean KL changes by {} nats (95 % interval {} to {}; p {} by sign-flips over {} examples or templates): {word}.",
+                quantity::significant(trend.slope),
+                quantity::significant(trend.low),
+                quantity::significant(trend.high),
+                quantity::p_value(trend.p),
+                quantity::count(trend.clusters.into()),
+            )
+        }
+    };
+    view! { <p class="note">{text}</p> }
+}
+
+#[component]
+fn Weights(
+    id: String,
+    results: Arc<StudyResults>,
+    inside: Arc<InspectionResults>,
+    asked: Memo<(FigureView, FieldErrors)>,
+) -> impl IntoView {
+    let choices = WeightMeasure::ALL
+        .map(|measure| {
+            let address = format!("/studies/{id}?tab=divergence&weights={}", measure.name());
+            let current = move || (asked.with(|(view, _)| view.weights.unwrap_or_default()) == measure).then_some("true");
+            view! { <li><a href=address aria-current=current data-noscroll="">{measure.label()}</a></li> }
+        })
+        .collect_view();
+    let figure = move || {
+        let (view, errors) = asked.get();
+        let query = view.query();
+        let table = weights_table(&inside);
+        let (results, id) = (results.clone(), id.clone());
+        view! {
+            {(!errors.0.is_empty()).then(|| view! { <ErrorNotice error=AppError::Invalid(errors) /> })}
+            <Figure
+                name="weight_distance"
+                title="Update of each matrix"
+                caption="Layers upwards, matrices to the right, one scale for all arms.".to_string()
+                draw=move |width| draw_figure("weight_distance", &results, &view, width)
+                study_id=id
+                query
+            >
+                {table}
+            </Figure>
+        }
+    };
+    view! {
+        <h2>"Distance in weights"</h2>
+        <nav class="choices" aria-label="Cells show"><span aria-hidden="true">"Cells show"</span><ul>{choices}</ul></nav>
+        {figure}
+    }
+}
+
+fn weights_table(inside: &InspectionResults) -> impl IntoView + use<> {
+    let rows = inside
+        .weights
+        .iter()
+        .flat_map(|one| one.matrices.iter().map(|matrix| (one.arm, matrix)))
+        .map(|(arm, matrix)| {
+            let layer = matrix.layer.map_or_else(|| "–".into(), |layer| (layer + 1).to_string());
+            let numbers = WeightMeasure::ALL
+                .map(|measure| view! { <td class="number">{quantity::significant(measure.of(matrix))}</td> })
+                .collect_view();
+            view! { <tr><th scope="row">{arm.label()}</th><td class="number">{layer}</td><td><code>{matrix.matrix.clone()}</code></td>{numbers}</tr> }
+        })
+        .collect_view();
+    view! {
+        <details class="definition">
+            <summary>"Every matrix as a table"</summary>
+            {scrolling("Every matrix", view! {
+                <table class="spaced">
+                    <thead>
+                        <tr>
+                            <th scope="col">"Arm"</th>
+                            <th scope="col" class="number">"Layer"</th>
+                            <th scope="col">"Matrix"</th>
+                            {WeightMeasure::ALL.map(|measure| view! { <th scope="col" class="number">{measure.label()}</th> }).collect_view()}
+                        </tr>
+                    </thead>
+                    <tbody>{rows}</tbody>
+                </table>
+            }.into_any())}
+            <dl>
+                <dt>"Update"</dt>
+                <dd>"W − W₀: for LoRA its scaling times B A, for full fine-tuning the trained matrix less the original."</dd>
+                <dt>"Relative distance"</dt>
+                <dd>"Frobenius norm of the update over that of W₀."</dd>
+                <dt>"Effective rank"</dt>
+                <dd>"exp of the entropy of the singular values, each as its part of their sum (Roy and Vetterli 2007)."</dd>
+                <dt>"Stable rank"</dt>
+                <dd>"Squared Frobenius norm over the squared largest singular value."</dd>
+            </dl>
+        </details>
+    }
+}
+
+#[component]
+fn Definitions() -> impl IntoView {
+    view! {
+        <details class="definition">
+            <summary>"How it is reckoned"</summary>
+            <dl>
+                <dt>"KL(original || arm)"</dt>
+                <dd>"Σ p ln (p / q) over the whole vocabulary, nats; p is the original’s distribution of the next token, q the arm’s."</dd>
+                <dt>"KL(arm || original)"</dt>
+                <dd>"The same with p and q exchanged."</dd>
+                <dt>"Jensen–Shannon"</dt>
+                <dd>"Half of each one’s KL to the mean of both; at most ln 2 = 0.693 nats."</dd>
+                <dt>"Continuation"</dt>
+                <dd>"The mean over the positions of the arm’s own continuation of each prompt, the original reading the same tokens."</dd>
+                <dt>"Interval"</dt>
+                <dd>"95 %, percentile bootstrap over examples, clustered by template where prompts come from templates."</dd>
+                <dt>"Bandwidth"</dt>
+                <dd>"Standard deviation of the density’s Gaussian kernel by Scott’s rule: n^(−1/5) times that of the examples."</dd>
+            </dl>
+        </details>
+    }
+}
