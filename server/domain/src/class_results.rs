@@ -214,6 +214,7 @@ pub struct RankTrend {
     pub group: Option<String>,
     /// Change for each doubling of the rank, in units of the quantity.
     pub slope: f64,
+    /// 95 % percentile bootstrap over examples and seeds.
     pub low: f64,
     pub high: f64,
     /// Two-sided sign-flip test over examples.

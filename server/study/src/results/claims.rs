@@ -8,7 +8,7 @@ use rankscope_domain::{
 };
 use std::collections::BTreeMap;
 
-const LEVEL: f64 = 0.05;
+pub(super) const LEVEL: f64 = 0.05;
 
 pub(super) fn compute(
     recipe: &Recipe,

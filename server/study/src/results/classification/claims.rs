@@ -3,11 +3,12 @@
 use super::{
     ClassFindings, POWER, Table,
     answers::{Answers, Sample},
+    contrasts::two_way_interval,
 };
 use crate::{
-    results::claims::{decide, p_text, points},
+    results::claims::{LEVEL, decide, p_text, points},
     seeds,
-    statistics::{Cluster, bootstrap, detectable, examples_needed, ratio, seeds_needed, sign_flip, standard_error},
+    statistics::{Cluster, detectable, examples_needed, ratio, seeds_needed, sign_flip, standard_error},
 };
 use rankscope_domain::{
     Arm, MinorityFraction,
@@ -53,7 +54,7 @@ impl Evidence<'_> {
             contrast.arm == lowest && contrast.fraction == self.smallest && contrast.group.as_deref() == Some(self.minority)
         };
         let contrast = self.results.contrasts.iter().find(is_it)?;
-        let finding = decide(-contrast.difference, contrast.p_holm);
+        let finding = decide_over_seeds(-contrast.difference, contrast.p_holm, (contrast.low, contrast.high), contrast.seeds);
         let mut because = format!(
             "On the minority ({}) at fraction {}: {} against {}, {} points (95 % interval {} to {}), p = {} after Holm's correction ({}), {} test examples, {}.",
             self.minority,
@@ -68,6 +69,7 @@ impl Evidence<'_> {
             contrast.examples,
             seeds_text(contrast.seeds),
         );
+        because.push_str(only_by_examples(finding, contrast.p_holm));
         if finding == Finding::Inconclusive {
             because.push_str(&of_contrast(contrast));
         }
@@ -77,11 +79,11 @@ impl Evidence<'_> {
     fn accuracy_grows(&self) -> Option<Claim> {
         let is_it = |trend: &&RankTrend| trend.fraction == self.smallest && trend.group.as_deref() == Some(self.minority);
         let trend = self.results.trends.iter().find(is_it)?;
-        let finding = decide(trend.slope, trend.p);
+        let finding = self.decide_trend(trend);
         let arms: Vec<String> = self.ranks.iter().map(|arm| self.described(*arm, self.smallest)).collect();
         let because = format!(
             "On the minority ({}) at fraction {}: {}. Each doubling of the rank changes accuracy by {} points (95 % interval {} to {}), p = {} \
-             (sign-flip test over {} test examples).{}",
+             (sign-flip test over {} test examples).{}{}",
             self.minority,
             self.smallest,
             arms.join("; "),
@@ -90,6 +92,7 @@ impl Evidence<'_> {
             points(trend.high),
             p_text(trend.p),
             trend.examples,
+            only_by_examples(finding, trend.p),
             only_these_trainings(self.findings.recipe.seeds.len() as u32),
         );
         Some(Claim { claim: "Accuracy on the minority grows with the rank.".into(), finding, because })
@@ -105,24 +108,28 @@ impl Evidence<'_> {
         let sets = [of(lowest, self.smallest)?, of(Arm::Full, self.smallest)?, of(lowest, self.largest)?, of(Arm::Full, self.largest)?];
         let members = sample.members.get(1)?;
         let mut clusters = vec![Cluster::default(); members.len()];
-        let mut seed_count = 0;
+        let mut by_seed: Vec<Vec<Option<f64>>> = Vec::new();
         for seed in sets[0].keys() {
             let Some(answers) = sets.iter().map(|set| set.get(seed)).collect::<Option<Vec<&Answers>>>() else { continue };
-            seed_count += 1;
+            let mut of_seed = Vec::with_capacity(members.len());
             for (cluster, &example) in clusters.iter_mut().zip(members) {
                 let right = |place: usize| f64::from(u8::from(answers[place].correct[example]));
-                cluster.sum += (right(0) - right(1)) - (right(2) - right(3));
+                let change = (right(0) - right(1)) - (right(2) - right(3));
+                cluster.sum += change;
                 cluster.count += 1.0;
+                of_seed.push(Some(change));
             }
+            by_seed.push(of_seed);
         }
+        let seed_count = by_seed.len() as u32;
         if seed_count == 0 || clusters.is_empty() {
             return None;
         }
         let drawing = seeds::derive("gap by fraction", &[]);
         let change = ratio(&clusters);
-        let (low, high) = bootstrap(&clusters, drawing).unwrap_or((-2.0, 2.0));
+        let (low, high) = two_way_interval(&by_seed, members.len(), drawing).unwrap_or((-2.0, 2.0));
         let p = sign_flip(&clusters.iter().map(|cluster| cluster.sum).collect::<Vec<_>>(), drawing);
-        let finding = decide(-change, p);
+        let finding = decide_over_seeds(-change, p, (low, high), seed_count);
         let mut because = format!(
             "From fraction {} to {}, the difference of {lowest} from full on the minority ({}) changes by {} points (95 % interval {} to {}), p = {} \
              (sign-flip test over {} test examples), {}.",
@@ -136,6 +143,7 @@ impl Evidence<'_> {
             clusters.len(),
             seeds_text(seed_count),
         );
+        because.push_str(only_by_examples(finding, p));
         if finding == Finding::Inconclusive {
             because.push_str(&more_data(change, detectable(standard_error(&clusters), POWER), clusters.len() as u32, seed_count));
         }
@@ -148,7 +156,7 @@ impl Evidence<'_> {
 
     fn margins_grow(&self) -> Option<Claim> {
         let trend = self.results.margin_trends.iter().find(|trend| trend.fraction == self.largest)?;
-        let finding = decide(trend.slope, trend.p);
+        let finding = self.decide_trend(trend);
         let margin = |arm: &Arm| {
             let measured = self.results.arm(*arm, Some(self.largest)).and_then(|result| result.mean_margin.value);
             format!("{arm} {}", measured.map_or_else(|| "–".into(), |value| format!("{value:.3}")))
@@ -156,7 +164,7 @@ impl Evidence<'_> {
         let arms: Vec<String> = self.ranks.iter().chain([&Arm::Full]).map(margin).collect();
         let because = format!(
             "Mean soft probability of the decision, of samples called positive, at fraction {}: {}. Each doubling of the rank changes it by {:+.3} \
-             (95 % interval {:+.3} to {:+.3}), p = {} (sign-flip test over the {} test examples that every rank calls positive in a seed).{}",
+             (95 % interval {:+.3} to {:+.3}), p = {} (sign-flip test over the {} test examples that every rank calls positive in a seed).{}{}",
             self.largest,
             arms.join("; "),
             trend.slope,
@@ -164,9 +172,14 @@ impl Evidence<'_> {
             trend.high,
             p_text(trend.p),
             trend.examples,
+            only_by_examples(finding, trend.p),
             only_these_trainings(self.findings.recipe.seeds.len() as u32),
         );
         Some(Claim { claim: "Decision margins grow with the rank.".into(), finding, because })
+    }
+
+    fn decide_trend(&self, trend: &RankTrend) -> Finding {
+        decide_over_seeds(trend.slope, trend.p, (trend.low, trend.high), self.findings.recipe.seeds.len() as u32)
     }
 
     /// "lora-r2 (learning rate 0.0005) 61.3 %", of the minority.
@@ -176,6 +189,21 @@ impl Evidence<'_> {
             self.results.arm(arm, Some(fraction)).and_then(|result| result.group(self.minority)).map(|group| group.accuracy);
         let accuracy = measured.and_then(|measure| measure.value).map_or_else(String::new, |value| format!(" {:.1} %", value * 100.0));
         format!("{arm}{rate}{accuracy}")
+    }
+}
+
+/// The test is over examples, with the trainings as they came out. Where there are several, the interval over examples and seeds must
+/// leave out 0 too: else the next training may say the opposite.
+fn decide_over_seeds(in_claimed_direction: f64, p: f64, (low, high): (f64, f64), seeds: u32) -> Finding {
+    if seeds > 1 && low <= 0.0 && high >= 0.0 { Finding::Inconclusive } else { decide(in_claimed_direction, p) }
+}
+
+/// Why a small p is not enough.
+fn only_by_examples(finding: Finding, p: f64) -> &'static str {
+    if finding == Finding::Inconclusive && p < LEVEL {
+        " The test is over examples, for these trainings; the interval is over seeds too and holds 0, so other seeds may say otherwise."
+    } else {
+        ""
     }
 }
 

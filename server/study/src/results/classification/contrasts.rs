@@ -145,16 +145,17 @@ fn rank_trend(
     let weights = doubling_weights(&ranks)?;
     let of_rank: Vec<&BTreeMap<u64, Answers>> = ranks.iter().filter_map(|rank| table.get(&(Arm::Lora(*rank), Some(fraction)))).collect();
     let examples = sample.of_group(group);
-    let mut slopes = Vec::new();
+    // by seed, then by example
+    let mut slopes: Vec<Vec<Option<f64>>> = Vec::new();
     for seed in of_rank.first()?.keys() {
         let Some(answers) = of_rank.iter().map(|seeds| seeds.get(seed)).collect::<Option<Vec<&Answers>>>() else { continue };
-        for (place, &example) in examples.iter().enumerate() {
-            slopes.extend(values(&answers, example).map(|values| (place, slope_per_doubling(&weights, values))));
-        }
+        let of_example = |&example: &usize| values(&answers, example).map(|values| slope_per_doubling(&weights, values));
+        slopes.push(examples.iter().map(of_example).collect());
     }
     let drawing = seeds::derive(purpose, &[(fraction.value() * 1e4).round() as u64, group.map_or(u64::MAX, |group| group as u64)]);
-    let found = trend(slopes, examples.len(), drawing)?;
-    let (low, high) = found.interval.unwrap_or((-1.0, 1.0));
+    let observed = slopes.iter().flat_map(|seed| seed.iter().enumerate().filter_map(|(place, slope)| slope.map(|slope| (place, slope))));
+    let found = trend(observed, examples.len(), drawing)?;
+    let (low, high) = two_way_interval(&slopes, examples.len(), drawing).unwrap_or((-1.0, 1.0));
     Some(RankTrend {
         fraction,
         group: group.map(|group| sample.group_names[group].clone()),
@@ -163,5 +164,23 @@ fn rank_trend(
         high,
         p: found.p,
         examples: found.clusters,
+    })
+}
+
+/// 95 % interval of the mean over seeds and examples, both drawn: what another training and other examples would give. By seed, then
+/// by example; what is not there is left out.
+pub(super) fn two_way_interval(values: &[Vec<Option<f64>>], examples: usize, drawing: u64) -> Option<(f64, f64)> {
+    two_way_bootstrap(examples, values.len(), drawing, |example_weights, seed_weights| {
+        let (mut sum, mut count) = (0.0, 0.0);
+        for (seed, &times) in values.iter().zip(seed_weights).filter(|(_, times)| **times > 0) {
+            for (value, &weight) in seed.iter().zip(example_weights) {
+                if let (Some(value), true) = (value, weight > 0) {
+                    let weight = f64::from(weight) * f64::from(times);
+                    sum += weight * value;
+                    count += weight;
+                }
+            }
+        }
+        (count > 0.0).then(|| sum / count)
     })
 }

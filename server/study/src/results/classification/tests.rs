@@ -173,6 +173,23 @@ fn what_is_the_other_way_round_contradicts_and_what_is_equal_settles_nothing() {
 }
 
 #[test]
+fn seeds_that_disagree_settle_nothing_however_small_the_p() {
+    let recipe = recipe(&[0, 1, 2], &[2, 8], HeadKind::ClassHead);
+    // one training of r = 2 collapsed on the minority, two did as full
+    let (found, claims) = results(&recipe, |cell, id| Some(misses(id, if cell.arm == Arm::Lora(2) && cell.seed == 1 { 20 } else { 2 })));
+    let low = &found.readings[0].contrasts.iter().find(|c| c.arm == Arm::Lora(2) && c.group.as_deref() == Some("negative")).unwrap();
+    assert!(low.p_holm < 0.001 && low.low < 0.0 && low.high >= 0.0, "{low:?}");
+    assert_eq!(low.seed_differences, [0.0, -0.9, 0.0]);
+    assert_eq!(claims[0].finding, Finding::Inconclusive);
+    assert!(
+        claims[0].because.contains("other seeds may say otherwise") && claims[0].because.contains("seeds would be needed"),
+        "{}",
+        claims[0].because
+    );
+    assert_eq!(claims[1].finding, Finding::Inconclusive, "{}", claims[1].because);
+}
+
+#[test]
 fn a_cell_that_failed_is_nobodys_zero() {
     let recipe = recipe(&[0, 1], &[2], HeadKind::ClassHead);
     let (found, _) = results(&recipe, |cell, id| (cell.arm != Arm::Lora(2) || cell.seed == 1).then(|| misses(id, 4)));
