@@ -160,7 +160,7 @@ test("a field beside a preset in the address changes that field alone", async ({
   await newStudy.open({ preset: "classification-quick", "data.source": "dataset:mine" });
   await expect(newStudy.input("data.source")).toHaveValue("dataset:mine");
   await expect(newStudy.input("name")).toHaveValue("Quick classification");
-  await expect(newStudy.input("groups.minority_fractions")).toHaveValue("1, 0.1");
+  await expect(newStudy.input("groups.minority_fractions")).toHaveValue("1, 0.25");
 });
 
 test("the recipe as TOML is the form, and a recipe fills the form", async ({ newStudy, page }) => {

@@ -49,7 +49,7 @@ pub fn presets() -> Vec<Preset> {
             title: "Quick classification",
             variant: "",
             description: "Who loses when the minority shrinks, in small and in under 10 minutes on 2 cores: the built-in set of short reviews, the \
-                          default model answering with “positive” or “negative”, negative reviews made few (all of them, and a tenth), ranks 2, 8 \
+                          default model answering with “positive” or “negative”, negative reviews made few (all of them, and a quarter), ranks 2, 8 \
                           and 64 and full fine-tuning. It shows how everything works; it is too small to settle anything.",
             recipe: quick_classification(),
         },
@@ -142,7 +142,7 @@ fn quick_classification() -> Recipe {
     // all 240 would take two cores to the edge of ten minutes
     recipe.data.train_limit = Some(160);
     recipe.groups.minority = Some("negative".into());
-    recipe.groups.minority_fractions = [1.0, 0.1].into_iter().filter_map(|value| MinorityFraction::new(value).ok()).collect();
+    recipe.groups.minority_fractions = [1.0, 0.25].into_iter().filter_map(|value| MinorityFraction::new(value).ok()).collect();
     recipe.training.num_train_epochs = 2;
     recipe.training.per_device_train_batch_size = 16;
     recipe.training.lr_scheduler_type = SchedulerType::Linear;
