@@ -1,7 +1,15 @@
 import { type Locator, type Page, expect } from "@playwright/test";
 import { opened } from "./opened";
 
-export type StudyTab = "Progress" | "Toxicity" | "Completions" | "Recipe and provenance";
+export type StudyTab =
+  | "Progress"
+  | "Toxicity"
+  | "Completions"
+  | "Accuracy"
+  | "Margins and calibration"
+  | "Logit lens"
+  | "Divergence"
+  | "Recipe and provenance";
 
 /** `/studies/{id}`: one study, with its tabs. */
 export class StudyPage {

@@ -128,7 +128,7 @@ impl Known {
             status: row.status,
             created_at: row.id.created_at().or_else(provenance_time).unwrap_or_default(),
             model: self.model_name(),
-            arms: self.recipe.all_arms(),
+            arms: self.arms(),
             seeds: self.recipe.seeds.len() as u32,
             progress: if row.status == StudyStatus::Finished { 1.0 } else { self.progress.fraction() },
             is_example: row.id.is_example(),
@@ -137,13 +137,28 @@ impl Known {
         }
     }
 
+    /// Those that have a cell: with a class head, the original model has none.
+    fn arms(&self) -> Vec<Arm> {
+        let mut arms: Vec<Arm> = self.recipe.cells().into_iter().map(|cell| cell.arm).collect();
+        arms.dedup();
+        arms
+    }
+
     /// The model's own name where it is known, else what the recipe says.
     fn model_name(&self) -> String {
         let named = self.results.as_ref().map(|results| results.model.name.clone()).filter(|name| !name.is_empty());
         named.unwrap_or_else(|| self.recipe.model.source.clone())
     }
 
+    /// Of toxic completions; of a classification study, accuracies at the largest fraction as its first reading has them.
     fn shares(&self) -> Vec<(Arm, f64)> {
+        let classified = self.results.as_ref().and_then(|results| results.classification.as_ref());
+        if let Some(measured) = classified {
+            let largest = measured.fractions.first().map(|count| count.fraction);
+            let arms = measured.readings.first().into_iter().flat_map(|reading| &reading.arms);
+            let at_largest = arms.filter(|result| result.fraction.is_none() || result.fraction == largest);
+            return at_largest.filter_map(|result| Some((result.arm, result.accuracy.value?))).collect();
+        }
         let arms = self.results.iter().flat_map(|results| &results.arms);
         arms.filter_map(|result| Some((result.arm, result.pooled.share?))).collect()
     }
