@@ -6,7 +6,7 @@ use super::{
 };
 use rankscope_domain::{
     FieldErrors, Recipe,
-    recipe::{ArmKind, ArmSpec, Inspection, StudyKind},
+    recipe::{ArmKind, ArmSpec, HeadKind, Inspection, StudyKind},
 };
 use std::str::FromStr;
 
@@ -37,7 +37,9 @@ impl Reader<'_> {
             StudyKind::Classification => self.classification(&mut recipe),
         }
         self.training(&mut recipe);
-        recipe.inspection = self.inspection();
+        // a class head predicts no token: what is said of looking inside waits until the head is another
+        let predicts_tokens = recipe.kind == StudyKind::Toxicity || recipe.classifier.head == HeadKind::Answers;
+        recipe.inspection = if predicts_tokens { self.inspection() } else { None };
         recipe.arms = (0..self.form.arms.len()).map(|index| self.arm(index)).collect();
         recipe
     }

@@ -435,7 +435,7 @@ pub(super) const SECTIONS: &[Section] = &[
                 "inspection",
                 "inspection",
                 "",
-                "Whether the models of the first seed are looked into: the logit lens, divergences from the original, distances in weights. Decoders alone.",
+                "Whether the models of the first seed are looked into: the logit lens, divergences from the original, distances in weights. Decoders that predict tokens alone: with a classification head nothing is looked at.",
                 Control::Select(&[("false", "nothing is looked at"), ("true", "look inside")]),
             ),
             only_with(

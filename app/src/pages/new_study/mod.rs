@@ -426,6 +426,7 @@ mod tests {
         let mut wanted = presets().into_iter().find(|preset| preset.id == "classification-quick").unwrap().recipe;
         wanted.data.source = "dataset:mine".into();
         wanted.classifier.head = rankscope_domain::recipe::HeadKind::ClassHead;
+        wanted.inspection = None;
         assert_eq!(form.to_recipe(), Ok(wanted));
         let own = RecipeForm::of_kind(StudyKind::Classification).to_recipe().unwrap().to_toml();
         let (form, _) = asked_form(&params(&[("from", "x"), ("seeds", "3, 4")]), &choices(Some(&own)));
