@@ -23,6 +23,11 @@ pub struct FigureView {
     pub weights: Option<WeightMeasure>,
 }
 
+/// Pairs that are encoded already as the query of an address, with its question mark; empty without any.
+pub(crate) fn query_of(pairs: &[String]) -> String {
+    if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
+}
+
 impl FigureView {
     /// From the query of an address; `get` gives a parameter's value. What can't be read is left out and said.
     pub fn read(get: impl Fn(&str) -> Option<String>) -> (Self, FieldErrors) {
@@ -105,8 +110,7 @@ impl FigureView {
 
     /// As the query of an address, with its question mark; empty where nothing is asked for.
     pub fn query(&self) -> String {
-        let pairs = self.pairs();
-        if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
+        query_of(&self.pairs())
     }
 
     /// `name=value`, encoded.

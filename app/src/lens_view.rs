@@ -141,8 +141,7 @@ impl LensView {
 
     /// As the query of an address, with its question mark; empty where nothing is asked for.
     pub fn query(&self) -> String {
-        let pairs = self.pairs();
-        if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
+        crate::figure_view::query_of(&self.pairs())
     }
 
     /// `name=value`, encoded; what is usual is left out.

@@ -149,6 +149,45 @@ pub(crate) fn check_memory(recipe: &Recipe, environment: &Environment, checked: 
     }
 }
 
+/// What a study keeps in memory at its peaks.
+struct Memory {
+    lora_groups: Vec<GroupEstimate>,
+    full_training_bytes: Option<u64>,
+    peak_memory_bytes: u64,
+}
+
+impl Memory {
+    /// `loras` train on the same examples; the worker parts them for training and for completing, by the lengths that it sees; here, for
+    /// the larger of the two.
+    fn of(footprint: &Footprint<'_>, loras: &[CellId], trains_in_full: bool, limit: Option<u64>) -> Self {
+        let larger = |footprint: &Footprint<'_>, cells: &[CellId]| footprint.training_loras(cells).max(footprint.completing(cells));
+        let lora_groups: Vec<GroupEstimate> = footprint
+            .groups(loras, limit, larger)
+            .into_iter()
+            .map(|cells| GroupEstimate {
+                training_bytes: footprint.training_loras(&cells),
+                completing_bytes: footprint.completing(&cells),
+                cells,
+            })
+            .collect();
+        let full_training_bytes = trains_in_full.then(|| footprint.training_full());
+        let peak_memory_bytes = lora_groups
+            .iter()
+            .flat_map(|group| [group.training_bytes, group.completing_bytes])
+            // the trained model's file is mapped while it is read, beside what training had: freed memory is kept for the next tensor
+            .chain(full_training_bytes.map(|bytes| bytes + memory::weights(footprint.model) as u64))
+            .fold(footprint.completing(&[]), u64::max);
+        Self { lora_groups, full_training_bytes, peak_memory_bytes }
+    }
+}
+
+fn speed_text(flops: f64) -> String {
+    format!(
+        "{:.0} billion operations a second in matrix products, the best of a few moments just now; other work on this machine slows it.",
+        flops / 1e9
+    )
+}
+
 pub(crate) fn reckon(recipe: &Recipe, environment: &Environment, checked: &Checked, flops: f64) -> Estimate {
     if let Some(data) = &checked.data {
         return classification::reckon(recipe, environment, checked, data, flops);
@@ -228,26 +267,8 @@ pub(crate) fn reckon(recipe: &Recipe, environment: &Environment, checked: &Check
 
     let limit = environment.memory_limit(recipe);
     let footprint = footprint(recipe, checked, &amounts);
-    // the worker parts the cells for training and for completing, by the lengths that it sees; here, for the larger of the two
-    let larger = |footprint: &Footprint<'_>, cells: &[CellId]| footprint.training_loras(cells).max(footprint.completing(cells));
-    let lora_groups: Vec<GroupEstimate> = footprint
-        .groups(&loras, limit, larger)
-        .into_iter()
-        .map(|cells| GroupEstimate {
-            training_bytes: footprint.training_loras(&cells),
-            completing_bytes: footprint.completing(&cells),
-            cells,
-        })
-        .collect();
-    let full = cells.iter().find(|cell| cell.arm == Arm::Full);
-    let full_training_bytes = full.map(|_| footprint.training_full());
-    let peak_memory_bytes = lora_groups
-        .iter()
-        .flat_map(|group| [group.training_bytes, group.completing_bytes])
-        // the trained model's file is mapped while it is read, beside what training had: freed memory is kept for the next tensor
-        .chain(full_training_bytes.map(|bytes| bytes + memory::weights(model) as u64))
-        .fold(footprint.completing(&[]), u64::max);
     let full_cells = cells.iter().filter(|cell| cell.arm == Arm::Full).count() as f64;
+    let Memory { lora_groups, full_training_bytes, peak_memory_bytes } = Memory::of(&footprint, &loras, full_cells > 0.0, limit);
     let completions = cells.len() as f64 * prompts * samples;
     // a training's saved state: weights and two moments, of the old and the new saving for a moment
     let state = if full_cells > 0.0 { 6.0 * memory::weights(model) } else { 0.0 };
@@ -257,10 +278,7 @@ pub(crate) fn reckon(recipe: &Recipe, environment: &Environment, checked: &Check
         + completions * 300.0
         + 1e6;
     let mut assumptions = vec![
-        format!(
-            "{:.0} billion operations a second in matrix products, the best of a few moments just now; other work on this machine slows it.",
-            flops / 1e9
-        ),
+        speed_text(flops),
         format!("{:.0} tokens a prompt and {new_tokens} new tokens a completion; completions that end sooner take less.", prompt_tokens),
     ];
     if environment.processor != Processor::Cpu {

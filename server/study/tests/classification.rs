@@ -2,20 +2,14 @@
 
 mod fixture;
 
-use fixture::{Fixture, compare, events, finish};
+use fixture::{Fixture, finish};
 use rankscope_domain::{
     Arm, CellId, MinorityFraction, Recipe,
     class_results::Reading,
-    event::Event,
     recipe::{HeadKind, Inspection, StudyKind},
 };
 use rankscope_study::{Study, StudyError, check, estimate, run};
-use std::{
-    collections::BTreeSet,
-    fmt::Write as _,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::atomic::AtomicBool,
-};
+use std::{collections::BTreeSet, fmt::Write as _, sync::atomic::AtomicBool};
 
 fn fraction(value: f64) -> MinorityFraction {
     MinorityFraction::new(value).unwrap()
@@ -141,27 +135,9 @@ fn an_encoder_learns_what_its_words_say() {
     }
 }
 
-/// Kills a study at every event of its first seconds, then at every fifth, and compares what it ends with.
 fn killed_at_any_event(head: HeadKind, change: impl Fn(&mut Recipe) + Copy) {
     let fixture = Fixture::new();
-    let whole = study(&fixture, "whole", head, change);
-    finish(&whole, &fixture.environment);
-    let count = events(&whole).len();
-    assert!(count > 30, "{count} events");
-    for kill_at in (1..count).filter(|at| *at < 8 || at % 5 == 0) {
-        let study = study(&fixture, &format!("killed-at-{kill_at}"), head, change);
-        let mut seen = 0;
-        let killed = catch_unwind(AssertUnwindSafe(|| {
-            let mut echo = |_: &Event| {
-                seen += 1;
-                assert!(seen < kill_at, "killed");
-            };
-            run(&study, &fixture.environment, &AtomicBool::new(false), &mut echo).map(|_| ())
-        }));
-        assert!(killed.is_err(), "it was not killed at event {kill_at}");
-        finish(&study, &fixture.environment);
-        compare(&whole, &study);
-    }
+    fixture::killed_at_any_event(&fixture, |name| study(&fixture, name, head, change));
 }
 
 #[test]

@@ -7,7 +7,6 @@ use rankscope_domain::{
     Arm, CellId, MemorySize, Recipe,
     event::{Event, Happening, StageKind},
     recipe::{ArmSpec, Inspection},
-    view::LossCurve,
 };
 use rankscope_study::{Environment, Outcome, Study, StudyError, estimate, run};
 use std::{
@@ -117,49 +116,25 @@ fn what_cannot_be_looked_at_is_left_out_by_name() {
 
 #[test]
 fn killed_at_any_event_what_is_inside_is_the_same() {
-    killed_at_any_event("inspected", |recipe| {
+    killed_at_any_event(|recipe| {
         inspected(recipe);
         recipe.seeds = vec![3];
     });
 }
 
-/// Kills a study at every event of its first seconds, then at every third, and compares what it ends with.
-fn killed_at_any_event(name: &str, change: impl Fn(&mut Recipe)) {
+fn killed_at_any_event(change: impl Fn(&mut Recipe)) {
     let fixture = Fixture::new();
-    let whole = fixture.study("whole", &change);
-    finish(&whole, &fixture.environment);
-    let count = events(&whole).len();
-    assert!(count > 30, "{name}: {count} events");
-    for kill_at in (1..count).filter(|at| *at < 12 || at % 3 == 0) {
-        let study = fixture.study(&format!("killed-at-{kill_at}"), &change);
-        let mut seen = 0;
-        let killed = catch_unwind(AssertUnwindSafe(|| {
-            let mut echo = |_: &Event| {
-                seen += 1;
-                assert!(seen < kill_at, "killed");
-            };
-            run(&study, &fixture.environment, &AtomicBool::new(false), &mut echo).map(|_| ())
-        }));
-        assert!(killed.is_err(), "it was not killed at event {kill_at}");
-        finish(&study, &fixture.environment);
-        compare(&whole, &study);
-        assert_eq!(losses(&study), losses(&whole), "{name}: the page shows other curves after a kill at event {kill_at}");
-    }
-}
-
-/// The curves that the page shows, folded from the events.
-fn losses(study: &Study) -> Vec<LossCurve> {
-    study.progress().unwrap().losses
+    fixture::killed_at_any_event(&fixture, |name| fixture.study(name, &change));
 }
 
 #[test]
 fn killed_at_any_event_it_ends_the_same() {
-    killed_at_any_event("nothing saved", |_| {});
+    killed_at_any_event(|_| {});
 }
 
 #[test]
 fn killed_at_any_event_it_goes_on_from_the_saved_state_to_the_same_end() {
-    killed_at_any_event("saved after every second step", |recipe| {
+    killed_at_any_event(|recipe| {
         recipe.training.save_steps = Some(2);
         recipe.training.num_train_epochs = 2;
         recipe.training.gradient_accumulation_steps = 2;
@@ -171,7 +146,7 @@ fn killed_at_any_event_it_goes_on_from_the_saved_state_to_the_same_end() {
 
 #[test]
 fn killed_at_any_event_groups_end_the_same() {
-    killed_at_any_event("in groups", |recipe| {
+    killed_at_any_event(|recipe| {
         recipe.training.save_steps = Some(1);
         in_groups(recipe);
     });

@@ -1,21 +1,20 @@
 //! What a classification study will take.
 
 use super::{
-    Amounts, BYTES, GENERATION_EFFICIENCY, LOAD_SECONDS, OPTIMIZER_SECONDS, TOKEN_LENGTH, TRAINING_EFFICIENCY, footprint, gibibytes,
-    limit_text, summarise,
+    Amounts, BYTES, GENERATION_EFFICIENCY, LOAD_SECONDS, Memory, OPTIMIZER_SECONDS, TOKEN_LENGTH, TRAINING_EFFICIENCY, footprint,
+    gibibytes, limit_text, speed_text, summarise,
 };
 use crate::{
     Environment,
     check::Checked,
     dataset::{self, ChosenData},
-    machine,
-    memory::{self, Footprint},
+    machine, memory,
     worker::lora_config,
 };
 use rankscope_domain::{
     Arm, CellId, Recipe,
     dataset::LabelledText,
-    estimate::{Estimate, GroupEstimate, PhaseEstimate},
+    estimate::{Estimate, PhaseEstimate},
     event::StageKind,
     recipe::HeadKind,
 };
@@ -141,23 +140,8 @@ pub(super) fn reckon(recipe: &Recipe, environment: &Environment, checked: &Check
         .copied()
         .filter(|cell| cell.arm.rank().is_some() && first.is_some_and(|first| (first.seed, first.minority) == (cell.seed, cell.minority)))
         .collect();
-    let larger = |footprint: &Footprint<'_>, cells: &[CellId]| footprint.training_loras(cells).max(footprint.completing(cells));
-    let lora_groups: Vec<GroupEstimate> = footprint
-        .groups(&together, limit, larger)
-        .into_iter()
-        .map(|cells| GroupEstimate {
-            training_bytes: footprint.training_loras(&cells),
-            completing_bytes: footprint.completing(&cells),
-            cells,
-        })
-        .collect();
     let full_cells = cells.iter().filter(|cell| cell.arm == Arm::Full).count() as f64;
-    let full_training_bytes = (full_cells > 0.0).then(|| footprint.training_full());
-    let peak_memory_bytes = lora_groups
-        .iter()
-        .flat_map(|group| [group.training_bytes, group.completing_bytes])
-        .chain(full_training_bytes.map(|bytes| bytes + memory::weights(model) as u64))
-        .fold(footprint.completing(&[]), u64::max);
+    let Memory { lora_groups, full_training_bytes, peak_memory_bytes } = Memory::of(&footprint, &together, full_cells > 0.0, limit);
     let kept = if training.keep_full_weights { full_cells } else { full_cells.min(1.0) };
     let state = if full_cells > 0.0 { 6.0 * memory::weights(model) } else { 0.0 };
     let texts: usize = data.train.iter().chain(&data.test).map(|text| text.text.len()).sum();
@@ -168,10 +152,7 @@ pub(super) fn reckon(recipe: &Recipe, environment: &Environment, checked: &Check
         + texts as f64
         + 1e6;
     let mut assumptions = vec![
-        format!(
-            "{:.0} billion operations a second in matrix products, the best of a few moments just now; other work on this machine slows it.",
-            flops / 1e9
-        ),
+        speed_text(flops),
         format!(
             "{train_tokens:.0} tokens a training text and {:.0} a test text, at {TOKEN_LENGTH} letters a token.",
             amounts.prompt_tokens

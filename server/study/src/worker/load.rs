@@ -1,7 +1,16 @@
 //! The first stage: everything checked, the model in memory, and what the study is made of written down.
 
 use super::{Work, Worker};
-use crate::{StudyError, check::check_with, dataset, hub, judge::BUILTIN_LEXICON, machine, prompt_set::BUILTIN_PROMPTS, whole_file};
+use crate::{
+    StudyError,
+    check::check_with,
+    dataset::{self, ChosenData},
+    hub,
+    judge::BUILTIN_LEXICON,
+    machine,
+    prompt_set::BUILTIN_PROMPTS,
+    whole_file,
+};
 use rankscope_domain::{
     event::Unit,
     provenance::{FileHash, Host, Provenance},
@@ -12,9 +21,9 @@ use std::path::Path;
 impl Worker<'_> {
     pub(super) fn load(&mut self) -> Result<Work, StudyError> {
         self.fetch_models()?;
-        check_with(self.recipe, self.environment, &self.shelf)?;
+        let checked = check_with(self.recipe, self.environment, &self.shelf)?;
         let path = self.shelf.path(&self.recipe.model.source);
-        let provenance = self.current_provenance()?;
+        let provenance = self.current_provenance(checked.data)?;
         self.shelf.model(&path)?;
         whole_file::write_json(&self.study.provenance_path(), &provenance)?;
         Ok(Work::default())
@@ -52,10 +61,11 @@ impl Worker<'_> {
         Ok(())
     }
 
-    fn current_provenance(&mut self) -> Result<Provenance, StudyError> {
+    /// `data`: a classification study's, where it was read already.
+    fn current_provenance(&mut self, data: Option<ChosenData>) -> Result<Provenance, StudyError> {
         let recipe = self.recipe;
         if recipe.kind == StudyKind::Classification {
-            return self.classification_provenance();
+            return self.classification_provenance(data);
         }
         let mut files = Vec::new();
         for path in [&recipe.prompts.path, &recipe.judge.path, &recipe.counterfactuals.path].into_iter().flatten() {
@@ -75,8 +85,11 @@ impl Worker<'_> {
         Ok(Provenance { counterfactual_model, judge_model, ..self.provenance_of(files, builtin)? })
     }
 
-    fn classification_provenance(&mut self) -> Result<Provenance, StudyError> {
-        let chosen = dataset::load(&self.recipe.data, &self.recipe.groups, self.environment)?;
+    fn classification_provenance(&mut self, data: Option<ChosenData>) -> Result<Provenance, StudyError> {
+        let chosen = match data {
+            Some(chosen) => chosen,
+            None => dataset::load(&self.recipe.data, &self.recipe.groups, self.environment)?,
+        };
         if chosen.builtin { self.provenance_of(Vec::new(), chosen.files) } else { self.provenance_of(chosen.files, Vec::new()) }
     }
 
@@ -99,7 +112,7 @@ impl Worker<'_> {
     /// A study that goes on must go on with what it began with.
     pub(super) fn check_inputs_unchanged(&mut self) -> Result<(), StudyError> {
         let Some(known) = self.study.provenance()? else { return Ok(()) };
-        let current = self.current_provenance()?;
+        let current = self.current_provenance(None)?;
         let mut changed: Vec<String> = Vec::new();
         if known.recipe_sha256 != current.recipe_sha256 {
             changed.push("recipe.toml".into());
