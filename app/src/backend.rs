@@ -7,7 +7,7 @@ use rankscope_domain::{
     estimate::Estimate,
     inspection::LensReading,
     model::{ModelEntry, ModelJob},
-    view::{CompletionPage, CompletionQuery, ModelChoice, StudyCard, StudyOverview},
+    view::{CompletionPage, CompletionQuery, ExamplePage, ExampleQuery, ModelChoice, StudyCard, StudyOverview},
 };
 use std::sync::Arc;
 
@@ -18,6 +18,8 @@ pub trait Backend: Send + Sync + 'static {
     async fn studies(&self) -> Result<Vec<StudyCard>, AppError>;
     async fn study(&self, id: &str) -> Result<StudyOverview, AppError>;
     async fn completions(&self, id: &str, query: CompletionQuery) -> Result<CompletionPage, AppError>;
+    /// Of a classification study.
+    async fn examples(&self, id: &str, query: ExampleQuery) -> Result<ExamplePage, AppError>;
     /// What the lens read in the study's cells; those that were not read are left out.
     async fn lens(&self, id: &str) -> Result<Vec<LensReading>, AppError>;
     /// Checks the recipe and reckons what it takes; `AppError::Invalid` names every wrong field.

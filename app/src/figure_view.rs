@@ -35,9 +35,13 @@ impl FigureView {
         let text = |name: &str| get(name).filter(|value| !value.is_empty());
         let mut view = Self { group: text("group"), ..Self::default() };
         if let Some(name) = text("reading") {
-            view.reading = READINGS.into_iter().find(|reading| reading.name() == name);
+            view.reading = Reading::ALL.into_iter().find(|reading| reading.name() == name);
             if view.reading.is_none() {
-                errors.push("reading", &name, format!("There is no such reading. There are: {}.", READINGS.map(Reading::name).join(", ")));
+                errors.push(
+                    "reading",
+                    &name,
+                    format!("There is no such reading. There are: {}.", Reading::ALL.map(Reading::name).join(", ")),
+                );
             }
         }
         for name in text("arms").iter().flat_map(|arms| arms.split(',')) {
@@ -136,8 +140,6 @@ impl FigureView {
         Self { arms: if arms.len() == all.len() { Vec::new() } else { arms }, ..self.clone() }
     }
 }
-
-const READINGS: [Reading; 3] = [Reading::Likelihood, Reading::GeneratedText, Reading::ClassHead];
 
 /// Every arm that the study measured, in the order of figures.
 pub(crate) fn arms_of(results: &ClassificationResults) -> Vec<Arm> {

@@ -1,7 +1,7 @@
 //! The figures of a study by name, from its results.
 
 use crate::{
-    charts::{SharePanel, SharePoint, Width, loss_curves, share_by_arm, share_panels, toxicity_bars},
+    charts::{SharePanel, SharePoint, Width, group_bars, loss_curves, share_by_arm, share_panels, toxicity_bars},
     class_figures::draw_class_figure,
     figure_view::FigureView,
     inspection_figures::{INSPECTION_FIGURES, draw_inspection_figure},
@@ -17,6 +17,7 @@ pub const FIGURES: &[&str] = &[
     "toxicity",
     "share",
     "groups",
+    "arm_groups",
     "seeds",
     "loss",
     "accuracy",
@@ -48,6 +49,12 @@ pub fn figure_svg(name: &str, results: &StudyResults, view: &FigureView) -> Resu
         }
         None => view.clone(),
     };
+    if name == "arm_groups"
+        && let Some(arm) = view.arm.filter(|arm| results.arms.iter().all(|result| result.arm != *arm))
+    {
+        let names = results.arms.iter().map(|result| result.arm.to_string()).collect::<Vec<_>>().join(", ");
+        return Err(FieldErrors::one("arm", arm, format!("This study does not have it. It has: {names}.")));
+    }
     Ok(draw_figure(name, results, &view, Width::Wide))
 }
 
@@ -61,6 +68,11 @@ pub(crate) fn draw_figure(name: &str, results: &StudyResults, view: &FigureView,
         ("toxicity", None) => toxicity_bars(&results.arms, width),
         ("share", None) => share_by_arm(&SharePanel { title: String::new(), points: points(results) }, width),
         ("groups", None) => share_panels("groups", "Share of toxic completions by group and arm", TOXIC, &group_panels(results), width),
+        // of the first arm where none is asked for
+        ("arm_groups", None) => {
+            let arm = results.arms.iter().find(|result| view.arm.is_none_or(|arm| arm == result.arm))?;
+            group_bars(arm, width)
+        }
         ("seeds", None) => share_panels("seeds", "Share of toxic completions by seed and arm", TOXIC, &seed_panels(results), width),
         _ => None,
     }

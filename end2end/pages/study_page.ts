@@ -7,6 +7,7 @@ export type StudyTab =
   | "Completions"
   | "Accuracy"
   | "Margins and calibration"
+  | "Examples"
   | "Logit lens"
   | "Divergence"
   | "Recipe and provenance";

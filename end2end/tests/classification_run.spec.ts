@@ -37,6 +37,16 @@ test("a classification study from the form to curves, table, verdict, margins, l
   await expect(page.getByRole("region", { name: "Reliability" }).locator("svg:visible")).toContainText("ECE");
   await expectAccessible(page);
 
+  await study.show("Accuracy");
+  await curves.getByRole("link", { name: /examples of negative/ }).first().click();
+  await expect(page).toHaveURL(/tab=examples.*group=negative/);
+  await expect(page.getByRole("status").filter({ hasText: "this choice" })).toContainText("4 examples");
+  await page.getByRole("link", { name: "this example alone" }).first().click();
+  await expect(page).toHaveURL(/example=\d/);
+  await expect(page.getByRole("table").first()).toContainText("negative");
+  await expect(page.getByRole("heading", { name: "How far from the original here" })).toBeVisible();
+  await expectAccessible(page);
+
   await study.show("Logit lens");
   await expect(page.locator("main svg").first()).toBeVisible();
   await expect(page.locator("main")).toContainText("nats");
@@ -47,7 +57,7 @@ test("a classification study from the form to curves, table, verdict, margins, l
   await expectAccessible(page);
   await page.setViewportSize({ width: 360, height: 900 });
   await expectNoSidewaysScroll(page);
-  for (const tab of ["Accuracy", "Margins and calibration", "Logit lens"] as const) {
+  for (const tab of ["Accuracy", "Margins and calibration", "Examples", "Logit lens"] as const) {
     await study.show(tab);
     await expectNoSidewaysScroll(page);
   }

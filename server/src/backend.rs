@@ -18,7 +18,7 @@ use rankscope_domain::{
     estimate::Estimate,
     inspection::LensReading,
     model::{ModelEntry, ModelJob},
-    view::{CompletionPage, CompletionQuery, ModelChoice, StudyCard, StudyOverview, StudyStatus},
+    view::{CompletionPage, CompletionQuery, ExamplePage, ExampleQuery, ModelChoice, StudyCard, StudyOverview, StudyStatus},
 };
 use rankscope_study::{
     Catalogue, DatasetShelf, Environment, NewDataset, Study, Upload,
@@ -116,6 +116,16 @@ impl Backend for StudyBackend {
         blocking(move || {
             let study = library.study(&row.id).ok_or_else(no_such_study)?;
             study.completions(&query).map_err(|error| from_study("reading completions", error))
+        })
+        .await
+    }
+
+    async fn examples(&self, id: &str, query: ExampleQuery) -> Result<ExamplePage, AppError> {
+        let row = self.row(id).await?;
+        let library = self.library.clone();
+        blocking(move || {
+            let study = library.study(&row.id).ok_or_else(no_such_study)?;
+            study.examples(&query).map_err(|error| from_study("reading examples", error))
         })
         .await
     }

@@ -2,6 +2,7 @@
 
 pub mod completions;
 pub mod datasets;
+pub mod examples;
 pub mod lens;
 pub mod models;
 pub mod recipes;

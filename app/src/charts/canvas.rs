@@ -12,7 +12,7 @@ use plotters::{
 };
 
 /// Plotters counts in whole units: this many of them make a pixel.
-const FINENESS: f64 = 8.0;
+pub(super) const FINENESS: f64 = 8.0;
 /// Plotters' SVG divides the size of a font by this.
 const FONT_FACTOR: f64 = 1.24;
 const FONT_FAMILY: &str = "Helvetica, Arial, sans-serif";

@@ -20,6 +20,7 @@ mod reliability_curves;
 mod share_panel;
 #[cfg(test)]
 pub(crate) mod tests;
+mod token_strip;
 mod toxicity_bars;
 mod trade_off;
 mod weight_heatmap;
@@ -35,7 +36,8 @@ pub use margin_histograms::{MarginPanel, margin_histograms};
 pub use measure_dots::{MeasurePanel, measure_dots};
 pub use reliability_curves::{ReliabilityPanel, reliability_curves};
 pub use share_panel::{SharePanel, SharePoint, share_by_arm, share_panels};
-pub use toxicity_bars::toxicity_bars;
+pub use token_strip::{token_strip, token_strip_legend};
+pub use toxicity_bars::{BarLink, group_bars, toxicity_bars, with_bar_links};
 pub use trade_off::{TradeAxes, TradePoint, trade_off};
 pub use weight_heatmap::{WeightPanel, weight_heatmap};
 

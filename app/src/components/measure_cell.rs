@@ -6,14 +6,33 @@ use rankscope_domain::class_results::Measure;
 
 /// In percent; a dash where it is not defined.
 pub(crate) fn measure_cell(measure: Measure) -> impl IntoView {
-    let detail = measure.value.map(|_| match (measure.low, measure.high) {
-        (Some(_), Some(_)) => format!("{}, n = {}", quantity::interval(measure.low, measure.high), quantity::count(measure.n.into())),
-        _ => format!("n = {}", quantity::count(measure.n.into())),
-    });
     view! {
         <td class="number">
             {quantity::percent_or_dash(measure.value)}
-            {detail.map(|text| view! { <span class="detail">{text}</span> })}
+            {detail(measure).map(|text| view! { <span class="detail">{text}</span> })}
+        </td>
+    }
+}
+
+/// Interval and n.
+fn detail(measure: Measure) -> Option<String> {
+    measure.value.map(|_| match (measure.low, measure.high) {
+        (Some(_), Some(_)) => format!("{}, n = {}", quantity::interval(measure.low, measure.high), quantity::count(measure.n.into())),
+        _ => format!("n = {}", quantity::count(measure.n.into())),
+    })
+}
+
+/// The same, leading to what it was measured on.
+pub(crate) fn linked_measure_cell(measure: Measure, address: String, label: String) -> impl IntoView {
+    let value = quantity::percent_or_dash(measure.value);
+    let spoken = format!("{value}: {label}");
+    view! {
+        <td class="number">
+            {match measure.value {
+                Some(_) => view! { <a href=address aria-label=spoken>{value}</a> }.into_any(),
+                None => view! { {value} }.into_any(),
+            }}
+            {detail(measure).map(|text| view! { <span class="detail">{text}</span> })}
         </td>
     }
 }

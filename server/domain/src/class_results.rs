@@ -54,6 +54,8 @@ pub enum Reading {
 }
 
 impl Reading {
+    pub const ALL: [Self; 3] = [Self::Likelihood, Self::GeneratedText, Self::ClassHead];
+
     pub fn label(self) -> &'static str {
         match self {
             Reading::Likelihood => "likelihood of the options",

@@ -67,6 +67,44 @@ pub struct LensToken {
     pub probability: f64,
 }
 
+/// A line of a cell's `divergence.jsonl`: one example, as one arm reads it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExampleDivergence {
+    /// Of the prompt, or of the test example.
+    pub id: u32,
+    /// The prompt's template; a test example has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+    /// At the last position of the prompt or the question.
+    pub prompt_end: Divergences,
+    /// Over the positions of the arm's own first completion, averaged; absent where there is none, or it is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continuation: Option<Divergences>,
+    /// At each token of that completion, before it is read; studies of older versions don't have it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_token: Vec<TokenDivergence>,
+}
+
+/// From the original's next-token distribution, nats.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Divergences {
+    /// KL(original || arm) and KL(arm || original).
+    pub kl: f64,
+    pub reverse_kl: f64,
+    pub jensen_shannon: f64,
+    /// That it is the mean of.
+    pub positions: u32,
+}
+
+/// Where an arm wrote a token: how far its distribution was from the original's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TokenDivergence {
+    /// Made visible, as in `LensReading::tokens`.
+    pub token: String,
+    /// KL(original || arm), nats.
+    pub kl: f64,
+}
+
 /// How far each trained arm is from the original: in `results.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct InspectionResults {

@@ -1,10 +1,13 @@
 //! What the server tells the pages.
 
 use crate::{
-    Arm, CellId,
+    Arm, CellId, MinorityFraction,
+    class_results::Reading,
     completion::{Completion, Judgement, Prompt, Verdict},
+    dataset::LabelledText,
     estimate::ModelSummary,
     event::Happening,
+    inspection::ExampleDivergence,
     provenance::Provenance,
     recipe::StudyKind,
     results::StudyResults,
@@ -226,6 +229,8 @@ pub struct CompletionQuery {
     pub verdict: Option<Verdict>,
     /// Of one prompt alone: all arms side by side.
     pub prompt_id: Option<u32>,
+    /// With a prompt, arm and seed: that completion alone.
+    pub sample: Option<u32>,
     /// From 0.
     pub page: u32,
 }
@@ -244,6 +249,16 @@ pub struct CompletionPage {
     pub arms: Vec<Arm>,
     pub groups: Vec<String>,
     pub seeds: Vec<u64>,
+    /// Of one prompt alone: how far the arms that were looked into are from the original there, whatever else is chosen.
+    #[serde(default)]
+    pub divergences: Vec<CellDivergence>,
+}
+
+/// What one cell makes of one example.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CellDivergence {
+    pub cell: CellId,
+    pub divergence: ExampleDivergence,
 }
 
 /// A prompt, and what the arms made of it.
@@ -260,6 +275,93 @@ pub struct JudgedCompletion {
     pub completion: Completion,
     /// Absent while the judge has not read it.
     pub judgement: Option<Judgement>,
+}
+
+/// Which test examples of a classification study to show.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExampleQuery {
+    /// Absent: the first one.
+    pub seed: Option<u64>,
+    /// Absent: the smallest one.
+    pub fraction: Option<MinorityFraction>,
+    /// How predictions are read; absent: the first way that the study has.
+    pub reading: Option<Reading>,
+    /// Whose outcome is asked for; absent: that of any arm.
+    pub arm: Option<Arm>,
+    pub group: Option<String>,
+    pub outcome: Option<Outcome>,
+    /// One example alone.
+    pub example: Option<u32>,
+    /// From 0.
+    pub page: u32,
+}
+
+/// How an arm did on an example.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Right,
+    Wrong,
+}
+
+impl Outcome {
+    pub const ALL: [Self; 2] = [Self::Right, Self::Wrong];
+
+    /// As in addresses.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Right => "right",
+            Self::Wrong => "wrong",
+        }
+    }
+}
+
+/// One page of test examples, as the arms of one seed and fraction classify them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExamplePage {
+    pub rows: Vec<ExampleRow>,
+    /// That meet the query.
+    pub total: u32,
+    pub page: u32,
+    pub page_size: u32,
+    pub seed: u64,
+    pub fraction: Option<MinorityFraction>,
+    pub reading: Reading,
+    pub labels: Vec<String>,
+    pub arms: Vec<Arm>,
+    pub groups: Vec<String>,
+    pub seeds: Vec<u64>,
+    pub fractions: Vec<MinorityFraction>,
+    pub readings: Vec<Reading>,
+    /// Of one example alone: how far the arms that were looked into are from the original at its end.
+    pub divergences: Vec<CellDivergence>,
+}
+
+/// A test example, and what the arms took it for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExampleRow {
+    pub text: LabelledText,
+    /// What a decoder reads of it, for the lens; absent with a class head.
+    pub prompt: Option<String>,
+    /// In the order of figures; cells that failed are left out.
+    pub predictions: Vec<ExamplePrediction>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExamplePrediction {
+    pub cell: CellId,
+    /// Number of the label; absent where the text named none or several.
+    pub label: Option<u32>,
+    /// Of that label among the options; absent for generated text.
+    pub probability: Option<f64>,
+    /// What the model wrote, for generated text.
+    pub generated: Option<String>,
+}
+
+impl ExampleRow {
+    pub fn is_right(&self, prediction: &ExamplePrediction) -> bool {
+        prediction.label == Some(self.text.label)
+    }
 }
 
 /// A model that can be chosen in the form.

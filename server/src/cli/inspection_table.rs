@@ -29,7 +29,11 @@ pub(super) fn results(found: &InspectionResults) -> String {
 
 fn trend(trend: &KlTrend) -> String {
     let [slope, low, high] = [trend.slope, trend.low, trend.high].map(|value| format!("{value:+.4}"));
-    format!("KL changes by {slope} ({low} to {high}) with each doubling of the rank, p = {:.3}\n", trend.p)
+    format!("KL changes by {slope} ({low} to {high}) with each doubling of the rank, p {}\n", p_value(trend.p))
+}
+
+fn p_value(p: f64) -> String {
+    if p < 0.001 { "< 0.001".into() } else { format!("= {p:.3}") }
 }
 
 fn with_interval(measure: &Measure) -> String {

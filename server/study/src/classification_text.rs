@@ -36,7 +36,7 @@ impl<'a> TextEncoder<'a> {
         Self {
             model,
             head: recipe.classifier.head,
-            question: recipe.classifier.answer_prompt().replace("{options}", &in_words(&options)),
+            question: question(&recipe.classifier, labels),
             options,
             max_length: recipe.training.max_length as usize,
         }
@@ -137,6 +137,11 @@ impl<'a> TextEncoder<'a> {
 /// The answers in the order of the labels: as the recipe says, or the labels themselves.
 pub(crate) fn options(classifier: &Classifier, labels: &[String]) -> Vec<String> {
     if classifier.options.is_empty() { labels.to_vec() } else { classifier.options.clone() }
+}
+
+/// The instruction with `{text}` in it, the options filled in.
+pub(crate) fn question(classifier: &Classifier, labels: &[String]) -> String {
+    classifier.answer_prompt().replace("{options}", &in_words(&options(classifier, labels)))
 }
 
 /// "positive or negative", "a, b or c"

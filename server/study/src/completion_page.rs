@@ -2,8 +2,10 @@
 
 use crate::{Study, StudyError, whole_file};
 use rankscope_domain::{
+    Recipe,
     completion::{Completion, Judgement},
-    view::{CompletionPage, CompletionQuery, JudgedCompletion, PromptRow},
+    inspection::ExampleDivergence,
+    view::{CellDivergence, CompletionPage, CompletionQuery, JudgedCompletion, PromptRow},
 };
 use std::collections::{BTreeMap, HashMap};
 
@@ -30,7 +32,9 @@ impl Study {
                 judgements.into_iter().map(|judgement| ((judgement.prompt_id, judgement.sample), judgement)).collect();
             let completions: Vec<Completion> = whole_file::read_lines(&self.cell_file(cell, "completions.jsonl"))?;
             for completion in completions {
-                if query.prompt_id.is_some_and(|id| id != completion.prompt_id) {
+                if query.prompt_id.is_some_and(|id| id != completion.prompt_id)
+                    || query.sample.is_some_and(|sample| sample != completion.sample)
+                {
                     continue;
                 }
                 let judgement = judgements.remove(&(completion.prompt_id, completion.sample));
@@ -48,6 +52,10 @@ impl Study {
                 rows.push(PromptRow { prompt, completions });
             }
         }
+        let divergences = match query.prompt_id {
+            Some(prompt) => self.divergences_of(prompt, &recipe)?,
+            None => Vec::new(),
+        };
         let total_prompts = rows.len() as u32;
         let total_completions = rows.iter().map(|row| row.completions.len() as u32).sum();
         let skipped = query.page.saturating_mul(PAGE_SIZE) as usize;
@@ -60,7 +68,20 @@ impl Study {
             arms: recipe.all_arms(),
             groups,
             seeds: recipe.seeds,
+            divergences,
         })
+    }
+
+    /// What the cells that were looked into make of one prompt or test example, in the order of figures.
+    pub(crate) fn divergences_of(&self, example: u32, recipe: &Recipe) -> Result<Vec<CellDivergence>, StudyError> {
+        let mut cells = recipe.inspected_cells();
+        cells.sort_unstable();
+        let mut found = Vec::new();
+        for cell in cells {
+            let lines: Vec<ExampleDivergence> = whole_file::read_lines(&self.cell_file(cell, "divergence.jsonl"))?;
+            found.extend(lines.into_iter().find(|line| line.id == example).map(|divergence| CellDivergence { cell, divergence }));
+        }
+        Ok(found)
     }
 }
 
@@ -68,7 +89,7 @@ impl Study {
 mod tests {
     use super::*;
     use rankscope_domain::{
-        Arm, CellId, Recipe,
+        Arm, CellId,
         completion::{Prompt, Verdict},
         recipe::ArmSpec,
     };

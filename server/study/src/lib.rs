@@ -12,6 +12,7 @@ mod directory;
 mod error;
 mod estimate;
 mod event_log;
+mod example_page;
 pub mod hub;
 mod instruct;
 mod judge;

@@ -5,6 +5,8 @@ pub(crate) mod classification;
 mod contrasts;
 pub(crate) mod inspection;
 
+pub(crate) use classification::{likeliest, readings, softmax};
+
 use crate::{
     seeds,
     statistics::{self, Cluster},

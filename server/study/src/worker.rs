@@ -11,7 +11,6 @@ mod load;
 mod train;
 
 pub(crate) use data::DataRecord;
-pub(crate) use inspect::{DivergenceLine, Divergences};
 pub(crate) use train::lora_config;
 
 use crate::{

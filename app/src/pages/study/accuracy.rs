@@ -85,7 +85,7 @@ fn curves_figure(
     view: FigureView,
     asked: &FigureView,
 ) -> impl IntoView + use<> {
-    let table = view.reading.map(|reading| accuracy_table(class, reading));
+    let table = view.reading.map(|reading| accuracy_table(id, class, reading));
     let several = class.seeds.len() > 1;
     let few = view.arms.iter().filter(|arm| arm.is_trained()).count() <= 2 && class.fractions.len() > 1;
     let others = if class.groups.len() > 2 { " Further groups are in the table." } else { "" };

@@ -1,8 +1,9 @@
 //! The tables of a classification study. Every number has its interval and its n; a dash is what is not defined.
 
+use super::examples;
 use crate::{
     components::{
-        measure_cell::{interval_cell, measure_cell},
+        measure_cell::{interval_cell, linked_measure_cell, measure_cell},
         scrolling::scrolling,
     },
     figure_view::arms_of,
@@ -12,6 +13,7 @@ use leptos::prelude::*;
 use rankscope_domain::{
     Arm,
     class_results::{AccuracyContrast, ArmAccuracy, ClassificationResults, Measure, RankTrend, Reading, ReadingResults},
+    view::ExampleQuery,
 };
 
 /// The results of each arm, the original model's once, the others' by fraction, largest first.
@@ -47,8 +49,8 @@ fn arm_rows(class: &ClassificationResults, reading: &ReadingResults, cells: &dyn
     rows.collect_view()
 }
 
-/// The table beside the accuracy curves.
-pub(crate) fn accuracy_table(class: &ClassificationResults, reading: Reading) -> impl IntoView + use<> {
+/// The table beside the accuracy curves; the accuracy of a group leads to its examples.
+pub(crate) fn accuracy_table(id: &str, class: &ClassificationResults, reading: Reading) -> impl IntoView + use<> {
     class.reading(reading).map(|results| {
         let heads = class.groups.iter().map(|group| view! { <th scope="col" class="number">{group.group.clone()}</th> }).collect_view();
         let names: Vec<String> = class.groups.iter().map(|group| group.group.clone()).collect();
@@ -56,7 +58,17 @@ pub(crate) fn accuracy_table(class: &ClassificationResults, reading: Reading) ->
         let rows = arm_rows(class, results, &|result| {
             let groups = names
                 .iter()
-                .map(|name| measure_cell(result.group(name).map(|measures| measures.accuracy).unwrap_or_default()))
+                .map(|name| {
+                    let query = ExampleQuery {
+                        arm: Some(result.arm),
+                        fraction: result.fraction,
+                        group: Some(name.clone()),
+                        reading: Some(reading),
+                        ..ExampleQuery::default()
+                    };
+                    let accuracy = result.group(name).map(|measures| measures.accuracy).unwrap_or_default();
+                    linked_measure_cell(accuracy, examples::address(id, &query), format!("examples of {name}"))
+                })
                 .collect_view();
             let by_seed = several_seeds.then(|| {
                 let values = result.seed_accuracy.iter().map(|value| format!("{:.1}", value * 100.0)).collect::<Vec<_>>().join(", ");

@@ -1,9 +1,14 @@
 //! The completions, filtered and paged by the server. What a judge called toxic, or could not read, is behind a
 //! cover until the reader asks for it; the address or this browser remembers.
 
+use super::{
+    divergence::{example_divergences, strip_scale},
+    toxicity::arm_groups_address,
+};
 use crate::{
     api::completions::get_completions,
     browser,
+    charts::{HeatScale, token_strip},
     components::{error_view::ErrorNotice, pending::Pending},
     form::percent_encode,
     quantity,
@@ -14,8 +19,9 @@ use leptos_router::params::ParamsMap;
 use rankscope_domain::{
     Arm,
     completion::{Judgement, Verdict},
-    view::{CompletionPage, CompletionQuery, JudgedCompletion, PromptRow},
+    view::{CellDivergence, CompletionPage, CompletionQuery, JudgedCompletion, PromptRow},
 };
+use std::sync::Arc;
 
 /// Where this browser keeps the reader's choice.
 pub(crate) const SHOW_KEY: &str = "rankscope.show-harmful-text";
@@ -28,13 +34,14 @@ fn read_query(params: &ParamsMap) -> CompletionQuery {
         group: text("group"),
         verdict: text("verdict").and_then(|name| Verdict::ALL.into_iter().find(|verdict| verdict.name() == name)),
         prompt_id: text("prompt").and_then(|id| id.parse().ok()),
+        sample: text("sample").and_then(|sample| sample.parse().ok()),
         // people count from 1
         page: text("page").and_then(|page| page.parse::<u32>().ok()).unwrap_or(1).saturating_sub(1),
     }
 }
 
 /// The address of a view of the completions.
-fn address(id: &str, query: &CompletionQuery, show: Option<bool>) -> String {
+pub(super) fn address(id: &str, query: &CompletionQuery, show: Option<bool>) -> String {
     let mut address = format!("/studies/{id}?tab=completions");
     let mut add = |name: &str, value: Option<String>| {
         if let Some(value) = value {
@@ -46,6 +53,7 @@ fn address(id: &str, query: &CompletionQuery, show: Option<bool>) -> String {
     add("group", query.group.clone());
     add("verdict", query.verdict.map(|verdict| verdict.name().into()));
     add("prompt", query.prompt_id.map(|id| id.to_string()));
+    add("sample", query.sample.map(|sample| sample.to_string()));
     add("page", (query.page > 0).then(|| (query.page + 1).to_string()));
     add("show", show.map(|show| if show { "1".into() } else { "0".into() }));
     address
@@ -113,23 +121,83 @@ fn CompletionsView(id: String, page: CompletionPage, query: CompletionQuery, sho
     );
     let filters = filters(&id, &page, &query, asked);
     let pager = pager(&id, &page, &query, asked);
-    let one_prompt = query.prompt_id.is_some();
+    let trail = query.prompt_id.map(|_| trail(&id, &page, &query, asked));
+    let inside = query.prompt_id.map(|_| example_divergences(&page.divergences, "this prompt", true));
+    let scale = strip_scale(&page.divergences);
+    let divergences = Arc::new(page.divergences);
     let rows = page
         .rows
         .into_iter()
         .map(|row| {
-            let all_arms = CompletionQuery { prompt_id: Some(row.prompt.id), ..Default::default() };
-            let link = (!one_prompt).then(|| address(&id, &all_arms, asked));
-            view! { <PromptBlock row show link /> }
+            let links = Links { id: id.clone(), query: query.clone(), asked };
+            view! { <PromptBlock row show links divergences=divergences.clone() scale /> }
         })
         .collect_view();
     view! {
+        {trail}
         {filters}
         <p role="status">{count}</p>
-        {one_prompt.then(|| view! { <p><a href=address(&id, &CompletionQuery::default(), asked)>"All prompts"</a></p> })}
         {rows}
+        {inside}
         {pager}
     }
+}
+
+/// What a completion's links are made of.
+#[derive(Clone)]
+struct Links {
+    id: String,
+    query: CompletionQuery,
+    asked: Option<bool>,
+}
+
+impl Links {
+    /// Every arm's completions of a prompt; none where they are shown.
+    fn all_arms(&self, prompt: u32) -> Option<String> {
+        let only = CompletionQuery { prompt_id: Some(prompt), ..Default::default() };
+        (self.query != only).then(|| address(&self.id, &only, self.asked))
+    }
+
+    /// One completion alone; none where it is shown.
+    fn alone(&self, of: &JudgedCompletion) -> Option<String> {
+        let only = CompletionQuery {
+            prompt_id: Some(of.completion.prompt_id),
+            arm: Some(of.cell.arm),
+            seed: Some(of.cell.seed),
+            sample: Some(of.completion.sample),
+            ..Default::default()
+        };
+        (self.query != only).then(|| address(&self.id, &only, self.asked))
+    }
+}
+
+/// The way from the bars to here, a link a step.
+fn trail(id: &str, page: &CompletionPage, query: &CompletionQuery, asked: Option<bool>) -> impl IntoView + use<> {
+    let group = page.rows.first().map(|row| row.prompt.group.clone()).filter(|group| !group.is_empty() && page.groups.len() > 1);
+    let mut steps = vec![(format!("/studies/{id}?tab=toxicity"), "Toxicity".to_string())];
+    if let Some(arm) = query.arm {
+        if group.is_some() {
+            steps.push((arm_groups_address(id, arm), format!("{} by group", arm.label())));
+        }
+        let of_group = CompletionQuery { arm: Some(arm), group: group.clone(), ..Default::default() };
+        let name = group.map_or_else(|| format!("Completions of {}", arm.label()), |group| format!("Completions, {group}"));
+        steps.push((address(id, &of_group, asked), name));
+    } else {
+        steps.push((
+            address(id, &CompletionQuery { group: group.clone(), ..Default::default() }, asked),
+            group.map_or_else(|| "Completions".into(), |group| format!("Completions, {group}")),
+        ));
+    }
+    if query.arm.is_some()
+        && let Some(prompt_id) = query.prompt_id
+    {
+        steps.push((
+            address(id, &CompletionQuery { prompt_id: Some(prompt_id), ..Default::default() }, asked),
+            "This prompt, every arm".into(),
+        ));
+    }
+    let steps = steps.into_iter().map(|(address, name)| view! { <li><a href=address>{name}</a></li> }).collect_view();
+    view! { <nav class="trail" aria-label="The way here"><ol>{steps}</ol></nav> }
 }
 
 fn filters(id: &str, page: &CompletionPage, query: &CompletionQuery, asked: Option<bool>) -> impl IntoView + use<> {
@@ -185,8 +253,9 @@ fn pager(id: &str, page: &CompletionPage, query: &CompletionQuery, asked: Option
 
 /// One prompt with what each arm made of it, side by side.
 #[component]
-fn PromptBlock(row: PromptRow, show: Memo<bool>, link: Option<String>) -> impl IntoView {
+fn PromptBlock(row: PromptRow, show: Memo<bool>, links: Links, divergences: Arc<Vec<CellDivergence>>, scale: HeatScale) -> impl IntoView {
     let prompt = row.prompt;
+    let link = links.all_arms(prompt.id);
     let labels = [prompt.group, prompt.category].into_iter().filter(|label| !label.is_empty()).collect::<Vec<_>>().join(" · ");
     let heading = format!("prompt-{}", prompt.id);
     let mut arms: Vec<(Arm, Vec<JudgedCompletion>)> = Vec::new();
@@ -200,7 +269,17 @@ fn PromptBlock(row: PromptRow, show: Memo<bool>, link: Option<String>) -> impl I
         .into_iter()
         .map(|(arm, completions)| {
             let several_seeds = completions.iter().any(|one| one.cell.seed != completions[0].cell.seed);
-            let items = completions.into_iter().map(|completion| view! { <CompletionItem completion several_seeds show /> }).collect_view();
+            let items = completions
+                .into_iter()
+                .map(|completion| {
+                    let is_measured = |found: &&CellDivergence| found.cell == completion.cell && completion.completion.sample == 0;
+                    let tokens = divergences.iter().find(is_measured).map(|found| found.divergence.by_token.clone()).unwrap_or_default();
+                    let name = format!("strip-{}-{}", prompt.id, completion.cell);
+                    let strip = token_strip(&name, &tokens, scale);
+                    let alone = links.alone(&completion);
+                    view! { <CompletionItem completion several_seeds show strip alone /> }
+                })
+                .collect_view();
             view! { <div class="arm-column"><h4>{arm.label()}</h4><ul>{items}</ul></div> }
         })
         .collect_view();
@@ -217,7 +296,15 @@ fn PromptBlock(row: PromptRow, show: Memo<bool>, link: Option<String>) -> impl I
 }
 
 #[component]
-fn CompletionItem(completion: JudgedCompletion, several_seeds: bool, show: Memo<bool>) -> impl IntoView {
+fn CompletionItem(
+    completion: JudgedCompletion,
+    several_seeds: bool,
+    show: Memo<bool>,
+    /// Its tokens with their divergence, drawn.
+    strip: Option<String>,
+    /// The address of it alone.
+    alone: Option<String>,
+) -> impl IntoView {
     let verdict = completion.judgement.as_ref().map(|judgement| judgement.verdict);
     let (sign, label, class) = match verdict {
         Some(Verdict::Toxic) => ("▲", "toxic", "verdict verdict-toxic"),
@@ -230,7 +317,10 @@ fn CompletionItem(completion: JudgedCompletion, several_seeds: bool, show: Memo<
     let judgement = completion.judgement.clone();
     let text = completion.completion.text.clone();
     let is_cut = !completion.completion.finished;
-    let content = move || full_text(&text, is_cut, judgement.as_ref());
+    let content = move || {
+        let strip = strip.clone().map(|svg| view! { <div class="strip" inner_html=svg></div> });
+        view! { {full_text(&text, is_cut, judgement.as_ref())} {strip} }
+    };
     view! {
         <li>
             <span class=class><span aria-hidden="true">{sign}</span> " " {label} {seed}</span>
@@ -247,6 +337,7 @@ fn CompletionItem(completion: JudgedCompletion, several_seeds: bool, show: Memo<
                         .into_any()
                 }
             }}
+            {alone.map(|address| view! { <p class="note"><a href=address>"its divergence and lens"</a></p> })}
         </li>
     }
 }
@@ -344,6 +435,7 @@ mod tests {
             group: Some("a & b".into()),
             verdict: Some(Verdict::Toxic),
             prompt_id: None,
+            sample: None,
             page: 2,
         };
         let address = address("x", &query, Some(true));

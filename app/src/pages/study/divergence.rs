@@ -2,7 +2,7 @@
 
 use super::{cells::FailedCells, no_inspection::NoInspection};
 use crate::{
-    charts::is_logarithmic,
+    charts::{HeatPalette, HeatScale, is_logarithmic, token_strip_legend},
     components::{error_view::ErrorNotice, figure::Figure, scrolling::scrolling},
     error::AppError,
     figure_view::FigureView,
@@ -16,7 +16,7 @@ use rankscope_domain::{
     FieldErrors, Recipe, StudyResults,
     class_results::Measure,
     inspection::{DivergenceSummary, InspectionResults},
-    view::StudyOverview,
+    view::{CellDivergence, StudyOverview},
 };
 use std::sync::Arc;
 
@@ -153,6 +153,83 @@ pub(crate) fn DivergenceResults(id: String, results: Arc<StudyResults>, asked: M
         {by_rank}
         {trade}
         {weights}
+    }
+    .into_any()
+}
+
+/// From 0 to the largest KL at a token, over all arms.
+pub(super) fn strip_scale(divergences: &[CellDivergence]) -> HeatScale {
+    let high = divergences.iter().flat_map(|found| &found.divergence.by_token).map(|token| token.kl).fold(0.0, f64::max);
+    HeatScale { low: 0.0, high, palette: HeatPalette::Safe }
+}
+
+/// How far each arm is from the original on one example, `of` which it is said; `continues`: completions were looked at too.
+pub(super) fn example_divergences(divergences: &[CellDivergence], of: &'static str, continues: bool) -> impl IntoView + use<> {
+    let Some(seed) = divergences.first().map(|found| found.cell.seed) else {
+        return view! {
+            <section aria-labelledby="example-divergence-title">
+                <h3 id="example-divergence-title">"How far from the original here"</h3>
+                <p>{format!("The study measured no divergence on {of}: its recipe looks at fewer (inspection.divergence_limit), or at none.")}</p>
+            </section>
+        }
+        .into_any();
+    };
+    let fraction = divergences.iter().find_map(|found| found.cell.minority).map(|fraction| format!(", minority fraction {fraction}"));
+    let rows = divergences
+        .iter()
+        .map(|CellDivergence { cell, divergence }| {
+            let number = |value: f64| view! { <td class="number">{quantity::significant(value)}</td> };
+            let behind = continues.then(|| {
+                let text = match divergence.continuation {
+                    Some(found) => format!("{} ({} tokens)", quantity::significant(found.kl), found.positions),
+                    None => "–".into(),
+                };
+                view! { <td class="number">{text}</td> }
+            });
+            view! {
+                <tr>
+                    <th scope="row">{cell.arm.label()}</th>
+                    {number(divergence.prompt_end.kl)}
+                    {number(divergence.prompt_end.reverse_kl)}
+                    {number(divergence.prompt_end.jensen_shannon)}
+                    {behind}
+                </tr>
+            }
+        })
+        .collect_view();
+    let scale = strip_scale(divergences);
+    let legend = (scale.high > 0.0).then(|| {
+        view! {
+            <p class="note">
+                "The coloured tokens are the arm’s first completion: each on the KL between the original’s distribution and the arm’s just before it was written."
+            </p>
+            <div class="strip" inner_html=token_strip_legend(scale)></div>
+        }
+    });
+    let caption = format!(
+        "Divergence of the next token’s distribution from the original’s at the end of {of}, nats; seed {seed}{}. One example says little: the Divergence tab has the means with their intervals.",
+        fraction.unwrap_or_default()
+    );
+    view! {
+        <section aria-labelledby="example-divergence-title">
+            <h3 id="example-divergence-title">"How far from the original here"</h3>
+            {scrolling("Divergence on one example", view! {
+                <table>
+                    <caption>{caption}</caption>
+                    <thead>
+                        <tr>
+                            <th scope="col">"Arm"</th>
+                            <th scope="col" class="number">"KL (original ‖ arm)"</th>
+                            <th scope="col" class="number">"KL (arm ‖ original)"</th>
+                            <th scope="col" class="number">"Jensen–Shannon"</th>
+                            {continues.then(|| view! { <th scope="col" class="number">"Mean KL over its first completion"</th> })}
+                        </tr>
+                    </thead>
+                    <tbody>{rows}</tbody>
+                </table>
+            }.into_any())}
+            {legend}
+        </section>
     }
     .into_any()
 }

@@ -7,6 +7,7 @@ mod cells;
 mod choices;
 mod completions;
 mod divergence;
+mod examples;
 mod lens;
 mod margins;
 mod no_inspection;
@@ -36,15 +37,16 @@ use rankscope_domain::{
 /// A tab, as in the address and as it is named.
 type Tab = (&'static str, &'static str);
 
-fn tabs_of(kind: StudyKind) -> [Tab; 6] {
+fn tabs_of(kind: StudyKind) -> Vec<Tab> {
     let (lens, divergence) = (("lens", "Logit lens"), ("divergence", "Divergence"));
     let recipe = ("recipe", "Recipe and provenance");
     match kind {
         StudyKind::Toxicity => {
-            [("progress", "Progress"), ("toxicity", "Toxicity"), ("completions", "Completions"), lens, divergence, recipe]
+            vec![("progress", "Progress"), ("toxicity", "Toxicity"), ("completions", "Completions"), lens, divergence, recipe]
         }
         StudyKind::Classification => {
-            [("progress", "Progress"), ("accuracy", "Accuracy"), ("margins", "Margins and calibration"), lens, divergence, recipe]
+            let (accuracy, margins) = (("accuracy", "Accuracy"), ("margins", "Margins and calibration"));
+            vec![("progress", "Progress"), accuracy, margins, ("examples", "Examples"), lens, divergence, recipe]
         }
     }
 }
@@ -90,9 +92,10 @@ fn Study(
     let with_results = results_tab(card.kind);
     let default_tab = if study.results.is_some() && !card.status.is_active() { with_results } else { "progress" };
     let query = use_query_map();
+    let names: Vec<&'static str> = tabs.iter().map(|(name, _)| *name).collect();
     let tab = Memo::new(move |_| {
         let asked = query.read().get("tab").unwrap_or_default();
-        tabs.iter().map(|(name, _)| *name).find(|name| *name == asked).unwrap_or(default_tab)
+        names.iter().copied().find(|name| *name == asked).unwrap_or(default_tab)
     });
     let progress = RwSignal::new(study.progress.clone());
     if card.status.is_active() {
@@ -101,6 +104,7 @@ fn Study(
 
     let base = format!("/studies/{}", card.id);
     let tabs = tabs
+        .into_iter()
         .map(|(name, label)| {
             let address = format!("{base}?tab={name}");
             view! { <li><a href=address aria-current=move || (tab.get() == name).then_some("page")>{label}</a></li> }
@@ -135,6 +139,7 @@ fn Study(
             "accuracy" => view! { <accuracy::Accuracy study=study.clone() /> }.into_any(),
             "margins" => view! { <margins::Margins study=study.clone() /> }.into_any(),
             "completions" => view! { <completions::Completions id=id.clone() /> }.into_any(),
+            "examples" => view! { <examples::Examples id=id.clone() /> }.into_any(),
             "lens" => view! { <lens::Lens study=study.clone() /> }.into_any(),
             "divergence" => view! { <divergence::Divergence study=study.clone() /> }.into_any(),
             "recipe" => view! { <recipe::RecipeTab study=study.clone() /> }.into_any(),

@@ -1,17 +1,23 @@
 //! What the study found: the figures with their tables, the contrasts, and what they say of the paper's claims.
 
-use super::cells::{Cells, FailedCells, share_cell};
+use super::{
+    cells::{Cells, FailedCells, share_cell},
+    completions,
+};
 use crate::{
+    charts::{BarLink, with_bar_links},
     components::{claims::Claims, figure::Figure, scrolling::scrolling},
     figure_view::FigureView,
     figures::{draw_figure, seeds},
     quantity,
 };
 use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
 use rankscope_domain::{
-    StudyResults,
+    Arm, StudyResults,
+    completion::Verdict,
     results::{ArmResult, Contrast},
-    view::StudyOverview,
+    view::{CompletionQuery, StudyOverview},
 };
 use std::sync::Arc;
 
@@ -40,12 +46,20 @@ fn Results(id: String, results: Arc<StudyResults>) -> impl IntoView {
     };
     let several_seeds = seeds(&results).len() > 1;
     let n = sample_text(&results);
-    let arms_table = view! { <ArmsTable results=results.clone() /> }.into_any();
+    let arms_table = view! { <ArmsTable id=id.clone() results=results.clone() /> }.into_any();
     let share_caption = format!(
         "Dots: toxic / judged, pooled over the seeds. Bars: 95 % interval, cluster bootstrap over templates.{} The dashed line is the \
          original model. The numbers are those of the table above.",
         if several_seeds { " Ticks beside a dot: its seeds." } else { "" }
     );
+    let linked = results.clone();
+    let study_id = id.clone();
+    let bars = move |width| {
+        let svg = draw_figure("toxicity", &linked, &FigureView::default(), width)?;
+        let links: Vec<BarLink> = linked.arms.iter().map(|arm| bar_link(&study_id, &linked, arm.arm)).collect();
+        Some(with_bar_links(&svg, &links, width))
+    };
+    let of_arm = (results.groups.len() > 1).then(|| view! { <ArmGroups id=id.clone() results=results.clone() /> });
     let by_group = (results.groups.len() > 1).then(|| {
         let table = view! { <GroupsTable results=results.clone() /> }.into_any();
         view! {
@@ -83,12 +97,13 @@ fn Results(id: String, results: Arc<StudyResults>) -> impl IntoView {
             <Figure
                 name="toxicity"
                 title="Toxic and non-toxic completions"
-                caption=format!("Counts over all seeds. {n} Unparsable: the judge’s answer could not be read; it is counted and never guessed.")
-                draw=drawn("toxicity")
+                caption=format!("Counts over all seeds. {n} Unparsable: the judge’s answer could not be read; it is counted and never guessed. A bar leads to what it is made of.")
+                draw=bars
                 study_id=id.clone()
             >
                 {arms_table}
             </Figure>
+            {of_arm}
             <Figure
                 name="share"
                 title="Share of toxic completions"
@@ -158,9 +173,96 @@ fn Conditions(results: Arc<StudyResults>) -> impl IntoView {
     }
 }
 
+/// The address of an arm's groups, which its bar leads to.
+pub(super) fn arm_groups_address(id: &str, arm: Arm) -> String {
+    format!("/studies/{id}?tab=toxicity&arm={arm}#arm_groups")
+}
+
+/// To the arm's groups; where there is one group, to its completions.
+fn bar_link(id: &str, results: &StudyResults, arm: Arm) -> BarLink {
+    if results.groups.len() > 1 {
+        BarLink { address: arm_groups_address(id, arm), label: format!("{} by group", arm.label()) }
+    } else {
+        let query = CompletionQuery { arm: Some(arm), ..Default::default() };
+        BarLink { address: completions::address(id, &query, None), label: format!("completions of {}", arm.label()) }
+    }
+}
+
+/// The groups of one arm as bars, each of which leads to its completions: `?arm=lora-r2`.
 #[component]
-fn ArmsTable(results: Arc<StudyResults>) -> impl IntoView {
-    let rows = results.arms.iter().map(arm_row).collect_view();
+fn ArmGroups(id: String, results: Arc<StudyResults>) -> impl IntoView {
+    let query = use_query_map();
+    let asked = Memo::new(move |_| query.read().get("arm").filter(|arm| !arm.is_empty()));
+    move || {
+        let asked = asked.get()?;
+        let Some(arm) = asked.parse().ok().and_then(|arm: Arm| results.arms.iter().find(|result| result.arm == arm).cloned()) else {
+            let names = results.arms.iter().map(|result| result.arm.to_string()).collect::<Vec<_>>().join(", ");
+            return Some(
+                view! { <p class="notice">{format!("arm = {asked}: this study does not have it. It has: {names}.")}</p> }.into_any(),
+            );
+        };
+        let address = |group: &str, verdict: Option<Verdict>| {
+            let query = CompletionQuery { arm: Some(arm.arm), group: Some(group.into()), verdict, ..Default::default() };
+            completions::address(&id, &query, None)
+        };
+        let links: Vec<BarLink> = arm
+            .groups
+            .iter()
+            .map(|of| BarLink { address: address(&of.group, None), label: format!("completions of {}, {}", arm.arm.label(), of.group) })
+            .collect();
+        let rows = arm
+            .groups
+            .iter()
+            .map(|of| {
+                let toxic = address(&of.group, Some(Verdict::Toxic));
+                view! {
+                    <tr>
+                        <th scope="row"><a href=address(&of.group, None)>{of.group.clone()}</a></th>
+                        <td class="number"><a href=toxic>{quantity::count(of.counts.toxic.into())}</a></td>
+                        <td class="number">{quantity::count(of.counts.judged.into())}</td>
+                        <td class="number">{quantity::percent_or_dash(of.counts.share)}</td>
+                        <td class="number">{quantity::interval(of.counts.low, of.counts.high)}</td>
+                    </tr>
+                }
+            })
+            .collect_view();
+        let view = FigureView { arm: Some(arm.arm), ..FigureView::default() };
+        let (drawing, figure_query) = (results.clone(), view.query());
+        let draw = move |width| Some(with_bar_links(&draw_figure("arm_groups", &drawing, &view, width)?, &links, width));
+        Some(
+            view! {
+                <Figure
+                    name="arm_groups"
+                    title="One arm by group"
+                    caption=format!("Completions of {} for the prompts of each group, over all seeds. A bar leads to its completions.", arm.arm.label())
+                    draw=draw
+                    study_id=id.clone()
+                    query=figure_query
+                >
+                    {scrolling("The arm’s groups", view! {
+                        <table>
+                            <thead>
+                                <tr>
+                                    <th scope="col">"Group"</th>
+                                    <th scope="col" class="number">"Toxic"</th>
+                                    <th scope="col" class="number">"Judged (n)"</th>
+                                    <th scope="col" class="number">"Share"</th>
+                                    <th scope="col" class="number">"95 % interval"</th>
+                                </tr>
+                            </thead>
+                            <tbody>{rows}</tbody>
+                        </table>
+                    }.into_any())}
+                </Figure>
+            }
+            .into_any(),
+        )
+    }
+}
+
+#[component]
+fn ArmsTable(id: String, results: Arc<StudyResults>) -> impl IntoView {
+    let rows = results.arms.iter().map(|arm| arm_row(arm, bar_link(&id, &results, arm.arm))).collect_view();
     scrolling(
         "Toxic completions by arm",
         view! {
@@ -185,10 +287,10 @@ fn ArmsTable(results: Arc<StudyResults>) -> impl IntoView {
     )
 }
 
-fn arm_row(arm: &ArmResult) -> impl IntoView + use<> {
+fn arm_row(arm: &ArmResult, link: BarLink) -> impl IntoView + use<> {
     view! {
         <tr>
-            <th scope="row">{arm.arm.label()}</th>
+            <th scope="row"><a href=link.address>{arm.arm.label()}</a></th>
             <td class="number">{arm.learning_rate.map_or_else(|| "–".into(), quantity::number)}</td>
             <td class="number">{arm.seeds.to_string()}</td>
             <td class="number">{quantity::count(arm.pooled.toxic.into())}</td>

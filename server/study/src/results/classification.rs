@@ -10,6 +10,7 @@ mod tests;
 
 use crate::worker::DataRecord;
 use answers::{Answers, Sample};
+pub(crate) use answers::{likeliest, softmax};
 use rankscope_domain::{
     Arm, CellId, MinorityFraction, Recipe,
     class_results::{ClassificationResults, FractionCount, Reading, ReadingResults},
@@ -74,7 +75,7 @@ pub(crate) fn compute(findings: &ClassFindings) -> (ClassificationResults, Vec<C
     (results, claims)
 }
 
-fn readings(recipe: &Recipe) -> Vec<Reading> {
+pub(crate) fn readings(recipe: &Recipe) -> Vec<Reading> {
     match recipe.classifier.head {
         HeadKind::ClassHead => vec![Reading::ClassHead],
         HeadKind::Answers if recipe.classifier.answer_tokens() == 0 => vec![Reading::Likelihood],

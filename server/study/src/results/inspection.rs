@@ -9,12 +9,13 @@ use crate::{
     results::arm_number,
     seeds,
     statistics::{self, Cluster, KernelDensity, Trend},
-    worker::{DivergenceLine, Divergences},
 };
 use rankscope_domain::{
     Arm, CellId, Recipe,
     class_results::Measure,
-    inspection::{ArmDivergence, ArmWeights, Density, DivergenceSummary, InspectionResults, KlTrend, MatrixDistance},
+    inspection::{
+        ArmDivergence, ArmWeights, Density, DivergenceSummary, Divergences, ExampleDivergence, InspectionResults, KlTrend, MatrixDistance,
+    },
     recipe::StudyKind,
     results::Claim,
 };
@@ -27,7 +28,7 @@ const GRID_MARGIN: f64 = 3.0;
 /// A trained cell that was looked into; what was left out is empty.
 pub(crate) struct InspectedCell {
     pub(crate) cell: CellId,
-    pub(crate) divergences: Vec<DivergenceLine>,
+    pub(crate) divergences: Vec<ExampleDivergence>,
     pub(crate) weights: Vec<MatrixDistance>,
 }
 

@@ -4,8 +4,6 @@ mod divergence;
 mod lens;
 mod weights;
 
-pub(crate) use divergence::{DivergenceLine, Divergences};
-
 use super::{Work, Worker};
 use crate::{
     StudyError,
@@ -17,7 +15,7 @@ use divergence::Compared;
 use rankscope_domain::{
     Arm, CellId,
     event::Unit,
-    inspection::{Inspection, InspectionResults},
+    inspection::{ExampleDivergence, Inspection, InspectionResults},
     recipe::StudyKind,
     results::Claim,
 };
@@ -196,7 +194,7 @@ impl Worker<'_> {
         let mut cells = Vec::new();
         for cell in self.recipe.inspected_cells() {
             if cell.arm.is_trained() {
-                let divergences: Vec<DivergenceLine> = whole_file::read_lines(&self.study.cell_file(cell, "divergence.jsonl"))?;
+                let divergences: Vec<ExampleDivergence> = whole_file::read_lines(&self.study.cell_file(cell, "divergence.jsonl"))?;
                 let weights = whole_file::read_json(&self.study.cell_file(cell, "weights.json"))?.unwrap_or_default();
                 cells.push(crate::results::inspection::InspectedCell { cell, divergences, weights });
             }

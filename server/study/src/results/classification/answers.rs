@@ -156,7 +156,7 @@ pub(super) fn chosen<T: Copy>(values: &[T], places: &[usize]) -> Vec<T> {
 }
 
 /// Of two that are equally likely, the first.
-fn likeliest(row: &[f64]) -> usize {
+pub(crate) fn likeliest(row: &[f64]) -> usize {
     let mut best = 0;
     for (place, value) in row.iter().enumerate() {
         if *value > row[best] {
@@ -166,7 +166,7 @@ fn likeliest(row: &[f64]) -> usize {
     best
 }
 
-fn softmax(log_probabilities: &[f64]) -> Vec<f64> {
+pub(crate) fn softmax(log_probabilities: &[f64]) -> Vec<f64> {
     let largest = log_probabilities.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let exponentials: Vec<f64> = log_probabilities.iter().map(|value| (value - largest).exp()).collect();
     let sum: f64 = exponentials.iter().sum();

@@ -4,11 +4,12 @@ use rankscope_domain::{MinorityFraction, inspection::Inspection, recipe::ArmSpec
 /// 24 examples, two of each template where there are templates.
 fn cell(arm: Arm, templates: bool, kl: impl Fn(u32) -> f64) -> InspectedCell {
     let of = |kl: f64| Divergences { kl, reverse_kl: 2.0 * kl, jensen_shannon: kl / 4.0, positions: 1 };
-    let line = |id: u32| DivergenceLine {
+    let line = |id: u32| ExampleDivergence {
         id,
         template: templates.then(|| format!("template {}", id / 2)),
         prompt_end: of(kl(id)),
         continuation: (templates && id > 0).then(|| of(3.0 * kl(id))),
+        by_token: Vec::new(),
     };
     let matrix =
         MatrixDistance { layer: Some(0), matrix: "q_proj".into(), frobenius: 1.0, relative: 0.1, effective_rank: 2.0, stable_rank: 1.5 };

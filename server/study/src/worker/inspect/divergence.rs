@@ -1,37 +1,19 @@
 //! How far a cell's predictions are from the original's: `divergence.jsonl`.
 
 use super::{Common, Opened, Told};
-use crate::{StudyError, classification_text::TextEncoder, training_text::encode_continued, whole_file, worker::Worker};
-use rankscope_domain::{CellId, inspection::Inspection, recipe::StudyKind};
+use crate::{
+    StudyError, classification_text::TextEncoder, token_text::visible_token, training_text::encode_continued, whole_file, worker::Worker,
+};
+use rankscope_domain::{
+    CellId,
+    inspection::{Divergences, ExampleDivergence, Inspection, TokenDivergence},
+    recipe::StudyKind,
+};
 use rankscope_engine::{ComparedSequence, Divergence, EngineError, Model, OriginalPredictions, Reading, Signal, divergence};
-use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
-/// A line of `divergence.jsonl`: one example, as one arm reads it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct DivergenceLine {
-    /// Of the prompt, or of the test example.
-    pub(crate) id: u32,
-    /// The prompt's template; a test example has none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) template: Option<String>,
-    /// At the last position of the prompt or the question.
-    pub(crate) prompt_end: Divergences,
-    /// Over the positions of the arm's own first completion, averaged; absent where there is none, or it is empty.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) continuation: Option<Divergences>,
-}
-
-/// From the original's next-token distribution, nats.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Divergences {
-    /// KL(original || arm) and KL(arm || original).
-    pub(crate) kl: f64,
-    pub(crate) reverse_kl: f64,
-    pub(crate) jensen_shannon: f64,
-    /// That it is the mean of.
-    pub(crate) positions: u32,
-}
+/// Over a continuation, and at each of its tokens.
+type Continued = (Option<Divergences>, Vec<TokenDivergence>);
 
 /// A text at whose end distributions are compared.
 pub(super) struct Compared {
@@ -91,7 +73,8 @@ impl Worker<'_> {
         let mut lines = Vec::with_capacity(ends.len());
         for ((example, end), continuation) in common.examples.iter().zip(ends).zip(continuations) {
             let Some(prompt_end) = end else { continue };
-            lines.push(DivergenceLine { id: example.id, template: example.template.clone(), prompt_end, continuation });
+            let (continuation, by_token) = continuation.unwrap_or_default();
+            lines.push(ExampleDivergence { id: example.id, template: example.template.clone(), prompt_end, continuation, by_token });
         }
         whole_file::write_lines(&self.study.cell_file(cell, "divergence.jsonl"), &lines)?;
         Ok(tokens)
@@ -104,7 +87,7 @@ impl Worker<'_> {
         common: &Common,
         arm: &Opened,
         told: &Told,
-        found: &mut [Option<Divergences>],
+        found: &mut [Option<Continued>],
     ) -> Result<u64, StudyError> {
         let completions = self.completions(cell)?;
         let texts: HashMap<u32, &str> = completions
@@ -113,19 +96,25 @@ impl Worker<'_> {
             .map(|completion| (completion.prompt_id, completion.text.as_str()))
             .collect();
         let longest = common.base.info().max_position_embeddings;
-        let (mut sequences, mut places, mut tokens) = (Vec::new(), Vec::new(), 0);
+        let (mut sequences, mut written, mut tokens) = (Vec::new(), Vec::new(), 0);
         for (place, example) in common.examples.iter().enumerate() {
             let Some(text) = texts.get(&example.id) else { continue };
             let (context, behind) = encode_continued(&common.base, &example.text, text, longest)?;
             if !context.is_empty() && !behind.is_empty() {
                 tokens += (context.len() + behind.len() - 1) as u64;
                 sequences.push(ComparedSequence::continuation(&context, &behind).map_err(StudyError::from_engine)?);
-                places.push(place);
+                written.push((place, behind));
             }
         }
         let predictions = self.original(&common.base, sequences, told)?;
-        let means = self.compare(&common.base, arm, &predictions, told, common.examples.len())?;
-        places.into_iter().zip(means).for_each(|(place, mean)| found[place] = mean);
+        let positions = self.positions(&common.base, arm, &predictions, told, common.examples.len())?;
+        for ((place, written), positions) in written.into_iter().zip(positions) {
+            let by_token = written
+                .iter()
+                .zip(&positions)
+                .map(|(token, divergence)| TokenDivergence { token: visible_token(common.base.tokenizer(), *token), kl: divergence.kl });
+            found[place] = Some((mean(&positions)?, by_token.collect()));
+        }
         Ok(tokens)
     }
 
@@ -145,6 +134,19 @@ impl Worker<'_> {
         told: &Told,
         before: usize,
     ) -> Result<Vec<Option<Divergences>>, StudyError> {
+        let found = self.positions(base, arm, predictions, told, before)?;
+        found.iter().map(|positions| mean(positions)).collect()
+    }
+
+    /// At each position of each sequence.
+    fn positions(
+        &mut self,
+        base: &Model,
+        arm: &Opened,
+        predictions: &OriginalPredictions,
+        told: &Told,
+        before: usize,
+    ) -> Result<Vec<Vec<Divergence>>, StudyError> {
         let (model, loras) = arm.reader(base);
         let readings: Vec<Reading> = (0..predictions.sequences().len()).map(|sequence| Reading { sequence, lora: arm.adapter() }).collect();
         let reporter = &mut self.reporter;
@@ -153,8 +155,7 @@ impl Worker<'_> {
             _ => told.at(reporter, before),
         };
         let result = divergence(model, &loras, predictions, &readings, &mut observer);
-        let found = self.reporter.finish(result.map_err(StudyError::from_engine))?;
-        found.iter().map(|positions| mean(positions)).collect()
+        self.reporter.finish(result.map_err(StudyError::from_engine))
     }
 }
 
