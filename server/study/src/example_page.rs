@@ -8,7 +8,7 @@ use crate::{
     worker::DataRecord,
 };
 use rankscope_domain::{
-    Arm, CellId, Recipe,
+    Arm, CellId, FieldErrors, Recipe,
     class_results::Reading,
     dataset::{LabelledText, Prediction},
     recipe::{HeadKind, StudyKind},
@@ -20,16 +20,15 @@ use std::collections::HashMap;
 const PAGE_SIZE: u32 = 20;
 
 impl Study {
-    /// What of seed, fraction and reading the study has not is taken for not asked for: the page says what it shows. An error for a
-    /// study of another kind, and for one that has not chosen its examples yet.
+    /// What of seed, fraction and reading the study has not is taken for not asked for: the page says what it shows. A study that has not
+    /// chosen its examples yet has no labels, groups and rows. An error for a study of another kind.
     pub fn examples(&self, query: &ExampleQuery) -> Result<ExamplePage, StudyError> {
         let recipe = self.recipe()?;
-        let none = |why: &str| StudyError::Other(format!("this study has no test examples to show: {why}"));
         if recipe.kind != StudyKind::Classification {
-            return Err(none("it is no classification study"));
+            let remedy = "Test examples are a classification study's; this one has completions.";
+            return Err(FieldErrors::one("kind", recipe.kind.label(), remedy).into());
         }
-        let record: DataRecord =
-            whole_file::read_json(&self.data_file("chosen.json"))?.ok_or_else(|| none("they have not been chosen yet"))?;
+        let record: DataRecord = whole_file::read_json(&self.data_file("chosen.json"))?.unwrap_or_default();
         let texts: Vec<LabelledText> = whole_file::read_lines(&self.data_file("test.jsonl"))?;
         let seed = query.seed.filter(|seed| recipe.seeds.contains(seed)).or(recipe.seeds.first().copied()).unwrap_or_default();
         let fractions = recipe.groups.fractions();
@@ -178,9 +177,12 @@ mod tests {
         assert_eq!(row.predictions.iter().map(|one| row.is_right(one)).collect::<Vec<_>>(), [false, false]);
         let probability = row.predictions[0].probability.unwrap();
         assert!((probability - 1.0 / (1.0 + (-2.0_f64).exp())).abs() < 1e-12);
+        std::fs::remove_dir_all(study.data_file("")).unwrap();
+        let early = study.examples(&ExampleQuery::default()).unwrap();
+        assert_eq!((early.total, early.groups.len(), early.arms.len()), (0, 0, 2), "before they are chosen");
         let mut recipe = Recipe::from_toml("name = \"x\"").unwrap();
         recipe.arms = vec![ArmSpec::full(1e-4)];
         let other = Study::create(&directory.path().join("other"), &recipe).unwrap();
-        assert!(other.examples(&ExampleQuery::default()).unwrap_err().to_string().contains("no classification study"));
+        assert!(other.examples(&ExampleQuery::default()).unwrap_err().to_string().contains("a classification study's"));
     }
 }

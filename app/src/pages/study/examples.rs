@@ -74,6 +74,13 @@ pub(crate) fn Examples(id: String) -> impl IntoView {
 }
 
 pub(super) fn examples_view(id: &str, page: &ExamplePage, query: &ExampleQuery) -> impl IntoView + use<> {
+    if page.groups.is_empty() {
+        return view! {
+            <p>"There are no test examples yet: they are chosen in the study’s first stage."</p>
+            <p><a href=format!("/studies/{id}?tab=progress")>"See the progress"</a></p>
+        }
+        .into_any();
+    }
     let alone = query.example.is_some();
     let of = format!(
         "Read by {}; seed {}{}.",
@@ -108,6 +115,7 @@ pub(super) fn examples_view(id: &str, page: &ExamplePage, query: &ExampleQuery) 
         {inside}
         {pager}
     }
+    .into_any()
 }
 
 fn table(id: &str, page: &ExamplePage, query: &ExampleQuery, alone: bool) -> impl IntoView + use<> {
