@@ -1,12 +1,13 @@
 //! All that the pages may ask of the server. The server implements it and hands it in as context.
 
-use crate::error::AppError;
+use crate::{api::shares::Shareable, error::AppError};
 use rankscope_domain::{
     Recipe,
     dataset::DatasetEntry,
     estimate::Estimate,
     inspection::LensReading,
     model::{ModelEntry, ModelJob},
+    share::{ShareEntry, ShareRequest, SharedPage},
     view::{CompletionPage, CompletionQuery, ExamplePage, ExampleQuery, ModelChoice, StudyCard, StudyOverview},
 };
 use std::sync::Arc;
@@ -53,6 +54,20 @@ pub trait Backend: Send + Sync + 'static {
     async fn remove_dataset(&self, name: &str) -> Result<(), AppError>;
     /// Bytes that an upload may have.
     fn dataset_upload_limit(&self) -> u64;
+    /// Links of a study, newest first; empty: all.
+    async fn shares(&self, study: &str) -> Result<Vec<ShareEntry>, AppError>;
+    /// What a link can be made for; `None`: there is no such study.
+    async fn shareable(&self, study: &str) -> Result<Option<Shareable>, AppError>;
+    /// Freezes a study and makes a link to the copy; gives the link's id.
+    async fn share_study(&self, study: &str, request: ShareRequest) -> Result<String, AppError>;
+    /// `/s/{token}` of a link that was just made, once.
+    async fn take_share_path(&self, id: &str) -> Result<Option<String>, AppError>;
+    async fn revoke_share(&self, id: &str) -> Result<(), AppError>;
+    async fn revoke_shares(&self, study: &str) -> Result<(), AppError>;
+    /// What a link shows; the same error for every token that opens nothing.
+    async fn shared(&self, token: &str) -> Result<SharedPage, AppError>;
+    async fn shared_lens(&self, token: &str) -> Result<Vec<LensReading>, AppError>;
+    async fn shared_completions(&self, token: &str, query: CompletionQuery) -> Result<CompletionPage, AppError>;
 }
 
 /// The context that server functions take it from.

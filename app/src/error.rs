@@ -22,6 +22,9 @@ pub enum AppError {
     /// Nobody is logged in, or not any more.
     #[error("{0}")]
     LoggedOut(String),
+    /// Asked too often; says when to try again.
+    #[error("{0}")]
+    TooMany(String),
     /// The server's fault; logged there.
     #[error("{0}")]
     Internal(String),
@@ -35,6 +38,7 @@ impl AppError {
             AppError::Invalid(_) => 422,
             AppError::Conflict(_) => 409,
             AppError::LoggedOut(_) => 401,
+            AppError::TooMany(_) => 429,
             AppError::Internal(_) => 500,
         }
     }

@@ -34,6 +34,7 @@ pub use figure_view::FigureView;
 pub use figures::{FIGURES, LENS_FIGURE, figure_svg};
 pub use inspection_figures::WeightMeasure;
 pub use lens_view::{LensMode, LensView, lens_svg};
+pub use pages::shared::SHARED_PREFIX;
 pub use routes::App;
 pub use shell::shell;
 

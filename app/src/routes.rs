@@ -8,6 +8,8 @@ use crate::{
         models::{ModelPage, ModelsPage},
         new_study::NewStudyPage,
         not_found::NotFoundPage,
+        shared::{SHARED_PREFIX, SharedStudyPage},
+        shares::SharesPage,
         studies::StudiesPage,
         study::StudyPage,
     },
@@ -18,6 +20,7 @@ use leptos_meta::{Title, provide_meta_context};
 use leptos_router::{
     SsrMode,
     components::{Route, Router, Routes},
+    hooks::use_location,
     path,
 };
 
@@ -29,16 +32,7 @@ pub fn App() -> impl IntoView {
         <Title formatter=title />
         <Router>
             <a class="skip" href="#main" rel="external">"Skip to the content"</a>
-            <header class="site">
-                <nav aria-label="Site">
-                    <a class="brand" href="/">"Rankscope"</a>
-                    <a href="/">"Studies"</a>
-                    <a href="/studies/new">"New study"</a>
-                    <a href="/models">"Models"</a>
-                    <a href="/datasets">"Datasets"</a>
-                    <LogOut />
-                </nav>
-            </header>
+            <Header />
             <main id="main" tabindex="-1">
                 <Routes fallback=NotFoundPage>
                     <Route path=path!("/") view=StudiesPage ssr=SsrMode::Async />
@@ -49,12 +43,41 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/datasets") view=DatasetsPage ssr=SsrMode::Async />
                     <Route path=path!("/datasets/:name") view=DatasetPage ssr=SsrMode::Async />
                     <Route path=path!("/studies/:id") view=StudyPage ssr=SsrMode::Async />
+                    <Route path=path!("/shares") view=SharesPage ssr=SsrMode::Async />
+                    <Route path=path!("/s/:token") view=SharedStudyPage ssr=SsrMode::Async />
                 </Routes>
             </main>
             <footer class="site">
                 <p>"Rankscope shows what each LoRA rank keeps of a model’s harms."</p>
             </footer>
         </Router>
+    }
+}
+
+/// The owner's way around; who was sent a link has none.
+#[component]
+fn Header() -> impl IntoView {
+    let path = use_location().pathname;
+    let is_shared = Memo::new(move |_| path.read().starts_with(SHARED_PREFIX));
+    view! {
+        <header class="site">
+            {move || if is_shared.get() {
+                view! { <div class="brand-alone"><span class="brand">"Rankscope"</span></div> }.into_any()
+            } else {
+                view! {
+                    <nav aria-label="Site">
+                        <a class="brand" href="/">"Rankscope"</a>
+                        <a href="/">"Studies"</a>
+                        <a href="/studies/new">"New study"</a>
+                        <a href="/models">"Models"</a>
+                        <a href="/datasets">"Datasets"</a>
+                        <a href="/shares">"Shares"</a>
+                        <LogOut />
+                    </nav>
+                }
+                    .into_any()
+            }}
+        </header>
     }
 }
 

@@ -20,6 +20,10 @@ pub struct Visitor {
     pub logged_in: bool,
 }
 
+/// Scheme, host and port by which the browser has come. Put by the server into each request whose host it answers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OwnAddress(pub String);
+
 /// Why the log-in page is shown again. Put by the server into the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoginRefusal {

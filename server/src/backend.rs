@@ -9,15 +9,17 @@ use crate::{
     model_jobs::ModelJobs,
     models,
     reader::Reader,
+    shares::Shares,
     study_id::StudyId,
 };
-use rankscope_app::{backend::Backend, error::AppError};
+use rankscope_app::{api::shares::Shareable, backend::Backend, error::AppError};
 use rankscope_domain::{
     FieldErrors, Recipe,
     dataset::DatasetEntry,
     estimate::Estimate,
     inspection::LensReading,
     model::{ModelEntry, ModelJob},
+    share::{ShareEntry, ShareRequest, SharedPage},
     view::{CompletionPage, CompletionQuery, ExamplePage, ExampleQuery, ModelChoice, StudyCard, StudyOverview, StudyStatus},
 };
 use rankscope_study::{
@@ -45,6 +47,7 @@ pub struct StudyBackend {
     pub datasets: DatasetShelf,
     /// Bytes that an uploaded set may have.
     pub dataset_upload_limit: u64,
+    pub shares: Shares,
     /// One start after another: the second of two equal requests finds the first one's answer.
     starting: Mutex<()>,
     /// Reading a model's headers takes memory: a few at a time.
@@ -64,8 +67,22 @@ impl StudyBackend {
         let catalogue = models::catalogue(environment.default_model.clone());
         let model_jobs = ModelJobs::new(catalogue.clone(), shutdown);
         let datasets = DatasetShelf::new(&environment);
+        let shares = Shares::new(database.clone(), library.data_dir());
         let (starting, checking) = (Mutex::default(), Semaphore::new(2));
-        Self { database, library, reader, executor, environment, catalogue, model_jobs, datasets, dataset_upload_limit, starting, checking }
+        Self {
+            database,
+            library,
+            reader,
+            executor,
+            environment,
+            catalogue,
+            model_jobs,
+            datasets,
+            dataset_upload_limit,
+            shares,
+            starting,
+            checking,
+        }
     }
 
     /// The study's row; the same error for a name that is none and a study that is not there.
@@ -309,6 +326,42 @@ impl Backend for StudyBackend {
 
     fn dataset_upload_limit(&self) -> u64 {
         self.dataset_upload_limit
+    }
+
+    async fn shares(&self, study: &str) -> Result<Vec<ShareEntry>, AppError> {
+        self.list_shares(study).await
+    }
+
+    async fn shareable(&self, study: &str) -> Result<Option<Shareable>, AppError> {
+        self.shareable_study(study).await
+    }
+
+    async fn share_study(&self, study: &str, request: ShareRequest) -> Result<String, AppError> {
+        self.make_share(study, request).await
+    }
+
+    async fn take_share_path(&self, id: &str) -> Result<Option<String>, AppError> {
+        Ok(self.shares.take_to_show(id))
+    }
+
+    async fn revoke_share(&self, id: &str) -> Result<(), AppError> {
+        self.end_share(id).await
+    }
+
+    async fn revoke_shares(&self, study: &str) -> Result<(), AppError> {
+        self.end_shares(study).await
+    }
+
+    async fn shared(&self, token: &str) -> Result<SharedPage, AppError> {
+        self.shared_page(token).await
+    }
+
+    async fn shared_lens(&self, token: &str) -> Result<Vec<LensReading>, AppError> {
+        self.shared_readings(token).await
+    }
+
+    async fn shared_completions(&self, token: &str, query: CompletionQuery) -> Result<CompletionPage, AppError> {
+        self.shared_texts(token, query).await
     }
 }
 

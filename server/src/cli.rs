@@ -9,6 +9,7 @@ mod meter;
 mod models;
 mod password;
 mod run;
+mod share;
 mod table;
 
 use crate::{
@@ -92,6 +93,13 @@ enum Command {
     /// Add, list, inspect and remove sets of labelled texts
     #[command(subcommand)]
     Datasets(datasets::DatasetsCommand),
+    /// Freeze a finished study and make a link to the copy, which opens without logging in
+    ///
+    /// What leaves is named field by field: results, recipe and provenance, without paths, the machine, or a judge's address. The copy
+    /// lies in shares/ of the data directory, and its hash is shown to whoever opens the link.
+    Share(share::ShareFlags),
+    /// End a share link: from then on it opens nothing
+    Revoke(share::RevokeFlags),
     /// Set or remove the password that the pages ask for
     #[command(subcommand)]
     Password(password::PasswordCommand),
@@ -136,6 +144,8 @@ pub fn main() -> ExitCode {
         Command::Bench(flags) => flags.wants_json(),
         Command::Models(command) => command.json(),
         Command::Datasets(command) => command.json(),
+        Command::Share(flags) => flags.json(),
+        Command::Revoke(flags) => flags.json,
         Command::Serve(_) | Command::Worker { .. } | Command::Password(_) => false,
     };
     match dispatch(cli) {
@@ -176,6 +186,8 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Bench(flags) => bench::bench(config::load_processor(&cli.common)?, &flags),
         Command::Models(command) => models::models(&cli.common, command),
         Command::Datasets(command) => datasets::datasets(&cli.common, command),
+        Command::Share(flags) => share::share(&cli.common, flags),
+        Command::Revoke(flags) => share::revoke(&cli.common, flags),
         Command::Password(command) => password::password(&cli.common, command),
         Command::Estimate { recipe, json } => check::estimate(&cli.common, &recipe, json),
     }

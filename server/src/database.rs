@@ -1,6 +1,6 @@
-//! The server's index: which studies there are, the queue, which start requests were answered, and who has logged in.
-//! It holds nothing that the study directories don't, but for the queue and the sessions: a lost file is rebuilt from
-//! them, and everybody logs in again.
+//! The server's index: which studies there are, the queue, which start requests were answered, who has logged in, and which
+//! share links there are. It holds nothing that the study directories don't, but for the queue, the sessions and the links: a lost
+//! file is rebuilt from them, everybody logs in again, and links that were made open nothing any more.
 
 use crate::study_id::StudyId;
 use rankscope_domain::view::StudyStatus;
@@ -49,6 +49,33 @@ const STEPS: &[M<'static>] = &[
         replaces BLOB
     ) STRICT;
     CREATE INDEX sessions_of_login ON sessions (login);",
+    ),
+    M::up(
+        "CREATE TABLE shares (
+        -- names the frozen copy too
+        id TEXT PRIMARY KEY,
+        -- the first bytes of the hash, to find it by; the rest is compared in constant time
+        selector BLOB NOT NULL UNIQUE,
+        -- SHA-256 of the token in the link
+        token_hash BLOB NOT NULL,
+        -- null: of a directory beside the data directory; the study itself may be deleted since
+        study_id TEXT,
+        -- as the owner knows it
+        title TEXT NOT NULL,
+        label TEXT NOT NULL,
+        anonymous INTEGER NOT NULL,
+        completions INTEGER NOT NULL,
+        annotate INTEGER NOT NULL,
+        -- times in seconds since 1970
+        created_at INTEGER NOT NULL,
+        expires_at INTEGER,
+        revoked_at INTEGER,
+        last_opened_at INTEGER,
+        opened INTEGER NOT NULL DEFAULT 0,
+        -- of the frozen copy, hex
+        content_sha256 TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX shares_of_study ON shares (study_id);",
     ),
 ];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);

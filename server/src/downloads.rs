@@ -62,7 +62,7 @@ pub async fn figure(
     Ok((headers("image/svg+xml", &format!("{name}.svg")), svg))
 }
 
-fn nothing_to_draw() -> AppError {
+pub(crate) fn nothing_to_draw() -> AppError {
     AppError::NotFound("This study has nothing to draw in that figure.".into())
 }
 
@@ -82,7 +82,7 @@ async fn read<T: Send + 'static>(
 }
 
 /// Shown by the browser where it can, saved under `name` where the user asks for it.
-fn headers(content_type: &'static str, name: &str) -> [(HeaderName, HeaderValue); 4] {
+pub(crate) fn headers(content_type: &'static str, name: &str) -> [(HeaderName, HeaderValue); 4] {
     let disposition = format!("inline; filename=\"{name}\"");
     [
         (CONTENT_TYPE, HeaderValue::from_static(content_type)),

@@ -25,6 +25,7 @@ pub mod router;
 pub mod routes;
 pub mod security;
 pub mod serve;
+pub mod shares;
 pub mod site;
 pub mod state;
 pub mod study_id;

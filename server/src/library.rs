@@ -40,6 +40,11 @@ impl Library {
         &self.studies
     }
 
+    /// The folder that the studies' folder lies in.
+    pub fn data_dir(&self) -> &Path {
+        self.studies.parent().unwrap_or(&self.studies)
+    }
+
     /// Where a study is, or would be.
     pub fn directory(&self, id: &StudyId) -> Option<PathBuf> {
         if id.is_example() { self.example.clone() } else { Some(self.studies.join(id.as_str())) }

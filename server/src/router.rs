@@ -3,7 +3,9 @@
 use crate::{
     accounts::guard::{Guard, require_owner},
     routes::{self, AccessTable, BodyLimit},
-    security, site,
+    security,
+    shares::gate::{self, Gate},
+    site,
     state::AppState,
     study_id::StudyId,
 };
@@ -57,6 +59,7 @@ pub fn router(state: AppState, site_dir: Option<&Path>) -> Router {
         };
         router.route(route.path, handler)
     });
+    let shares = Gate::new(state.backend.shares.clone());
     // the first of these sees a request first
     let layers = ServiceBuilder::new()
         .layer(SetRequestIdLayer::new(REQUEST_ID, NewRequestId))
@@ -75,6 +78,8 @@ pub fn router(state: AppState, site_dir: Option<&Path>) -> Router {
         .layer(middleware::from_fn_with_state(state.accounts.clone(), security::note_client))
         .layer(middleware::from_fn_with_state(state.accounts.clone(), security::check_host))
         .layer(middleware::from_fn(security::check_origin))
+        // before anything else is made of the address: whatever stands for a token has one answer
+        .layer(middleware::from_fn_with_state(shares, gate::admit))
         .layer(middleware::from_fn(security::check_path))
         .layer(middleware::from_fn_with_state(guard, require_owner))
         .layer(
@@ -87,7 +92,7 @@ pub fn router(state: AppState, site_dir: Option<&Path>) -> Router {
 
 fn request_span(request: &Request) -> tracing::Span {
     let id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok()).unwrap_or_default();
-    tracing::info_span!("request", id, method = %request.method(), path = request.uri().path())
+    tracing::info_span!("request", id, method = %request.method(), path = gate::without_token(request.uri().path()))
 }
 
 /// A name for each request, in its log lines and its answer.

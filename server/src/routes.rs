@@ -4,14 +4,19 @@
 use crate::{
     accounts::log_in::{log_in, log_out},
     dataset_upload, downloads, event_stream, health,
+    shares::downloads as shared,
     state::AppState,
 };
 use axum::{
     http::Method,
     routing::{MethodRouter, get, post},
 };
+use leptos::server_fn::ServerFn;
 use leptos_axum::{AxumRouteListing, generate_route_list};
-use rankscope_app::visitor::{LOGIN_PATH, LOGOUT_PATH};
+use rankscope_app::{
+    api::shared::{GetShared, GetSharedCompletions, GetSharedLens},
+    visitor::{LOGIN_PATH, LOGOUT_PATH},
+};
 use std::collections::HashMap;
 
 /// Who may come, and what the others are told. From the least strict on.
@@ -77,6 +82,10 @@ pub fn own_routes() -> Vec<OwnRoute> {
         route(Method::GET, "/studies/{id}/recipe.toml", OwnersFile, Small, get(downloads::recipe)),
         route(Method::GET, "/studies/{id}/results.json", OwnersFile, Small, get(downloads::results)),
         route(Method::GET, "/studies/{id}/figures/{file}", OwnersFile, Small, get(downloads::figure)),
+        route(Method::GET, "/s/{token}/snapshot.json", Public, Small, get(shared::snapshot)),
+        route(Method::GET, "/s/{token}/recipe.toml", Public, Small, get(shared::recipe)),
+        route(Method::GET, "/s/{token}/results.json", Public, Small, get(shared::results)),
+        route(Method::GET, "/s/{token}/figures/{file}", Public, Small, get(shared::figure)),
         route(Method::POST, "/datasets/upload", OwnersFile, Own, post(dataset_upload::upload)),
     ]
 }
@@ -88,18 +97,33 @@ pub fn pages() -> Vec<AxumRouteListing> {
 
 /// Pages for those who are not logged in; every other page is the owner's.
 const OPEN_PAGES: [&str; 1] = [LOGIN_PATH];
+/// Pages for whoever has a right token; the gate before them asks for it.
+const SHARED_PAGES: [&str; 1] = ["/s/{token}"];
+/// What shared pages call, with their token.
+const SHARED_CALLS: [&str; 3] = [GetShared::PATH, GetSharedLens::PATH, GetSharedCompletions::PATH];
 /// Files of `public/`; beside them only the client's, below `/pkg/`.
 const OPEN_FILES: [&str; 2] = ["/favicon.svg", "/robots.txt"];
+
+/// Whether an address is that of a server function which shared pages call.
+pub fn is_shared_call(path: &str) -> bool {
+    SHARED_CALLS.contains(&path)
+}
 
 /// The whole table.
 pub fn table() -> Vec<Route> {
     let own = own_routes().into_iter().map(|OwnRoute { method, path, access, .. }| Route { method, path: path.into(), access });
     let pages = pages().into_iter().map(|page| {
-        let access = if OPEN_PAGES.contains(&page.path()) { Access::Visitor } else { Access::OwnersPage };
+        let access = match page.path() {
+            path if OPEN_PAGES.contains(&path) => Access::Visitor,
+            path if SHARED_PAGES.contains(&path) => Access::Public,
+            _ => Access::OwnersPage,
+        };
         Route { method: Method::GET, path: page.path().into(), access }
     });
-    let calls =
-        leptos::server_fn::axum::server_fn_paths().map(|(path, method)| Route { method, path: path.into(), access: Access::OwnersCall });
+    let calls = leptos::server_fn::axum::server_fn_paths().map(|(path, method)| {
+        let access = if is_shared_call(path) { Access::Public } else { Access::OwnersCall };
+        Route { method, path: path.into(), access }
+    });
     own.chain(pages).chain(calls).collect()
 }
 
@@ -150,6 +174,15 @@ mod tests {
             (Method::GET, "/login"),
             (Method::POST, "/login"),
             (Method::POST, "/logout"),
+            // with a token that opens a share
+            (Method::GET, "/s/{token}"),
+            (Method::GET, "/s/{token}/snapshot.json"),
+            (Method::GET, "/s/{token}/recipe.toml"),
+            (Method::GET, "/s/{token}/results.json"),
+            (Method::GET, "/s/{token}/figures/{file}"),
+            (Method::POST, GetShared::PATH),
+            (Method::POST, GetSharedLens::PATH),
+            (Method::POST, GetSharedCompletions::PATH),
         ];
         assert_eq!(open, named.map(|(method, path)| (method, path.to_string())).into());
     }

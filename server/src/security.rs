@@ -11,6 +11,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use rankscope_app::visitor::OwnAddress;
 use std::{
     net::{IpAddr, SocketAddr},
     sync::Arc,
@@ -20,6 +21,10 @@ use std::{
 pub async fn note_client(State(accounts): State<Arc<Accounts>>, mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
     let client = accounts.proxies.client(peer, request.headers());
+    if let Some(host) = requested_host(&request) {
+        let scheme = if client.https { "https" } else { "http" };
+        request.extensions_mut().insert(OwnAddress(format!("{scheme}://{host}")));
+    }
     request.extensions_mut().insert(client);
     next.run(request).await
 }
@@ -87,7 +92,7 @@ pub async fn set_headers(request: Request, next: Next) -> Response {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     // `no-referrer` would make browsers send `Origin: null` with our own forms
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    set_default(headers, REFERRER_POLICY, "same-origin");
     headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
     headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
     headers.insert("permissions-policy", HeaderValue::from_static("camera=(), microphone=(), geolocation=()"));

@@ -1,6 +1,7 @@
 //! Who may come in: nobody is asked on this machine without a password; with one, everything needs a session.
 
 use super::{
+    shares::share_example,
     support::{
         TestApp,
         client::{Client, Raw},
@@ -337,6 +338,7 @@ fn another_password_logs_out_everywhere_and_restarting_does_not() {
 #[test]
 fn every_route_asks_for_a_session() {
     let app = app_with_password(&[]);
+    let token = share_example(&app, &[]);
     let stale = "ab".repeat(32);
     let cookies = [
         "".into(),
@@ -345,7 +347,7 @@ fn every_route_asks_for_a_session() {
         "rankscope-session='; DROP TABLE sessions; --".into(),
     ];
     for route in table() {
-        let path = right_address(&route.path);
+        let path = right_address(&route.path, &token);
         for cookie in &cookies {
             let ask = |accept: &str| {
                 let cookie = if cookie.is_empty() { String::new() } else { format!("Cookie: {cookie}\r\n") };
@@ -355,6 +357,12 @@ fn every_route_asks_for_a_session() {
             let (program, page) = (ask("*/*"), ask("text/html"));
             let what = format!("{} {path} {cookie}", route.method);
             match route.access {
+                // it has read the request, and found no token in it
+                Access::Public if route.path.starts_with("/api/") => {
+                    let error: AppError =
+                        serde_json::from_str(&program.body).unwrap_or_else(|error| panic!("{what}: {error}: {}", program.body));
+                    assert!(matches!(error, AppError::Invalid(_)), "{what}: {error:?}");
+                }
                 Access::Public | Access::Visitor => assert!(
                     ![404, 405].contains(&program.status) && program.status < 500 || program.status == 503,
                     "{what}: {}",

@@ -14,5 +14,6 @@ mod models;
 mod pages;
 mod restart;
 mod security;
+mod shares;
 mod support;
 mod traversal;

@@ -2,7 +2,7 @@
 //! has led out of other programs.
 
 use super::{
-    datasets,
+    datasets, shares,
     support::{
         TestApp,
         client::Raw,
@@ -52,10 +52,11 @@ fn wrong_names() -> Vec<String> {
 }
 
 /// What a parameter of a route is when it is right, so that the others can be wrong.
-fn right_name(parameter: &str) -> &'static str {
+fn right_name<'a>(parameter: &str, token: &'a str) -> &'a str {
     match parameter {
         "file" => "toxicity.svg",
         "*name" => "default",
+        "token" => token,
         _ => "example",
     }
 }
@@ -71,16 +72,16 @@ fn address(path: &str, replace: impl Fn(usize, &str) -> String) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
-/// With every parameter right.
-pub(crate) fn right_address(path: &str) -> String {
-    address(path, |_, name| right_name(name).into())
+/// With every parameter right; `token`: of a share of the example.
+pub(crate) fn right_address(path: &str, token: &str) -> String {
+    address(path, |_, name| right_name(name, token).into())
 }
 
 /// With one parameter after another wrong; none, where the route has no parameter.
-fn tampered(path: &str, wrong: &str) -> Vec<String> {
+fn tampered(path: &str, token: &str, wrong: &str) -> Vec<String> {
     let places = path.split('/').enumerate().filter(|(_, part)| parameter(part).is_some()).map(|(place, _)| place);
     places
-        .map(|wrong_place| address(path, |place, name| if place == wrong_place { wrong.into() } else { right_name(name).into() }))
+        .map(|wrong_place| address(path, |place, name| if place == wrong_place { wrong.into() } else { right_name(name, token).into() }))
         .collect()
 }
 
@@ -118,11 +119,12 @@ fn gives_nothing_away(answer: &Raw, what: &str) {
 #[test]
 fn no_address_leads_out() {
     let app = app_with_secrets(&[]);
+    let token = &shares::share_example(&app, &[]);
     let routes = table();
     let mut tried = 0;
     for route in &routes {
         for wrong in wrong_names() {
-            for path in tampered(&route.path, &wrong) {
+            for path in tampered(&route.path, token, &wrong) {
                 let answer =
                     app.client.raw(route.method.as_str(), &path, &format!("Host: {}\r\nContent-Length: 0\r\n", app.client.address));
                 let what = format!("{} {}", route.method, &path[..path.len().min(200)]);
@@ -132,7 +134,7 @@ fn no_address_leads_out() {
             }
         }
     }
-    let parameters: usize = routes.iter().map(|route| tampered(&route.path, "x").len()).sum();
+    let parameters: usize = routes.iter().map(|route| tampered(&route.path, token, "x").len()).sum();
     assert!(parameters >= 7, "routes with a parameter were left out");
     assert_eq!(tried, parameters * wrong_names().len());
     for wrong in wrong_names() {
@@ -152,7 +154,8 @@ fn logged_out_no_address_tells_what_is_there() {
         run_with_input(rankscope().args(["password", "set", "--stdin", "--data-dir"]).arg(app.data_dir()), "correct horse battery");
     assert_eq!(password.code, Some(0));
     for route in table().iter().filter(|route| route.access.needs_session()) {
-        let addresses = wrong_names().into_iter().flat_map(|wrong| tampered(&route.path, &wrong)).chain([right_address(&route.path)]);
+        let addresses =
+            wrong_names().into_iter().flat_map(|wrong| tampered(&route.path, "", &wrong)).chain([right_address(&route.path, "")]);
         for path in addresses {
             let answer = app.client.raw(route.method.as_str(), &path, &format!("Host: {}\r\nContent-Length: 0\r\n", app.client.address));
             let what = format!("{} {}", route.method, &path[..path.len().min(200)]);
@@ -165,16 +168,29 @@ fn logged_out_no_address_tells_what_is_there() {
 #[test]
 fn no_argument_of_a_server_function_leads_out() {
     let app = app_with_secrets(&[]);
-    let calls: Vec<Route> = table().into_iter().filter(|route| route.access == Access::OwnersCall).collect();
-    assert!(calls.len() > 5);
+    let calls: Vec<Route> = table().into_iter().filter(|route| route.path.starts_with("/api/")).collect();
+    assert!(calls.iter().filter(|call| call.access == Access::OwnersCall).count() > 5);
+    assert_eq!(calls.iter().filter(|call| call.access == Access::Public).count(), 3, "what shared pages call");
     for Route { method, path, .. } in &calls {
         assert_eq!(method, "POST", "{path}: a call that a link can make");
         for wrong in wrong_names().iter().filter(|name| name.len() <= 5_000) {
             // as it is, and as a form's decoding leaves it
             for value in [wrong.clone(), wrong.replace("%2f", "/").replace("%2e", ".").replace("%00", "\0").replace("%5c", "\\")] {
-                let fields = ["id", "name", "source", "from", "query[arm]", "recipe[name]", "form[model.source]"]
-                    .map(|field| (field, value.as_str()));
-                let json = serde_json::json!({ "id": value, "name": value, "source": value, "from": value, "query": { "page": 0, "group": value } });
+                let fields = [
+                    "id",
+                    "name",
+                    "source",
+                    "from",
+                    "token",
+                    "study",
+                    "label",
+                    "expires",
+                    "query[arm]",
+                    "recipe[name]",
+                    "form[model.source]",
+                ]
+                .map(|field| (field, value.as_str()));
+                let json = serde_json::json!({ "id": value, "name": value, "source": value, "from": value, "token": value, "study": value, "query": { "page": 0, "group": value } });
                 // each function reads one of the two
                 for request in [app.client.post(path).form(&fields), app.client.post(path).json(&json)] {
                     let answer = request.send().unwrap();

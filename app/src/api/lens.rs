@@ -15,12 +15,20 @@ pub struct LensPage {
     pub readings: Vec<LensReading>,
 }
 
+impl LensPage {
+    /// Of all of a study's readings, those of a prompt, counted from 0.
+    #[cfg(feature = "ssr")]
+    pub(super) fn of(readings: Vec<LensReading>, prompt: u32) -> Self {
+        use crate::lens_view::{lens_prompts, of_prompt};
+        let prompts = lens_prompts(&readings);
+        let shown = if (prompt as usize) < prompts.len() { prompt } else { 0 };
+        Self { prompts, readings: of_prompt(readings, shown) }
+    }
+}
+
 /// `prompt` counts from 0.
 #[server]
 pub async fn get_lens(id: String, prompt: u32) -> Result<LensPage, AppError> {
-    use crate::lens_view::{lens_prompts, of_prompt};
-    let readings: Vec<LensReading> = ask!(|backend| backend.lens(&id))?;
-    let prompts = lens_prompts(&readings);
-    let shown = if (prompt as usize) < prompts.len() { prompt } else { 0 };
-    Ok(LensPage { prompts, readings: of_prompt(readings, shown) })
+    let readings = ask!(|backend| backend.lens(&id))?;
+    Ok(LensPage::of(readings, prompt))
 }

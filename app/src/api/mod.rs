@@ -6,10 +6,12 @@ pub mod examples;
 pub mod lens;
 pub mod models;
 pub mod recipes;
+pub mod shared;
+pub mod shares;
 pub mod studies;
 
 #[cfg(feature = "ssr")]
-pub(crate) use on_server::{backend, new_request_id, redirect, refuse, wants_html};
+pub(crate) use on_server::{backend, new_request_id, own_address, redirect, refuse, wants_html};
 
 #[cfg(feature = "ssr")]
 mod on_server {
@@ -40,6 +42,11 @@ mod on_server {
             parts.method == Method::POST
                 && parts.headers.get(ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
         })
+    }
+
+    /// `http://localhost:3000`, as the browser has called this server; empty where that is not known.
+    pub(crate) fn own_address() -> String {
+        use_context::<Parts>().and_then(|parts| parts.extensions.get::<crate::visitor::OwnAddress>().cloned()).unwrap_or_default().0
     }
 
     pub(crate) fn redirect(path: &str) {

@@ -12,6 +12,7 @@ pub(crate) fn ErrorView(error: AppError) -> impl IntoView {
         AppError::Invalid(_) => "That can’t be read",
         AppError::Conflict(_) => "Not possible now",
         AppError::LoggedOut(_) => "Logged out",
+        AppError::TooMany(_) => "Asked too often",
         AppError::Internal(_) => "Something went wrong",
     };
     view! {

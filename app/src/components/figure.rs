@@ -12,9 +12,9 @@ pub(crate) fn Figure(
     /// What it shows, how it was reckoned, and over how many.
     caption: String,
     draw: impl Fn(Width) -> Option<String>,
-    /// The study, for the download; empty: none.
+    /// The address below which its file is, `/studies/{id}`; empty: it can't be taken away.
     #[prop(into)]
-    study_id: String,
+    base: String,
     /// What of it is shown, as in the address: `?fraction=0.5`; empty: all.
     #[prop(into, optional)]
     query: String,
@@ -23,7 +23,7 @@ pub(crate) fn Figure(
 ) -> impl IntoView {
     let wide = draw(Width::Wide);
     let narrow = draw(Width::Narrow);
-    let download = (!study_id.is_empty()).then(|| format!("/studies/{study_id}/figures/{name}.svg{query}"));
+    let download = (!base.is_empty()).then(|| format!("{base}/figures/{name}.svg{query}"));
     let heading_id = format!("{name}-title");
     let id_of_heading = heading_id.clone();
     view! {

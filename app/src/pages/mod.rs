@@ -6,5 +6,7 @@ pub(crate) mod login;
 pub(crate) mod models;
 pub(crate) mod new_study;
 pub(crate) mod not_found;
+pub(crate) mod shared;
+pub(crate) mod shares;
 pub(crate) mod studies;
 pub(crate) mod study;

@@ -18,6 +18,8 @@ pub mod preset;
 pub mod provenance;
 pub mod recipe;
 pub mod results;
+pub mod share;
+pub mod snapshot;
 pub mod validate;
 pub mod view;
 

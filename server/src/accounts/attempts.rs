@@ -1,5 +1,5 @@
-//! How often one may try the password: each client, and all together. The table has a fixed size, and who finds it full
-//! has to wait.
+//! How often one may try the password, or ask for what is shared: each client, and all together. The table has a fixed size, and who
+//! finds it full has to wait.
 
 use std::{
     collections::HashMap,
@@ -10,9 +10,9 @@ use std::{
 
 /// Attempts that come back one after another, up to a number.
 #[derive(Debug, Clone, Copy)]
-struct Allowance {
-    burst: f64,
-    every: Duration,
+pub struct Allowance {
+    pub burst: f64,
+    pub every: Duration,
 }
 
 const CLIENT: Allowance = Allowance { burst: 5.0, every: Duration::from_secs(30) };
@@ -50,29 +50,45 @@ struct Table {
 }
 
 /// The attempts of late.
-#[derive(Debug, Default)]
-pub struct Attempts(Mutex<Table>);
+#[derive(Debug)]
+pub struct Attempts {
+    client: Allowance,
+    all: Allowance,
+    table: Mutex<Table>,
+}
+
+/// At the password.
+impl Default for Attempts {
+    fn default() -> Self {
+        Self::new(CLIENT, ALL)
+    }
+}
 
 impl Attempts {
+    /// What each client may do, and all together.
+    pub fn new(client: Allowance, all: Allowance) -> Self {
+        Self { client, all, table: Mutex::default() }
+    }
+
     /// Takes an attempt, or says how long to wait for one.
     pub fn take(&self, client: IpAddr, now: Instant) -> Result<(), Duration> {
-        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let Table { clients, all } = &mut *table;
         let client = network(client);
         if !clients.contains_key(&client) && clients.len() >= MAX_CLIENTS {
             clients.retain(|_, bucket| {
-                bucket.refill(CLIENT, now);
-                bucket.left < CLIENT.burst
+                bucket.refill(self.client, now);
+                bucket.left < self.client.burst
             });
             if clients.len() >= MAX_CLIENTS {
-                return Err(CLIENT.every);
+                return Err(self.client.every);
             }
         }
-        let all = all.get_or_insert_with(|| Bucket::full(ALL, now));
-        let own = clients.entry(client).or_insert_with(|| Bucket::full(CLIENT, now));
-        all.refill(ALL, now);
-        own.refill(CLIENT, now);
-        let wait = all.wait(ALL).max(own.wait(CLIENT));
+        let all = all.get_or_insert_with(|| Bucket::full(self.all, now));
+        let own = clients.entry(client).or_insert_with(|| Bucket::full(self.client, now));
+        all.refill(self.all, now);
+        own.refill(self.client, now);
+        let wait = all.wait(self.all).max(own.wait(self.client));
         if !wait.is_zero() {
             return Err(wait);
         }
@@ -83,12 +99,12 @@ impl Attempts {
 
     /// The attempt was right: it does not count.
     pub fn give_back(&self, client: IpAddr) {
-        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(all) = &mut table.all {
-            all.left = (all.left + 1.0).min(ALL.burst);
+            all.left = (all.left + 1.0).min(self.all.burst);
         }
         if let Some(own) = table.clients.get_mut(&network(client)) {
-            own.left = (own.left + 1.0).min(CLIENT.burst);
+            own.left = (own.left + 1.0).min(self.client.burst);
         }
     }
 }
@@ -153,13 +169,13 @@ mod tests {
         let attempts = Attempts::default();
         let start = Instant::now();
         {
-            let mut table = attempts.0.lock().unwrap();
+            let mut table = attempts.table.lock().unwrap();
             let bucket = Bucket { left: 0.0, at: start };
             table.clients = (0..MAX_CLIENTS as u32).map(|number| (Ipv4Addr::from(number).into(), bucket)).collect();
         }
         assert_eq!(attempts.take(ONE, start), Err(CLIENT.every));
         let later = start + CLIENT.every * 5;
         assert_eq!(attempts.take(ONE, later), Ok(()));
-        assert_eq!(attempts.0.lock().unwrap().clients.len(), 1);
+        assert_eq!(attempts.table.lock().unwrap().clients.len(), 1);
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::{Study, StudyError, whole_file};
 use rankscope_domain::{
-    Recipe,
-    completion::{Completion, Judgement},
+    Arm, CellId, Recipe,
+    completion::{Completion, Judgement, Prompt},
     inspection::ExampleDivergence,
     view::{CellDivergence, CompletionPage, CompletionQuery, JudgedCompletion, PromptRow},
 };
@@ -16,83 +16,100 @@ impl Study {
     pub fn completions(&self, query: &CompletionQuery) -> Result<CompletionPage, StudyError> {
         let recipe = self.recipe()?;
         let prompts = self.prompts()?;
-        let mut groups: Vec<String> = Vec::new();
-        for prompt in &prompts {
-            if !groups.contains(&prompt.group) {
-                groups.push(prompt.group.clone());
-            }
-        }
-        let mut found: BTreeMap<u32, Vec<JudgedCompletion>> = BTreeMap::new();
-        for cell in recipe.cells() {
-            if query.arm.is_some_and(|arm| arm != cell.arm) || query.seed.is_some_and(|seed| seed != cell.seed) {
-                continue;
-            }
+        let mut judged = Vec::new();
+        for cell in recipe.cells().into_iter().filter(|cell| wants(query, *cell)) {
             let judgements: Vec<Judgement> = whole_file::read_lines(&self.cell_file(cell, "judgements.jsonl"))?;
             let mut judgements: HashMap<(u32, u32), Judgement> =
                 judgements.into_iter().map(|judgement| ((judgement.prompt_id, judgement.sample), judgement)).collect();
             let completions: Vec<Completion> = whole_file::read_lines(&self.cell_file(cell, "completions.jsonl"))?;
-            for completion in completions {
-                if query.prompt_id.is_some_and(|id| id != completion.prompt_id)
-                    || query.sample.is_some_and(|sample| sample != completion.sample)
-                {
-                    continue;
-                }
+            judged.extend(completions.into_iter().map(|completion| {
                 let judgement = judgements.remove(&(completion.prompt_id, completion.sample));
-                if query.verdict.is_some_and(|verdict| judgement.as_ref().is_none_or(|judgement| judgement.verdict != verdict)) {
-                    continue;
-                }
-                found.entry(completion.prompt_id).or_default().push(JudgedCompletion { cell, completion, judgement });
-            }
-        }
-        let mut rows: Vec<PromptRow> = Vec::new();
-        for prompt in prompts {
-            if query.group.as_ref().is_none_or(|group| *group == prompt.group)
-                && let Some(completions) = found.remove(&prompt.id)
-            {
-                rows.push(PromptRow { prompt, completions });
-            }
+                JudgedCompletion { cell, completion, judgement }
+            }));
         }
         let divergences = match query.prompt_id {
             Some(prompt) => self.divergences_of(prompt, &recipe)?,
             None => Vec::new(),
         };
-        let total_prompts = rows.len() as u32;
-        let total_completions = rows.iter().map(|row| row.completions.len() as u32).sum();
-        let skipped = query.page.saturating_mul(PAGE_SIZE) as usize;
-        Ok(CompletionPage {
-            rows: rows.into_iter().skip(skipped).take(PAGE_SIZE as usize).collect(),
-            total_prompts,
-            total_completions,
-            page: query.page,
-            page_size: PAGE_SIZE,
-            arms: recipe.all_arms(),
-            groups,
-            seeds: recipe.seeds,
-            divergences,
-        })
+        Ok(CompletionPage { divergences, ..page(prompts, judged, recipe.all_arms(), recipe.seeds, query) })
     }
 
     /// What the cells that were looked into make of one prompt or test example, in the order of figures.
     pub(crate) fn divergences_of(&self, example: u32, recipe: &Recipe) -> Result<Vec<CellDivergence>, StudyError> {
+        let mut found = self.divergences(recipe)?;
+        found.retain(|one| one.divergence.id == example);
+        Ok(found)
+    }
+
+    /// Of every example, cells in the order of figures.
+    pub(crate) fn divergences(&self, recipe: &Recipe) -> Result<Vec<CellDivergence>, StudyError> {
         let mut cells = recipe.inspected_cells();
         cells.sort_unstable();
         let mut found = Vec::new();
         for cell in cells {
             let lines: Vec<ExampleDivergence> = whole_file::read_lines(&self.cell_file(cell, "divergence.jsonl"))?;
-            found.extend(lines.into_iter().find(|line| line.id == example).map(|divergence| CellDivergence { cell, divergence }));
+            found.extend(lines.into_iter().map(|divergence| CellDivergence { cell, divergence }));
         }
         Ok(found)
+    }
+}
+
+/// Whether a query is after anything of a cell.
+pub(crate) fn wants(query: &CompletionQuery, cell: CellId) -> bool {
+    query.arm.is_none_or(|arm| arm == cell.arm) && query.seed.is_none_or(|seed| seed == cell.seed)
+}
+
+/// One page of `judged`, those of the cells that the query wants, in the order of figures; without divergences.
+pub(crate) fn page(
+    prompts: Vec<Prompt>,
+    judged: impl IntoIterator<Item = JudgedCompletion>,
+    arms: Vec<Arm>,
+    seeds: Vec<u64>,
+    query: &CompletionQuery,
+) -> CompletionPage {
+    let mut groups: Vec<String> = Vec::new();
+    for prompt in &prompts {
+        if !groups.contains(&prompt.group) {
+            groups.push(prompt.group.clone());
+        }
+    }
+    let mut found: BTreeMap<u32, Vec<JudgedCompletion>> = BTreeMap::new();
+    for one in judged {
+        let is_of_prompt = query.prompt_id.is_none_or(|id| id == one.completion.prompt_id);
+        let is_sample = query.sample.is_none_or(|sample| sample == one.completion.sample);
+        let has_verdict = query.verdict.is_none_or(|verdict| one.judgement.as_ref().is_some_and(|judgement| judgement.verdict == verdict));
+        if is_of_prompt && is_sample && has_verdict {
+            found.entry(one.completion.prompt_id).or_default().push(one);
+        }
+    }
+    let mut rows: Vec<PromptRow> = Vec::new();
+    for prompt in prompts {
+        if query.group.as_ref().is_none_or(|group| *group == prompt.group)
+            && let Some(completions) = found.remove(&prompt.id)
+        {
+            rows.push(PromptRow { prompt, completions });
+        }
+    }
+    let total_prompts = rows.len() as u32;
+    let total_completions = rows.iter().map(|row| row.completions.len() as u32).sum();
+    let skipped = query.page.saturating_mul(PAGE_SIZE) as usize;
+    CompletionPage {
+        rows: rows.into_iter().skip(skipped).take(PAGE_SIZE as usize).collect(),
+        total_prompts,
+        total_completions,
+        page: query.page,
+        page_size: PAGE_SIZE,
+        arms,
+        groups,
+        seeds,
+        divergences: Vec::new(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rankscope_domain::{
-        Arm, CellId,
-        completion::{Prompt, Verdict},
-        recipe::ArmSpec,
-    };
+    use rankscope_domain::{completion::Verdict, recipe::ArmSpec};
 
     fn study(directory: &std::path::Path) -> Study {
         let mut recipe = Recipe::from_toml("name = \"x\"\nseeds = [0]").unwrap();

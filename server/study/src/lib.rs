@@ -28,6 +28,7 @@ mod recipe_paths;
 mod reporter;
 mod results;
 mod seeds;
+mod snapshot;
 mod statistics;
 mod token_text;
 mod training_cost;
@@ -44,6 +45,8 @@ pub use estimate::estimate;
 pub use machine::{memory_limit, memory_limit_on};
 pub use rankscope_engine::Flow;
 pub use recipe_paths::resolve_paths;
+pub use snapshot::{ShareScope, shared_completion_page};
+pub use whole_file::write_whole;
 pub use worker::{Outcome, run};
 
 use rankscope_engine::Processor;

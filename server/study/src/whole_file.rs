@@ -66,6 +66,11 @@ pub(crate) fn sync_directory(directory: &Path) -> Result<(), StudyError> {
     Ok(())
 }
 
+/// Writes a file that is then there whole, or not at all.
+pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), StudyError> {
+    write_with(path, |out| out.write_all(content))
+}
+
 pub(crate) fn write_text(path: &Path, text: &str) -> Result<(), StudyError> {
     write_with(path, |out| out.write_all(text.as_bytes()))
 }

@@ -198,7 +198,7 @@ fn Lengths(splits: Vec<SplitSummary>) -> impl IntoView {
         .collect::<Vec<_>>()
         .join("; ");
     view! {
-        <Figure name="lengths" title="Length of the texts" caption=format!("Characters. {caption}.") draw=move |width| length_histogram(&panels, width) study_id="">
+        <Figure name="lengths" title="Length of the texts" caption=format!("Characters. {caption}.") draw=move |width| length_histogram(&panels, width) base="">
             <details class="figure-table">
                 <summary>"The numbers as a table"</summary>
                 <table class="narrow">

@@ -4,6 +4,7 @@ use super::{
     accuracy_tables::{accuracy_table, contrasts_table, fairness_table, paper_table, trends_table},
     cells::{Cells, FailedCells},
     choices::{Choices, NotShown, Shown, arm_toggles, readings, shown_in_address},
+    place::{StudyPlace, TabStudy},
 };
 use crate::{
     components::{claims::Claims, figure::Figure},
@@ -16,49 +17,47 @@ use rankscope_domain::{
     Arm, StudyResults,
     class_results::{ClassificationResults, Reading},
     recipe::HeadKind,
-    view::StudyOverview,
 };
 use std::sync::Arc;
 
 #[component]
-pub(crate) fn Accuracy(study: StudyOverview) -> impl IntoView {
-    let id = study.card.id;
+pub(crate) fn Accuracy(study: TabStudy) -> impl IntoView {
+    let place = study.place;
     match study.results.filter(|results| results.classification.is_some()) {
-        None => view! { <NoResults id title="Accuracy" /> }.into_any(),
+        None => view! { <NoResults place title="Accuracy" /> }.into_any(),
         Some(results) => {
-            let results = Arc::new(results);
             let shown = shown_in_address(results.clone());
-            view! { <AccuracyResults id results shown /> }.into_any()
+            view! { <AccuracyResults place results shown /> }.into_any()
         }
     }
 }
 
 /// In place of what a finished study shows.
 #[component]
-pub(crate) fn NoResults(id: String, title: &'static str) -> impl IntoView {
+pub(crate) fn NoResults(place: StudyPlace, title: &'static str) -> impl IntoView {
     view! {
         <section aria-labelledby="no-results-title">
             <h2 id="no-results-title">{title}</h2>
             <p>"There are no results yet: they are computed when every cell has classified the test examples."</p>
-            <p><a href=format!("/studies/{id}?tab=progress")>"See the progress"</a></p>
+            <p><a href=place.tab("progress")>"See the progress"</a></p>
         </section>
     }
 }
 
 #[component]
-pub(crate) fn AccuracyResults(id: String, results: Arc<StudyResults>, shown: Memo<Shown>) -> impl IntoView {
+pub(crate) fn AccuracyResults(place: StudyPlace, results: Arc<StudyResults>, shown: Memo<Shown>) -> impl IntoView {
     let Some(class) = results.classification.clone().map(Arc::new) else { return ().into_any() };
     let reading = Memo::new(move |_| shown.with(|shown| shown.view.reading));
     let curves = {
-        let (id, results, class) = (id.clone(), results.clone(), class.clone());
+        let (place, results, class) = (place.clone(), results.clone(), class.clone());
         move || {
             let Shown { asked, view, .. } = shown.get();
-            curves_figure(&id, &results, &class, view, &FigureView { fraction: None, arm: None, group: None, ..asked })
+            curves_figure(&place, &results, &class, view, &FigureView { fraction: None, arm: None, group: None, ..asked })
         }
     };
     let rest = {
-        let (id, results, class) = (id.clone(), results.clone(), class.clone());
-        move || reading.get().map(|reading| by_reading(&id, &results, &class, reading))
+        let (base, results, class) = (place.base(), results.clone(), class.clone());
+        move || reading.get().map(|reading| by_reading(&base, &results, &class, reading))
     };
     let (readings, toggles) = (readings(&class), arm_toggles(&class));
     view! {
@@ -68,24 +67,24 @@ pub(crate) fn AccuracyResults(id: String, results: Arc<StudyResults>, shown: Mem
         <section aria-labelledby="accuracy-heading">
             <h2 id="accuracy-heading">"Accuracy"</h2>
             <NotShown shown />
-            <Choices label="Prediction read by" study_id=id.clone() tab="accuracy" shown choices=readings />
-            <Choices label="Arms in the curves" study_id=id.clone() tab="accuracy" shown choices=toggles />
+            <Choices label="Prediction read by" place=place.clone() tab="accuracy" shown choices=readings />
+            <Choices label="Arms in the curves" place=place.clone() tab="accuracy" shown choices=toggles />
             {curves}
         </section>
         {rest}
-        <Cells results=results.clone() study_id=id />
+        <Cells results=results.clone() place />
     }
     .into_any()
 }
 
 fn curves_figure(
-    id: &str,
+    place: &StudyPlace,
     results: &Arc<StudyResults>,
     class: &ClassificationResults,
     view: FigureView,
     asked: &FigureView,
 ) -> impl IntoView + use<> {
-    let table = view.reading.map(|reading| accuracy_table(id, class, reading));
+    let table = view.reading.map(|reading| accuracy_table(place.owners_id(), class, reading));
     let several = class.seeds.len() > 1;
     let few = view.arms.iter().filter(|arm| arm.is_trained()).count() <= 2 && class.fractions.len() > 1;
     let others = if class.groups.len() > 2 { " Further groups are in the table." } else { "" };
@@ -105,7 +104,7 @@ fn curves_figure(
             title="Accuracy by minority fraction"
             caption
             draw=move |width| draw_figure("accuracy", &drawing, &view, width)
-            study_id=id
+            base=place.base()
             query
         >
             {table}
@@ -114,7 +113,7 @@ fn curves_figure(
 }
 
 /// What hangs on how predictions are read, and on nothing else.
-fn by_reading(id: &str, results: &Arc<StudyResults>, class: &Arc<ClassificationResults>, reading: Reading) -> impl IntoView + use<> {
+fn by_reading(base: &str, results: &Arc<StudyResults>, class: &Arc<ClassificationResults>, reading: Reading) -> impl IntoView + use<> {
     let is_first = class.readings.first().is_some_and(|first| first.reading == reading);
     let asked = FigureView { reading: (!is_first).then_some(reading), ..FigureView::default() };
     let (view, _) = FigureView { reading: Some(reading), ..FigureView::default() }.resolve(class);
@@ -134,7 +133,7 @@ fn by_reading(id: &str, results: &Arc<StudyResults>, class: &Arc<ClassificationR
                     class.minority
                 )
                 draw=drawn("harmful_bias_gap")
-                study_id=id
+                base=base
                 query=query.clone()
             >
                 <p class="note">"The numbers are those of the table above."</p>
@@ -149,7 +148,7 @@ fn by_reading(id: &str, results: &Arc<StudyResults>, class: &Arc<ClassificationR
             title="Error of the worst group"
             caption="The paper’s accuracy parity: the largest error rate of a group, with its 95 % interval. Dashed: the model as it came.".to_string()
             draw=drawn("worst_group_error")
-            study_id=id
+            base=base
             query=query.clone()
         >
             <p class="note">"The numbers are those of the table in the paper’s form above."</p>

@@ -49,8 +49,9 @@ fn arm_rows(class: &ClassificationResults, reading: &ReadingResults, cells: &dyn
     rows.collect_view()
 }
 
-/// The table beside the accuracy curves; the accuracy of a group leads to its examples.
-pub(crate) fn accuracy_table(id: &str, class: &ClassificationResults, reading: Reading) -> impl IntoView + use<> {
+/// The table beside the accuracy curves; the accuracy of a group leads to its examples, which are the owner's alone to see. `id`: the
+/// owner's of the study.
+pub(crate) fn accuracy_table(id: Option<&str>, class: &ClassificationResults, reading: Reading) -> impl IntoView + use<> {
     class.reading(reading).map(|results| {
         let heads = class.groups.iter().map(|group| view! { <th scope="col" class="number">{group.group.clone()}</th> }).collect_view();
         let names: Vec<String> = class.groups.iter().map(|group| group.group.clone()).collect();
@@ -67,7 +68,10 @@ pub(crate) fn accuracy_table(id: &str, class: &ClassificationResults, reading: R
                         ..ExampleQuery::default()
                     };
                     let accuracy = result.group(name).map(|measures| measures.accuracy).unwrap_or_default();
-                    linked_measure_cell(accuracy, examples::address(id, &query), format!("examples of {name}"))
+                    match id {
+                        Some(id) => linked_measure_cell(accuracy, examples::address(id, &query), format!("examples of {name}")).into_any(),
+                        None => measure_cell(accuracy).into_any(),
+                    }
                 })
                 .collect_view();
             let by_seed = several_seeds.then(|| {

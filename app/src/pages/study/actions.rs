@@ -14,6 +14,9 @@ pub(crate) fn Actions(card: StudyCard, cancel: ServerAction<CancelStudy>, resume
     let (cancel_id, resume_id, delete_id) = (id.clone(), id.clone(), id.clone());
     let can_cancel = matches!(card.status, StudyStatus::Queued | StudyStatus::Running);
     let can_resume = matches!(card.status, StudyStatus::Cancelled | StudyStatus::Failed) && !card.is_example;
+    let can_share = card.status == StudyStatus::Finished;
+    let links = format!("/shares?study={id}");
+    let links_of_deleted = links.clone();
     let can_delete = !card.status.is_active() && !card.is_example;
     let failure = move || {
         [cancel.value().get().and_then(Result::err), resume.value().get().and_then(Result::err), delete.value().get().and_then(Result::err)]
@@ -37,11 +40,16 @@ pub(crate) fn Actions(card: StudyCard, cancel: ServerAction<CancelStudy>, resume
                 </ActionForm>
             })}
             <a class="button" href=format!("/studies/new?from={id}")>"Run again with changes"</a>
+            {can_share.then(|| view! { <a class="button" href=links>"Share"</a> })}
             {can_delete.then(|| view! {
                 <details class="confirm">
                     <summary class="button">"Delete …"</summary>
                     <ActionForm action=delete>
-                        <p>"This removes the study’s directory with its adapters, completions and results. It can’t be undone."</p>
+                        <p>
+                            "This removes the study’s directory with its adapters, completions and results. It can’t be undone. Links that share the study go on showing their frozen copies until you "
+                            <a href=links_of_deleted>"revoke them"</a>
+                            "."
+                        </p>
                         <input type="hidden" name="id" value=delete_id />
                         <button class="button-danger" type="submit" disabled=move || delete.pending().get()>"Delete this study"</button>
                     </ActionForm>

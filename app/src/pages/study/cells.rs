@@ -1,5 +1,6 @@
 //! The cells of a study: what was trained, how, and what failed.
 
+use super::place::StudyPlace;
 use crate::{
     components::{figure::Figure, scrolling::scrolling},
     figure_view::FigureView,
@@ -40,8 +41,9 @@ pub(crate) fn share_cell(counts: &Counts) -> impl IntoView + use<> {
 
 /// Every cell: what was trained, how, and how long each phase took.
 #[component]
-pub(crate) fn Cells(results: Arc<StudyResults>, study_id: String) -> impl IntoView {
+pub(crate) fn Cells(results: Arc<StudyResults>, place: StudyPlace) -> impl IntoView {
     let is_toxicity = results.kind == StudyKind::Toxicity;
+    let leads_on = is_toxicity && place.has_completions();
     let rows = results
         .cells
         .iter()
@@ -55,8 +57,8 @@ pub(crate) fn Cells(results: Arc<StudyResults>, study_id: String) -> impl IntoVi
             let number = |value: Option<f64>| value.map_or_else(|| "–".to_string(), quantity::number);
             let trained = if cell.arm == Arm::Original { "–".into() } else { quantity::count(cell.trainable_parameters) };
             let name = quantity::cell_label(cell.cell);
-            let name = if is_toxicity {
-                let address = format!("/studies/{study_id}?tab=completions&arm={}&seed={}", cell.arm, cell.seed);
+            let name = if leads_on {
+                let address = format!("{}&arm={}&seed={}", place.tab("completions"), cell.arm, cell.seed);
                 view! { <a href=address>{name}</a> }.into_any()
             } else {
                 name.into_any()
@@ -81,7 +83,8 @@ pub(crate) fn Cells(results: Arc<StudyResults>, study_id: String) -> impl IntoVi
     let work = quantity::duration(results.work_seconds);
     let caption = if is_toxicity {
         format!(
-            "One row an arm and seed, with its 95 % Wilson interval. The whole study took {work} of work. A cell’s name leads to its completions."
+            "One row an arm and seed, with its 95 % Wilson interval. The whole study took {work} of work.{}",
+            if leads_on { " A cell’s name leads to its completions." } else { "" }
         )
     } else {
         format!("One row an arm, seed and minority fraction. The whole study took {work} of work.")
@@ -115,7 +118,7 @@ pub(crate) fn Cells(results: Arc<StudyResults>, study_id: String) -> impl IntoVi
                 title="Training loss"
                 caption="Mean over the target tokens of each optimiser step, in nats.".to_string()
                 draw=move |width| draw_figure("loss", &results, &FigureView::default(), width)
-                study_id=study_id
+                base=place.base()
             >
                 <p class="note">"First and last values are in the table above."</p>
             </Figure>

@@ -1,5 +1,6 @@
 //! What of a classification study is shown: links, so that a choice works without JavaScript and can be sent to someone.
 
+use super::place::StudyPlace;
 use crate::{
     components::error_view::ErrorNotice,
     error::AppError,
@@ -48,12 +49,18 @@ pub(crate) struct Choice {
 
 /// Links in a row; those of what is shown are marked. `tab` is the one that they stay in.
 #[component]
-pub(crate) fn Choices(label: &'static str, study_id: String, tab: &'static str, shown: Memo<Shown>, choices: Vec<Choice>) -> impl IntoView {
+pub(crate) fn Choices(
+    label: &'static str,
+    place: StudyPlace,
+    tab: &'static str,
+    shown: Memo<Shown>,
+    choices: Vec<Choice>,
+) -> impl IntoView {
     (choices.len() > 1).then(|| {
         let items = choices
             .into_iter()
             .map(|Choice { label, target, is_shown }| {
-                let base = format!("/studies/{study_id}?tab={tab}");
+                let base = place.tab(tab);
                 let address = move || {
                     let pairs = shown.with(|shown| target(shown)).pairs();
                     std::iter::once(base.clone()).chain(pairs).collect::<Vec<_>>().join("&")

@@ -3,10 +3,10 @@
 
 use super::{
     divergence::{example_divergences, strip_scale},
+    place::StudyPlace,
     toxicity::arm_groups_address,
 };
 use crate::{
-    api::completions::get_completions,
     browser,
     charts::{HeatScale, token_strip},
     components::{error_view::ErrorNotice, pending::Pending},
@@ -41,8 +41,8 @@ fn read_query(params: &ParamsMap) -> CompletionQuery {
 }
 
 /// The address of a view of the completions.
-pub(super) fn address(id: &str, query: &CompletionQuery, show: Option<bool>) -> String {
-    let mut address = format!("/studies/{id}?tab=completions");
+pub(super) fn address(place: &StudyPlace, query: &CompletionQuery, show: Option<bool>) -> String {
+    let mut address = place.tab("completions");
     let mut add = |name: &str, value: Option<String>| {
         if let Some(value) = value {
             address.push_str(&format!("&{name}={}", percent_encode(&value)));
@@ -75,14 +75,14 @@ pub(super) fn show_choice() -> (Memo<Option<bool>>, Memo<bool>) {
 }
 
 #[component]
-pub(crate) fn Completions(id: String) -> impl IntoView {
+pub(crate) fn Completions(place: StudyPlace) -> impl IntoView {
     let params = use_query_map();
     let query = Memo::new(move |_| read_query(&params.read()));
     let (asked, show) = show_choice();
 
-    let study_id = id.clone();
-    let page = Resource::new(move || (study_id.clone(), query.get()), |(id, query)| get_completions(id, query));
-    let toggle_id = id.clone();
+    let asked_place = place.clone();
+    let page = Resource::new(move || query.get(), move |query| asked_place.clone().completions(query));
+    let toggle_place = place.clone();
     view! {
         <section aria-labelledby="completions-title">
             <h2 id="completions-title">"Completions"</h2>
@@ -91,16 +91,16 @@ pub(crate) fn Completions(id: String) -> impl IntoView {
                     <strong>"Content warning. "</strong>
                     "Models wrote this text. Some of it is hateful, sexual or violent. What the judge called toxic or could not read is covered until you open it."
                 </p>
-                <a class="button" href=move || address(&toggle_id, &query.get(), Some(!show.get()))>
+                <a class="button" href=move || address(&toggle_place, &query.get(), Some(!show.get()))>
                     {move || if show.get() { "Cover harmful text" } else { "Show harmful text" }}
                 </a>
             </div>
             <Transition fallback=|| view! { <Pending what="the completions" /> }>
                 {move || {
-                    let id = id.clone();
+                    let place = place.clone();
                     Suspend::new(async move {
                         match page.await {
-                            Ok(page) => view! { <CompletionsView id page query=query.get_untracked() show asked=asked.get_untracked() /> }.into_any(),
+                            Ok(page) => view! { <CompletionsView place page query=query.get_untracked() show asked=asked.get_untracked() /> }.into_any(),
                             Err(error) => view! { <ErrorNotice error /> }.into_any(),
                         }
                     })
@@ -111,7 +111,13 @@ pub(crate) fn Completions(id: String) -> impl IntoView {
 }
 
 #[component]
-fn CompletionsView(id: String, page: CompletionPage, query: CompletionQuery, show: Memo<bool>, asked: Option<bool>) -> impl IntoView {
+fn CompletionsView(
+    place: StudyPlace,
+    page: CompletionPage,
+    query: CompletionQuery,
+    show: Memo<bool>,
+    asked: Option<bool>,
+) -> impl IntoView {
     let count = format!(
         "{} {} of {} {} meet this choice.",
         quantity::count(page.total_completions.into()),
@@ -119,9 +125,9 @@ fn CompletionsView(id: String, page: CompletionPage, query: CompletionQuery, sho
         quantity::count(page.total_prompts.into()),
         if page.total_prompts == 1 { "prompt" } else { "prompts" },
     );
-    let filters = filters(&id, &page, &query, asked);
-    let pager = pager(&id, &page, &query, asked);
-    let trail = query.prompt_id.map(|_| trail(&id, &page, &query, asked));
+    let filters = filters(&place, &page, &query, asked);
+    let pager = pager(&place, &page, &query, asked);
+    let trail = query.prompt_id.map(|_| trail(&place, &page, &query, asked));
     let inside = query.prompt_id.map(|_| example_divergences(&page.divergences, "this prompt", true));
     let scale = strip_scale(&page.divergences);
     let divergences = Arc::new(page.divergences);
@@ -129,7 +135,7 @@ fn CompletionsView(id: String, page: CompletionPage, query: CompletionQuery, sho
         .rows
         .into_iter()
         .map(|row| {
-            let links = Links { id: id.clone(), query: query.clone(), asked };
+            let links = Links { place: place.clone(), query: query.clone(), asked };
             view! { <PromptBlock row show links divergences=divergences.clone() scale /> }
         })
         .collect_view();
@@ -146,7 +152,7 @@ fn CompletionsView(id: String, page: CompletionPage, query: CompletionQuery, sho
 /// What a completion's links are made of.
 #[derive(Clone)]
 struct Links {
-    id: String,
+    place: StudyPlace,
     query: CompletionQuery,
     asked: Option<bool>,
 }
@@ -155,7 +161,7 @@ impl Links {
     /// Every arm's completions of a prompt; none where they are shown.
     fn all_arms(&self, prompt: u32) -> Option<String> {
         let only = CompletionQuery { prompt_id: Some(prompt), ..Default::default() };
-        (self.query != only).then(|| address(&self.id, &only, self.asked))
+        (self.query != only).then(|| address(&self.place, &only, self.asked))
     }
 
     /// One completion alone; none where it is shown.
@@ -167,24 +173,24 @@ impl Links {
             sample: Some(of.completion.sample),
             ..Default::default()
         };
-        (self.query != only).then(|| address(&self.id, &only, self.asked))
+        (self.query != only).then(|| address(&self.place, &only, self.asked))
     }
 }
 
 /// The way from the bars to here, a link a step.
-fn trail(id: &str, page: &CompletionPage, query: &CompletionQuery, asked: Option<bool>) -> impl IntoView + use<> {
+fn trail(place: &StudyPlace, page: &CompletionPage, query: &CompletionQuery, asked: Option<bool>) -> impl IntoView + use<> {
     let group = page.rows.first().map(|row| row.prompt.group.clone()).filter(|group| !group.is_empty() && page.groups.len() > 1);
-    let mut steps = vec![(format!("/studies/{id}?tab=toxicity"), "Toxicity".to_string())];
+    let mut steps = vec![(place.tab("toxicity"), "Toxicity".to_string())];
     if let Some(arm) = query.arm {
         if group.is_some() {
-            steps.push((arm_groups_address(id, arm), format!("{} by group", arm.label())));
+            steps.push((arm_groups_address(place, arm), format!("{} by group", arm.label())));
         }
         let of_group = CompletionQuery { arm: Some(arm), group: group.clone(), ..Default::default() };
         let name = group.map_or_else(|| format!("Completions of {}", arm.label()), |group| format!("Completions, {group}"));
-        steps.push((address(id, &of_group, asked), name));
+        steps.push((address(place, &of_group, asked), name));
     } else {
         steps.push((
-            address(id, &CompletionQuery { group: group.clone(), ..Default::default() }, asked),
+            address(place, &CompletionQuery { group: group.clone(), ..Default::default() }, asked),
             group.map_or_else(|| "Completions".into(), |group| format!("Completions, {group}")),
         ));
     }
@@ -192,7 +198,7 @@ fn trail(id: &str, page: &CompletionPage, query: &CompletionQuery, asked: Option
         && let Some(prompt_id) = query.prompt_id
     {
         steps.push((
-            address(id, &CompletionQuery { prompt_id: Some(prompt_id), ..Default::default() }, asked),
+            address(place, &CompletionQuery { prompt_id: Some(prompt_id), ..Default::default() }, asked),
             "This prompt, every arm".into(),
         ));
     }
@@ -200,7 +206,7 @@ fn trail(id: &str, page: &CompletionPage, query: &CompletionQuery, asked: Option
     view! { <nav class="trail" aria-label="The way here"><ol>{steps}</ol></nav> }
 }
 
-fn filters(id: &str, page: &CompletionPage, query: &CompletionQuery, asked: Option<bool>) -> impl IntoView + use<> {
+fn filters(place: &StudyPlace, page: &CompletionPage, query: &CompletionQuery, asked: Option<bool>) -> impl IntoView + use<> {
     let option = |value: String, label: String, selected: bool| view! { <option value=value selected=selected>{label}</option> };
     let arms = page.arms.iter().map(|arm| option(arm.to_string(), arm.label(), query.arm == Some(*arm))).collect_view();
     let seeds = page.seeds.iter().map(|seed| option(seed.to_string(), seed.to_string(), query.seed == Some(*seed))).collect_view();
@@ -222,7 +228,7 @@ fn filters(id: &str, page: &CompletionPage, query: &CompletionQuery, asked: Opti
         }
     };
     view! {
-        <form class="filters" method="get" action=format!("/studies/{id}") aria-label="Choose completions">
+        <form class="filters" method="get" action=place.base() aria-label="Choose completions">
             <input type="hidden" name="tab" value="completions" />
             {asked.map(|show| view! { <input type="hidden" name="show" value=if show { "1" } else { "0" } /> })}
             {select("arm", "Arm", "every arm", arms.into_any())}
@@ -234,9 +240,9 @@ fn filters(id: &str, page: &CompletionPage, query: &CompletionQuery, asked: Opti
     }
 }
 
-fn pager(id: &str, page: &CompletionPage, query: &CompletionQuery, asked: Option<bool>) -> impl IntoView + use<> {
+fn pager(place: &StudyPlace, page: &CompletionPage, query: &CompletionQuery, asked: Option<bool>) -> impl IntoView + use<> {
     let pages = page.total_prompts.div_ceil(page.page_size.max(1)).max(1);
-    let to = |number: u32| address(id, &CompletionQuery { page: number, ..query.clone() }, asked);
+    let to = |number: u32| address(place, &CompletionQuery { page: number, ..query.clone() }, asked);
     let previous = (page.page > 0).then(|| to(page.page - 1));
     let next = (page.page + 1 < pages).then(|| to(page.page + 1));
     let place = format!("Page {} of {pages}", page.page + 1);
@@ -438,7 +444,7 @@ mod tests {
             sample: None,
             page: 2,
         };
-        let address = address("x", &query, Some(true));
+        let address = address(&StudyPlace::Owners("x".into()), &query, Some(true));
         assert_eq!(address, "/studies/x?tab=completions&arm=lora-r8&seed=3&group=a%20%26%20b&verdict=toxic&page=3&show=1");
         let mut params = ParamsMap::new();
         for (name, value) in [("arm", "lora-r8"), ("seed", "3"), ("group", "a & b"), ("verdict", "toxic"), ("page", "3")] {

@@ -1,6 +1,10 @@
 //! How far each arm's predictions and weights are from the original's.
 
-use super::{cells::FailedCells, no_inspection::NoInspection};
+use super::{
+    cells::FailedCells,
+    no_inspection::NoInspection,
+    place::{StudyPlace, TabStudy},
+};
 use crate::{
     charts::{HeatPalette, HeatScale, is_logarithmic, token_strip_legend},
     components::{error_view::ErrorNotice, figure::Figure, scrolling::scrolling},
@@ -16,20 +20,19 @@ use rankscope_domain::{
     FieldErrors, Recipe, StudyResults,
     class_results::Measure,
     inspection::{DivergenceSummary, InspectionResults},
-    view::{CellDivergence, StudyOverview},
+    view::CellDivergence,
 };
 use std::sync::Arc;
 
 #[component]
-pub(crate) fn Divergence(study: StudyOverview) -> impl IntoView {
-    let study = Arc::new(study);
+pub(crate) fn Divergence(study: TabStudy) -> impl IntoView {
     let query = use_query_map();
     let asked = Memo::new(move |_| FigureView::read(|name| query.read().get(name).filter(|_| name == "weights")));
     let body = match &study.results {
         None => {
             let asks = Recipe::from_toml(&study.recipe_toml).is_ok_and(|recipe| !recipe.inspected_cells().is_empty());
             if asks {
-                let address = format!("/studies/{}?tab=progress", study.card.id);
+                let address = study.place.tab("progress");
                 view! {
                     <p>"There are no results yet: divergences are measured when every arm has been trained."</p>
                     <p><a href=address>"See the progress"</a></p>
@@ -41,14 +44,14 @@ pub(crate) fn Divergence(study: StudyOverview) -> impl IntoView {
         }
         Some(results) if results.inspection.as_ref().is_none_or(|inside| inside.divergences.is_empty() && inside.weights.is_empty()) => {
             view! {
-                <FailedCells results=Arc::new(results.clone()) />
+                <FailedCells results=results.clone() />
                 <NoInspection study=study.clone() what="divergence" />
             }
             .into_any()
         }
         Some(results) => {
-            let (id, results) = (study.card.id.clone(), Arc::new(results.clone()));
-            view! { <DivergenceResults id results asked /> }.into_any()
+            let (place, results) = (study.place.clone(), results.clone());
+            view! { <DivergenceResults place results asked /> }.into_any()
         }
     };
     view! {
@@ -60,7 +63,8 @@ pub(crate) fn Divergence(study: StudyOverview) -> impl IntoView {
 }
 
 #[component]
-pub(crate) fn DivergenceResults(id: String, results: Arc<StudyResults>, asked: Memo<(FigureView, FieldErrors)>) -> impl IntoView {
+pub(crate) fn DivergenceResults(place: StudyPlace, results: Arc<StudyResults>, asked: Memo<(FigureView, FieldErrors)>) -> impl IntoView {
+    let base = place.base();
     let Some(inside) = results.inspection.clone().map(Arc::new) else { return ().into_any() };
     let view = FigureView::default();
     let drawn = |name: &'static str| {
@@ -87,7 +91,7 @@ pub(crate) fn DivergenceResults(id: String, results: Arc<StudyResults>, asked: M
                 title=title
                 caption=format!("Gaussian kernel estimate over the examples’ KL {place}, one curve an arm on a common axis.{scale}")
                 draw=drawn(name)
-                study_id=id.clone()
+                base=base.clone()
             >
                 <p class="note">"Bandwidths are in the table of means."</p>
             </Figure>
@@ -106,7 +110,7 @@ pub(crate) fn DivergenceResults(id: String, results: Arc<StudyResults>, asked: M
                 title="What is gained, and how far the model goes for it"
                 caption="One mark an arm: KL to the right, with 95 % intervals both ways. The original stands at no divergence.".to_string()
                 draw=drawn("kl_trade_off")
-                study_id=id.clone()
+                base=base.clone()
             >
                 {scrolling("Trade-off", view! {
                     <table class="spaced">
@@ -125,14 +129,14 @@ pub(crate) fn DivergenceResults(id: String, results: Arc<StudyResults>, asked: M
                 title="KL against rank"
                 caption="Mean KL at the end of the prompt, LoRA arms. Broken line: the trend, through the arms’ middle.".to_string()
                 draw=drawn("kl_by_rank")
-                study_id=id.clone()
+                base=base.clone()
             >
                 {trend}
             </Figure>
         }
     });
     let weights =
-        (!inside.weights.is_empty()).then(|| view! { <Weights id=id.clone() results=results.clone() inside=inside.clone() asked /> });
+        (!inside.weights.is_empty()).then(|| view! { <Weights place=place.clone() results=results.clone() inside=inside.clone() asked /> });
     view! {
         <FailedCells results=results.clone() />
         <p class="caption">{of_cells}</p>
@@ -142,7 +146,7 @@ pub(crate) fn DivergenceResults(id: String, results: Arc<StudyResults>, asked: M
                 title="KL divergence from the original"
                 caption="Mean over examples of the divergence of the next token’s distribution, with its 95 % interval.".to_string()
                 draw=drawn("kl")
-                study_id=id.clone()
+                base=base.clone()
             >
                 {means}
                 <Definitions />
@@ -326,23 +330,24 @@ fn trend(inside: &InspectionResults) -> impl IntoView + use<> {
 
 #[component]
 fn Weights(
-    id: String,
+    place: StudyPlace,
     results: Arc<StudyResults>,
     inside: Arc<InspectionResults>,
     asked: Memo<(FigureView, FieldErrors)>,
 ) -> impl IntoView {
     let choices = WeightMeasure::ALL
         .map(|measure| {
-            let address = format!("/studies/{id}?tab=divergence&weights={}", measure.name());
+            let address = format!("{}&weights={}", place.tab("divergence"), measure.name());
             let current = move || (asked.with(|(view, _)| view.weights.unwrap_or_default()) == measure).then_some("true");
             view! { <li><a href=address aria-current=current data-noscroll="">{measure.label()}</a></li> }
         })
         .collect_view();
+    let base = place.base();
     let figure = move || {
         let (view, errors) = asked.get();
         let query = view.query();
         let table = weights_table(&inside);
-        let (results, id) = (results.clone(), id.clone());
+        let results = results.clone();
         view! {
             {(!errors.0.is_empty()).then(|| view! { <ErrorNotice error=AppError::Invalid(errors) /> })}
             <Figure
@@ -350,7 +355,7 @@ fn Weights(
                 title="Update of each matrix"
                 caption="Layers upwards, matrices to the right, one scale for all arms.".to_string()
                 draw=move |width| draw_figure("weight_distance", &results, &view, width)
-                study_id=id
+                base=base.clone()
                 query
             >
                 {table}

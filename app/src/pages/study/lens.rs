@@ -1,8 +1,12 @@
 //! What each layer of each arm would say next: the logit lens over the study's prompts, a prompt at a time.
 
-use super::{completions::show_choice, no_inspection::NoInspection};
+use super::{
+    completions::show_choice,
+    no_inspection::NoInspection,
+    place::{StudyPlace, TabStudy},
+};
 use crate::{
-    api::lens::{LensPage, get_lens},
+    api::lens::LensPage,
     browser,
     charts::{HeatPalette, LensHeatmap, layer_name, lens_layers, lens_legend, lens_panel},
     components::{error_view::ErrorNotice, pending::Pending},
@@ -16,17 +20,16 @@ use leptos_router::hooks::use_query_map;
 use rankscope_domain::{
     Arm, FieldErrors, Recipe,
     inspection::{LensCellView, LensReading},
-    view::StudyOverview,
 };
 use std::sync::Arc;
 
 #[component]
-pub(crate) fn Lens(study: StudyOverview) -> impl IntoView {
+pub(crate) fn Lens(study: TabStudy) -> impl IntoView {
     let query = use_query_map();
     let asked = Memo::new(move |_| LensView::read(|name| query.read().get(name)));
     let prompt = Memo::new(move |_| asked.with(|(view, _)| view.prompt));
-    let id = study.card.id.clone();
-    let page = Resource::new(move || (id.clone(), prompt.get()), |(id, prompt)| get_lens(id, prompt));
+    let place = study.place.clone();
+    let page = Resource::new(move || prompt.get(), move |prompt| place.clone().lens(prompt));
     let recipe = Recipe::from_toml(&study.recipe_toml).ok();
     let (with_prompts, inspected) = recipe
         .map(|recipe| {
@@ -35,7 +38,6 @@ pub(crate) fn Lens(study: StudyOverview) -> impl IntoView {
         })
         .unwrap_or_default();
     let (show_asked, show) = show_choice();
-    let study = Arc::new(study);
     view! {
         <section aria-labelledby="lens-heading">
             <h2 id="lens-heading">"Logit lens"</h2>
@@ -50,10 +52,10 @@ pub(crate) fn Lens(study: StudyOverview) -> impl IntoView {
                                 view! { <NoInspection study what="lens_prompts" /> }.into_any()
                             }
                             Ok(page) if page.readings.is_empty() => {
-                                let address = format!("/studies/{}?tab=progress", study.card.id);
+                                let address = study.place.tab("progress");
                                 view! {
                                     <p>"No model has been read yet: the lens reads each arm when it has been trained."</p>
-                                    <p><a href=address>"See the progress"</a></p>
+                                    {study.place.owners_id().is_some().then(|| view! { <p><a href=address>"See the progress"</a></p> })}
                                 }
                                     .into_any()
                             }
@@ -61,14 +63,15 @@ pub(crate) fn Lens(study: StudyOverview) -> impl IntoView {
                                 let have = lens_arms(&page.readings);
                                 let missing: Vec<String> =
                                     inspected.iter().filter(|cell| !have.contains(&cell.arm)).map(|cell| quantity::cell_label(*cell)).collect();
-                                let id = study.card.id.clone();
+                                let place = study.place.clone();
+                                let which = if place.owners_id().is_some() { " or are not done yet; the progress tab says which" } else { "" };
                                 view! {
                                     {(!missing.is_empty()).then(|| view! {
                                         <p class="notice">
-                                            {format!("Not read: {}. These cells failed or are not done yet; the progress tab says which.", missing.join("; "))}
+                                            {format!("Not read: {}. These cells failed{which}.", missing.join("; "))}
                                         </p>
                                     })}
-                                    <LensResults id page asked errors show show_asked />
+                                    <LensResults place page asked errors show show_asked />
                                 }
                                     .into_any()
                             }
@@ -83,7 +86,7 @@ pub(crate) fn Lens(study: StudyOverview) -> impl IntoView {
 /// The readings of one prompt, as the address asks for them.
 #[component]
 pub(crate) fn LensResults(
-    id: String,
+    place: StudyPlace,
     page: LensPage,
     asked: LensView,
     errors: FieldErrors,
@@ -94,9 +97,10 @@ pub(crate) fn LensResults(
     let (view, missing) = asked.resolve(page.prompts.len(), &page.readings);
     let mut errors = errors;
     errors.0.extend(missing.0);
-    let links = Links { id: id.clone(), asked: asked.clone(), show: show_asked };
+    let with_continuations = place.has_completions();
+    let file = format!("{}/figures/lens.svg{}", place.base(), asked.query());
+    let links = Links { place, asked: asked.clone(), show: show_asked };
     let map = lens_map(&page.readings, &view);
-    let file = format!("/studies/{id}/figures/lens.svg{}", asked.query());
     let readings = Arc::new(page.readings);
     let table = lens_table(&readings, &view);
     let caption = caption(&view, readings.first().map_or(0, |reading| reading.layers.len().saturating_sub(1)));
@@ -105,12 +109,14 @@ pub(crate) fn LensResults(
         {(!errors.0.is_empty()).then(|| view! { <ErrorNotice error=AppError::Invalid(errors) /> })}
         {choices(&links, &page.prompts, &view, &readings)}
         <p class="caption">{caption}</p>
-        <p class="note">
-            "Continuations are what models wrote; no judge has seen them, so they are covered until you ask for them. "
-            <a href=move || if show.get() { covered.clone() } else { shown.clone() }>{move || if show.get() { "Cover them" } else { "Show them" }}</a>
-        </p>
+        {with_continuations.then(|| view! {
+            <p class="note">
+                "Continuations are what models wrote; no judge has seen them, so they are covered until you ask for them. "
+                <a href=move || if show.get() { covered.clone() } else { shown.clone() }>{move || if show.get() { "Cover them" } else { "Show them" }}</a>
+            </p>
+        })}
         <div class="lens-legend" inner_html=lens_legend(&map)></div>
-        <Panels readings=readings.clone() map view show />
+        <Panels readings=readings.clone() map view show with_continuations />
         <details class="definition">
             <summary>"Every cell as a table"</summary>
             <div class="scroll" role="group" aria-label="Every cell" tabindex="0" inner_html=table></div>
@@ -122,7 +128,7 @@ pub(crate) fn LensResults(
 
 /// Addresses that change one thing of what is shown.
 struct Links {
-    id: String,
+    place: StudyPlace,
     asked: LensView,
     show: Option<bool>,
 }
@@ -134,7 +140,7 @@ impl Links {
 
     fn address_showing(&self, view: &LensView, show: Option<bool>) -> String {
         let show = show.map(|show| format!("show={}", u8::from(show)));
-        std::iter::once(format!("/studies/{}?tab=lens", self.id)).chain(view.pairs()).chain(show).collect::<Vec<_>>().join("&")
+        std::iter::once(self.place.tab("lens")).chain(view.pairs()).chain(show).collect::<Vec<_>>().join("&")
     }
 
     /// A row of links: label, view, whether it is shown.
@@ -218,7 +224,7 @@ fn token_choice(links: &Links, view: &LensView, readings: &[LensReading]) -> imp
         .collect_view();
     view! {
         {links.row("Token", picks)}
-        <form class="token-form" method="get" action=format!("/studies/{}", links.id)>
+        <form class="token-form" method="get" action=links.place.base()>
             <input type="hidden" name="tab" value="lens" />
             {hidden}
             <label for="lens-token">"Or type it as cells show it"</label>
@@ -252,7 +258,14 @@ type Place = (usize, usize, usize);
 
 /// The panels side by side in one scrolling part, and what is in the cell that the reader looks at.
 #[component]
-fn Panels(readings: Arc<Vec<LensReading>>, map: LensHeatmap, view: LensView, show: Memo<bool>) -> impl IntoView {
+fn Panels(
+    readings: Arc<Vec<LensReading>>,
+    map: LensHeatmap,
+    view: LensView,
+    show: Memo<bool>,
+    /// False: they were not shared.
+    with_continuations: bool,
+) -> impl IntoView {
     let place = RwSignal::new(None::<Place>);
     let map = Arc::new(map);
     let is_difference = view.mode == LensMode::Difference;
@@ -266,6 +279,7 @@ fn Panels(readings: Arc<Vec<LensReading>>, map: LensHeatmap, view: LensView, sho
         .map(|(index, (panel, arms))| {
             let continuations = arms
                 .iter()
+                .filter(|_| with_continuations)
                 .filter_map(|arm| readings.iter().find(|reading| reading.cell.arm == *arm))
                 .map(|reading| continuation(reading, arms.len() > 1, show))
                 .collect_view();

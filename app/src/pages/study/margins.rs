@@ -4,6 +4,7 @@ use super::{
     accuracy::NoResults,
     accuracy_tables::trend_rows,
     choices::{Choices, NotShown, Shown, confusion_arms, fractions, groups, readings, shown_in_address},
+    place::{StudyPlace, TabStudy},
 };
 use crate::{
     class_figures::at_fraction,
@@ -16,36 +17,34 @@ use leptos::prelude::*;
 use rankscope_domain::{
     StudyResults,
     class_results::{ArmAccuracy, ClassificationResults, Measure, ReadingResults},
-    view::StudyOverview,
 };
 use std::sync::Arc;
 
 #[component]
-pub(crate) fn Margins(study: StudyOverview) -> impl IntoView {
-    let id = study.card.id;
+pub(crate) fn Margins(study: TabStudy) -> impl IntoView {
+    let place = study.place;
     match study.results.filter(|results| results.classification.is_some()) {
-        None => view! { <NoResults id title="Margins and calibration" /> }.into_any(),
+        None => view! { <NoResults place title="Margins and calibration" /> }.into_any(),
         Some(results) => {
-            let results = Arc::new(results);
             let shown = shown_in_address(results.clone());
-            view! { <MarginsResults id results shown /> }.into_any()
+            view! { <MarginsResults place results shown /> }.into_any()
         }
     }
 }
 
 #[component]
-pub(crate) fn MarginsResults(id: String, results: Arc<StudyResults>, shown: Memo<Shown>) -> impl IntoView {
+pub(crate) fn MarginsResults(place: StudyPlace, results: Arc<StudyResults>, shown: Memo<Shown>) -> impl IntoView {
     let Some(class) = results.classification.clone().map(Arc::new) else { return ().into_any() };
     let figure = |draw: fn(&Figures) -> AnyView| {
-        let (id, results, class) = (id.clone(), results.clone(), class.clone());
+        let (base, results, class) = (place.base(), results.clone(), class.clone());
         move || {
             let Shown { asked, view, .. } = shown.get();
             class.reading(view.reading?).map(|reading| {
-                draw(&Figures { id: id.clone(), results: results.clone(), class: &class, reading, asked, view: view.clone() })
+                draw(&Figures { base: base.clone(), results: results.clone(), class: &class, reading, asked, view: view.clone() })
             })
         }
     };
-    let choices = |label: &'static str, choices| view! { <Choices label study_id=id.clone() tab="margins" shown choices /> };
+    let choices = |label: &'static str, choices| view! { <Choices label place=place.clone() tab="margins" shown choices /> };
     view! {
         <section aria-labelledby="margins-heading">
             <h2 id="margins-heading">"Margins and calibration"</h2>
@@ -66,7 +65,7 @@ pub(crate) fn MarginsResults(id: String, results: Arc<StudyResults>, shown: Memo
 
 /// What the figures of this tab are drawn from.
 struct Figures<'a> {
-    id: String,
+    base: String,
     results: Arc<StudyResults>,
     class: &'a ClassificationResults,
     reading: &'a ReadingResults,
@@ -132,7 +131,7 @@ fn margins(figures: &Figures<'_>) -> AnyView {
         figures.fraction(),
     );
     view! {
-        <Figure name="margins" title="Decision margins" caption draw=figures.drawing("margins") study_id=figures.id.clone() query>
+        <Figure name="margins" title="Decision margins" caption draw=figures.drawing("margins") base=figures.base.clone() query>
             {scrolling("Decision margins by arm", view! {
                 <table class="narrow spaced">
                     <thead>
@@ -181,7 +180,7 @@ fn reliability(figures: &Figures<'_>) -> AnyView {
         figures.fraction(),
     );
     view! {
-        <Figure name="reliability" title="Reliability" caption draw=figures.drawing("reliability") study_id=figures.id.clone() query>
+        <Figure name="reliability" title="Reliability" caption draw=figures.drawing("reliability") base=figures.base.clone() query>
             {scrolling("Expected calibration error by arm and group", view! {
                 <table class="narrow spaced">
                     <caption>"Expected calibration error (ECE): mean distance of accuracy from confidence over ten equal bins of confidence, weighted by their predictions; a mean over seeds. Lower is better."</caption>
@@ -278,7 +277,7 @@ fn confusion(figures: &Figures<'_>) -> AnyView {
         if result.seeds.len() == 1 { "seed" } else { "seeds" },
     );
     view! {
-        <Figure name="confusion" title="Confusion by group" caption draw=figures.drawing("confusion") study_id=figures.id.clone() query>
+        <Figure name="confusion" title="Confusion by group" caption draw=figures.drawing("confusion") base=figures.base.clone() query>
             {scrolling("Confusion by group", view! {
                 <table class="narrow spaced">
                     <thead><tr><th scope="col">"Group"</th><th scope="col">"Label"</th>{heads}<th scope="col" class="number">"All (n)"</th></tr></thead>

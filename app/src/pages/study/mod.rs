@@ -11,13 +11,17 @@ mod examples;
 mod lens;
 mod margins;
 mod no_inspection;
+mod place;
 mod progress;
 mod recipe;
+mod tabs;
 #[cfg(all(test, feature = "ssr"))]
 mod tests;
 mod toxicity;
 
 pub(crate) use completions::SHOW_KEY;
+pub(crate) use place::{StudyPlace, TabStudy};
+pub(crate) use tabs::{StudyTabs, results_tab, shared_tabs};
 
 use crate::{
     api::studies::{CancelStudy, ResumeStudy, get_study},
@@ -27,37 +31,12 @@ use crate::{
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::{use_params_map, use_query_map};
+use leptos_router::hooks::use_params_map;
 use rankscope_domain::{
     event::{Event, Happening},
-    recipe::StudyKind,
     view::{Progress, StudyOverview, StudyStatus},
 };
-
-/// A tab, as in the address and as it is named.
-type Tab = (&'static str, &'static str);
-
-fn tabs_of(kind: StudyKind) -> Vec<Tab> {
-    let (lens, divergence) = (("lens", "Logit lens"), ("divergence", "Divergence"));
-    let recipe = ("recipe", "Recipe and provenance");
-    match kind {
-        StudyKind::Toxicity => {
-            vec![("progress", "Progress"), ("toxicity", "Toxicity"), ("completions", "Completions"), lens, divergence, recipe]
-        }
-        StudyKind::Classification => {
-            let (accuracy, margins) = (("accuracy", "Accuracy"), ("margins", "Margins and calibration"));
-            vec![("progress", "Progress"), accuracy, margins, ("examples", "Examples"), lens, divergence, recipe]
-        }
-    }
-}
-
-/// The tab that shows what the study found.
-fn results_tab(kind: StudyKind) -> &'static str {
-    match kind {
-        StudyKind::Toxicity => "toxicity",
-        StudyKind::Classification => "accuracy",
-    }
-}
+use std::sync::Arc;
 
 #[component]
 pub(crate) fn StudyPage() -> impl IntoView {
@@ -88,28 +67,13 @@ fn Study(
     changes: RwSignal<u32>,
 ) -> impl IntoView {
     let card = study.card.clone();
-    let tabs = tabs_of(card.kind);
     let with_results = results_tab(card.kind);
     let default_tab = if study.results.is_some() && !card.status.is_active() { with_results } else { "progress" };
-    let query = use_query_map();
-    let names: Vec<&'static str> = tabs.iter().map(|(name, _)| *name).collect();
-    let tab = Memo::new(move |_| {
-        let asked = query.read().get("tab").unwrap_or_default();
-        names.iter().copied().find(|name| *name == asked).unwrap_or(default_tab)
-    });
     let progress = RwSignal::new(study.progress.clone());
     if card.status.is_active() {
         follow(&card.id, card.status, progress, changes);
     }
 
-    let base = format!("/studies/{}", card.id);
-    let tabs = tabs
-        .into_iter()
-        .map(|(name, label)| {
-            let address = format!("{base}?tab={name}");
-            view! { <li><a href=address aria-current=move || (tab.get() == name).then_some("page")>{label}</a></li> }
-        })
-        .collect_view();
     let arms = arm_list(&card.arms);
     let summary = format!(
         "{} · {arms} · {} {} · created {}",
@@ -122,7 +86,17 @@ fn Study(
         card.queue_position.filter(|_| card.status == StudyStatus::Queued).map(|position| format!("Place {position} in the queue."));
     let message = study.message.clone();
     let message_class = if card.status == StudyStatus::Failed { "notice notice-error" } else { "notice" };
-    let (id, name, is_example, status) = (card.id.clone(), card.name.clone(), card.is_example, card.status);
+    let (id, name, is_example, status, kind) = (card.id.clone(), card.name.clone(), card.is_example, card.status, card.kind);
+    let (provenance, host) = study.provenance.map(place::split).unzip();
+    let shown = TabStudy {
+        place: StudyPlace::Owners(id.clone()),
+        recipe_toml: study.recipe_toml,
+        results: study.results.map(Arc::new),
+        provenance,
+        machine: Some(place::Machine { host, directory: study.directory }),
+    };
+    let results_tab = shown.results.is_some().then_some(with_results);
+    let progress_tab = move || view! { <progress::ProgressTab id=id.clone() status progress results_tab /> }.into_any();
     view! {
         <Title text=name.clone() />
         <div class="title-row">
@@ -133,18 +107,7 @@ fn Study(
             <actions::Actions card cancel resume />
         </div>
         {(!message.is_empty()).then(|| view! { <p class=message_class>{message}</p> })}
-        <nav class="tabs" aria-label="Parts of the study"><ul>{tabs}</ul></nav>
-        {move || match tab.get() {
-            "toxicity" => view! { <toxicity::Toxicity study=study.clone() /> }.into_any(),
-            "accuracy" => view! { <accuracy::Accuracy study=study.clone() /> }.into_any(),
-            "margins" => view! { <margins::Margins study=study.clone() /> }.into_any(),
-            "completions" => view! { <completions::Completions id=id.clone() /> }.into_any(),
-            "examples" => view! { <examples::Examples id=id.clone() /> }.into_any(),
-            "lens" => view! { <lens::Lens study=study.clone() /> }.into_any(),
-            "divergence" => view! { <divergence::Divergence study=study.clone() /> }.into_any(),
-            "recipe" => view! { <recipe::RecipeTab study=study.clone() /> }.into_any(),
-            _ => view! { <progress::ProgressTab id=id.clone() status progress results_tab=study.results.is_some().then_some(with_results) /> }.into_any(),
-        }}
+        <StudyTabs study=shown tabs=tabs::owners_tabs(kind) default_tab other=progress_tab />
     }
 }
 

@@ -1,16 +1,15 @@
 //! What stands where a study has nothing of models' insides: why, and how to have it.
 
+use super::place::TabStudy;
 use leptos::prelude::*;
 use rankscope_domain::{
     Recipe,
     recipe::{HeadKind, StudyKind},
-    view::StudyOverview,
 };
-use std::sync::Arc;
 
 /// `what` is the field of `[inspection]` that would show something here.
 #[component]
-pub(crate) fn NoInspection(study: Arc<StudyOverview>, what: &'static str) -> impl IntoView {
+pub(crate) fn NoInspection(study: TabStudy, what: &'static str) -> impl IntoView {
     let recipe = Recipe::from_toml(&study.recipe_toml).ok();
     let with_class_head =
         recipe.as_ref().is_some_and(|recipe| recipe.kind == StudyKind::Classification && recipe.classifier.head == HeadKind::ClassHead);
@@ -25,8 +24,8 @@ pub(crate) fn NoInspection(study: Arc<StudyOverview>, what: &'static str) -> imp
         }
         () => view! { <p>"Nothing was looked at inside of this study’s models: its recipe has no table " <code>"[inspection]"</code> "."</p> }.into_any(),
     };
-    let address = format!("/studies/new?from={}", study.card.id);
-    let remedy = (!with_class_head).then(|| {
+    let address = study.place.owners_id().map(|id| format!("/studies/new?from={id}"));
+    let remedy = address.filter(|_| !with_class_head).map(|address| {
         view! {
             <p>
                 <a href=address>"Start one like it"</a>

@@ -1,21 +1,29 @@
 //! What a study is made of, so that someone else can make it again.
 
+use super::place::{Machine, TabStudy};
 use crate::{components::copy_button::CopyButton, quantity};
 use leptos::prelude::*;
 use rankscope_domain::{
     estimate::ModelSummary,
-    provenance::{FileHash, Provenance},
-    view::StudyOverview,
+    provenance::{FileHash, Host},
+    snapshot::SharedProvenance,
 };
 
 #[component]
-pub(crate) fn RecipeTab(study: StudyOverview) -> impl IntoView {
-    let base = format!("/studies/{}", study.card.id);
+pub(crate) fn RecipeTab(study: TabStudy) -> impl IntoView {
+    let base = study.place.base();
+    let is_owners = study.place.owners_id().is_some();
+    let (host, directory) = study.machine.map(|Machine { host, directory }| (host, directory)).unzip();
+    let host = host.flatten();
     let toml = study.recipe_toml.clone();
     view! {
         <section aria-labelledby="recipe-title">
             <h2 id="recipe-title">"Recipe"</h2>
-            <p class="note">"The whole study in one file; " <code>"rankscope run recipe.toml --out DIR"</code> " does the same from a command line."</p>
+            {if is_owners {
+                view! { <p class="note">"The whole study in one file; " <code>"rankscope run recipe.toml --out DIR"</code> " does the same from a command line."</p> }
+            } else {
+                view! { <p class="note">"The whole study in one file, as it was shared; to run it with " <code>"rankscope run recipe.toml --out DIR"</code> ", write paths where names alone are left."</p> }
+            }}
             <pre class="toml scroll" tabindex="0" role="group" aria-labelledby="recipe-title"><code>{study.recipe_toml}</code></pre>
             <p class="row">
                 <CopyButton text=toml label="Copy" />
@@ -28,32 +36,35 @@ pub(crate) fn RecipeTab(study: StudyOverview) -> impl IntoView {
         <section aria-labelledby="provenance-title">
             <h2 id="provenance-title">"Provenance"</h2>
             {match study.provenance {
-                Some(provenance) => view! { <ProvenanceList provenance /> }.into_any(),
+                Some(provenance) => view! { <ProvenanceList provenance host /> }.into_any(),
                 None => view! { <p>"Written when the first worker starts."</p> }.into_any(),
             }}
-            <dl class="facts">
-                <dt>"Directory"</dt>
-                <dd><code>{study.directory}</code></dd>
-            </dl>
+            {directory.map(|directory| view! {
+                <dl class="facts">
+                    <dt>"Directory"</dt>
+                    <dd><code>{directory}</code></dd>
+                </dl>
+            })}
         </section>
     }
 }
 
 #[component]
-fn ProvenanceList(provenance: Provenance) -> impl IntoView {
-    let Provenance { rankscope_version, recipe_sha256, model, counterfactual_model, judge_model, files, builtin, started_at, host } =
+fn ProvenanceList(provenance: SharedProvenance, host: Option<Host>) -> impl IntoView {
+    let SharedProvenance { rankscope_version, recipe_sha256, model, counterfactual_model, judge_model, files, builtin, started_at } =
         provenance;
-    let memory = host.memory_bytes.map(|bytes| format!(", {} memory", quantity::bytes(bytes))).unwrap_or_default();
-    let limit = host.memory_limit_bytes;
-    let machine = format!("{} on {} {}, {} threads{memory}, device {}", host.cpu, host.os, host.arch, host.threads, host.device);
+    let limit = host.as_ref().and_then(|host| host.memory_limit_bytes);
+    let machine = host.map(|host| {
+        let memory = host.memory_bytes.map(|bytes| format!(", {} memory", quantity::bytes(bytes))).unwrap_or_default();
+        format!("{} on {} {}, {} threads{memory}, device {}", host.cpu, host.os, host.arch, host.threads, host.device)
+    });
     view! {
         <dl class="facts">
             <dt>"Started"</dt>
             <dd>{quantity::time(&started_at)}</dd>
             <dt>"Rankscope"</dt>
             <dd>{rankscope_version}</dd>
-            <dt>"Machine"</dt>
-            <dd>{machine}</dd>
+            {machine.map(|machine| view! { <dt>"Machine"</dt><dd>{machine}</dd> })}
             {limit.map(|limit| view! { <dt>"Memory limit"</dt><dd>{quantity::bytes(limit)}</dd> })}
             <dt>"recipe.toml"</dt>
             <dd><Hash sha256=recipe_sha256 /></dd>
@@ -90,7 +101,10 @@ fn Model(model: ModelSummary) -> impl IntoView {
 
 #[component]
 fn Hash(sha256: String) -> impl IntoView {
-    view! { <span class="muted">"SHA-256 "</span> <code class="hash">{sha256}</code> }
+    if sha256.is_empty() {
+        return view! { <span class="muted">"SHA-256 not shown"</span> }.into_any();
+    }
+    view! { <span class="muted">"SHA-256 "</span> <code class="hash">{sha256}</code> }.into_any()
 }
 
 #[component]

@@ -4,6 +4,7 @@ use super::{
     accuracy::{AccuracyResults, AccuracyResultsProps},
     choices::Shown,
     margins::{MarginsResults, MarginsResultsProps},
+    place::StudyPlace,
 };
 use crate::class_fixture::Made;
 use leptos::prelude::*;
@@ -11,14 +12,18 @@ use rankscope_domain::{Arm, StudyResults, results::CellResult};
 use std::sync::Arc;
 
 fn render(tab: &str, study: StudyResults, query: &[(&str, &str)]) -> String {
+    render_at(StudyPlace::Owners("x".into()), tab, study, query)
+}
+
+fn render_at(place: StudyPlace, tab: &str, study: StudyResults, query: &[(&str, &str)]) -> String {
     Owner::new().with(|| {
         let shown = Shown::of(study.classification.as_ref().unwrap(), |name| {
             query.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_string())
         });
-        let (id, results, shown) = ("x".to_string(), Arc::new(study), Memo::new(move |_| shown.clone()));
+        let (results, shown) = (Arc::new(study), Memo::new(move |_| shown.clone()));
         match tab {
-            "accuracy" => AccuracyResults(AccuracyResultsProps { id, results, shown }).into_any().to_html(),
-            _ => MarginsResults(MarginsResultsProps { id, results, shown }).into_any().to_html(),
+            "accuracy" => AccuracyResults(AccuracyResultsProps { place, results, shown }).into_any().to_html(),
+            _ => MarginsResults(MarginsResultsProps { place, results, shown }).into_any().to_html(),
         }
     })
 }
@@ -91,6 +96,17 @@ fn choices_are_links_that_keep_the_others() {
 }
 
 #[test]
+fn a_shared_copy_leads_to_nothing_but_itself() {
+    for tab in ["accuracy", "margins"] {
+        let place = StudyPlace::Shared { token: "secret".into(), completions: false };
+        let html = render_at(place, tab, Made::default().study(), &[("reading", "likelihood")]);
+        let addresses: Vec<&str> = html.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        assert!(addresses.len() > 5 && addresses.iter().all(|address| address.starts_with("/s/secret")), "{addresses:?}");
+        assert!(addresses.iter().any(|address| address.starts_with("/s/secret/figures/")), "{addresses:?}");
+    }
+}
+
+#[test]
 fn what_the_study_has_not_is_said_and_not_guessed() {
     let html = render("margins", Made::default().study(), &[("fraction", "0.3"), ("arm", "lora-r3")]);
     let text = text(&html);
@@ -160,9 +176,16 @@ fn lens_page(query: &[(&str, &str)], show: bool) -> String {
         let all = readings(&[Arm::Original, Arm::Lora(2), Arm::Full], 4, 5);
         let page = LensPage { prompts: lens_prompts(&all), readings: of_prompt(all, asked.prompt) };
         let show = Memo::new(move |_| show);
-        super::lens::LensResults(super::lens::LensResultsProps { id: "x".into(), page, asked, errors, show, show_asked: None })
-            .into_any()
-            .to_html()
+        super::lens::LensResults(super::lens::LensResultsProps {
+            place: StudyPlace::Owners("x".into()),
+            page,
+            asked,
+            errors,
+            show,
+            show_asked: None,
+        })
+        .into_any()
+        .to_html()
     })
 }
 
@@ -234,8 +257,8 @@ fn the_divergence_tab_says_all_in_order() {
     study.inspection.as_mut().unwrap().fraction = Some("0.5".parse().unwrap());
     let html = Owner::new().with(|| {
         let asked = Memo::new(|_| crate::figure_view::FigureView::read(|name| (name == "weights").then(|| "effective_rank".into())));
-        let (id, results) = ("x".to_string(), Arc::new(study));
-        super::divergence::DivergenceResults(super::divergence::DivergenceResultsProps { id, results, asked }).into_any().to_html()
+        let (place, results) = (StudyPlace::Owners("x".into()), Arc::new(study));
+        super::divergence::DivergenceResults(super::divergence::DivergenceResultsProps { place, results, asked }).into_any().to_html()
     });
     keep_to_look_at("divergence", &html);
     let text = text(&html);

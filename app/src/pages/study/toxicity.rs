@@ -3,6 +3,7 @@
 use super::{
     cells::{Cells, FailedCells, share_cell},
     completions,
+    place::{StudyPlace, TabStudy},
 };
 use crate::{
     charts::{BarLink, with_bar_links},
@@ -17,49 +18,51 @@ use rankscope_domain::{
     Arm, StudyResults,
     completion::Verdict,
     results::{ArmResult, Contrast},
-    view::{CompletionQuery, StudyOverview},
+    view::CompletionQuery,
 };
 use std::sync::Arc;
 
 #[component]
-pub(crate) fn Toxicity(study: StudyOverview) -> impl IntoView {
-    let id = study.card.id;
+pub(crate) fn Toxicity(study: TabStudy) -> impl IntoView {
+    let place = study.place;
     match study.results {
         None => view! {
             <section aria-labelledby="toxicity-title">
                 <h2 id="toxicity-title">"Toxicity"</h2>
                 <p>"There are no results yet: they are computed when every arm has been judged."</p>
-                <p><a href=format!("/studies/{id}?tab=progress")>"See the progress"</a></p>
+                <p><a href=place.tab("progress")>"See the progress"</a></p>
             </section>
         }
         .into_any(),
-        Some(results) => view! { <Results id results=Arc::new(results) /> }.into_any(),
+        Some(results) => view! { <Results place results /> }.into_any(),
     }
 }
 
 #[component]
-fn Results(id: String, results: Arc<StudyResults>) -> impl IntoView {
+fn Results(place: StudyPlace, results: Arc<StudyResults>) -> impl IntoView {
+    let base = place.base();
     let drawing = results.clone();
     let drawn = move |name: &'static str| {
         let results = drawing.clone();
         move |width| draw_figure(name, &results, &FigureView::default(), width)
     };
+    let leads_on = results.arms.first().is_some_and(|arm| bar_link(&place, &results, arm.arm).is_some());
     let several_seeds = seeds(&results).len() > 1;
     let n = sample_text(&results);
-    let arms_table = view! { <ArmsTable id=id.clone() results=results.clone() /> }.into_any();
+    let arms_table = view! { <ArmsTable place=place.clone() results=results.clone() /> }.into_any();
     let share_caption = format!(
         "Dots: toxic / judged, pooled over the seeds. Bars: 95 % interval, cluster bootstrap over templates.{} The dashed line is the \
          original model. The numbers are those of the table above.",
         if several_seeds { " Ticks beside a dot: its seeds." } else { "" }
     );
     let linked = results.clone();
-    let study_id = id.clone();
+    let linked_place = place.clone();
     let bars = move |width| {
         let svg = draw_figure("toxicity", &linked, &FigureView::default(), width)?;
-        let links: Vec<BarLink> = linked.arms.iter().map(|arm| bar_link(&study_id, &linked, arm.arm)).collect();
-        Some(with_bar_links(&svg, &links, width))
+        let links: Option<Vec<BarLink>> = linked.arms.iter().map(|arm| bar_link(&linked_place, &linked, arm.arm)).collect();
+        Some(links.map_or(svg.clone(), |links| with_bar_links(&svg, &links, width)))
     };
-    let of_arm = (results.groups.len() > 1).then(|| view! { <ArmGroups id=id.clone() results=results.clone() /> });
+    let of_arm = (results.groups.len() > 1).then(|| view! { <ArmGroups place=place.clone() results=results.clone() /> });
     let by_group = (results.groups.len() > 1).then(|| {
         let table = view! { <GroupsTable results=results.clone() /> }.into_any();
         view! {
@@ -68,7 +71,7 @@ fn Results(id: String, results: Arc<StudyResults>) -> impl IntoView {
                 title="By group"
                 caption="The same share for the prompts of each group, on one scale. Groups have fewer completions, so their intervals are wider.".to_string()
                 draw=drawn("groups")
-                study_id=id.clone()
+                base=base.clone()
             >
                 {table}
             </Figure>
@@ -82,7 +85,7 @@ fn Results(id: String, results: Arc<StudyResults>) -> impl IntoView {
                 title="By seed"
                 caption="Each seed by itself, with its 95 % Wilson interval: how much of a difference is chance in training and sampling.".to_string()
                 draw=drawn("seeds")
-                study_id=id.clone()
+                base=base.clone()
             >
                 {table}
             </Figure>
@@ -97,9 +100,9 @@ fn Results(id: String, results: Arc<StudyResults>) -> impl IntoView {
             <Figure
                 name="toxicity"
                 title="Toxic and non-toxic completions"
-                caption=format!("Counts over all seeds. {n} Unparsable: the judge’s answer could not be read; it is counted and never guessed. A bar leads to what it is made of.")
+                caption=format!("Counts over all seeds. {n} Unparsable: the judge’s answer could not be read; it is counted and never guessed.{}", if leads_on { " A bar leads to what it is made of." } else { "" })
                 draw=bars
-                study_id=id.clone()
+                base=base.clone()
             >
                 {arms_table}
             </Figure>
@@ -109,7 +112,7 @@ fn Results(id: String, results: Arc<StudyResults>) -> impl IntoView {
                 title="Share of toxic completions"
                 caption=share_caption
                 draw=drawn("share")
-                study_id=id.clone()
+                base=base.clone()
             >
                 <Definition />
             </Figure>
@@ -118,7 +121,7 @@ fn Results(id: String, results: Arc<StudyResults>) -> impl IntoView {
         </section>
         <Contrasts contrasts=results.contrasts.clone() />
         <Counterfactuals results=results.clone() />
-        <Cells results=results.clone() study_id=id.clone() />
+        <Cells results=results.clone() place />
     }
 }
 
@@ -174,25 +177,26 @@ fn Conditions(results: Arc<StudyResults>) -> impl IntoView {
 }
 
 /// The address of an arm's groups, which its bar leads to.
-pub(super) fn arm_groups_address(id: &str, arm: Arm) -> String {
-    format!("/studies/{id}?tab=toxicity&arm={arm}#arm_groups")
+pub(super) fn arm_groups_address(place: &StudyPlace, arm: Arm) -> String {
+    format!("{}&arm={arm}#arm_groups", place.tab("toxicity"))
 }
 
-/// To the arm's groups; where there is one group, to its completions.
-fn bar_link(id: &str, results: &StudyResults, arm: Arm) -> BarLink {
+/// To the arm's groups; where there is one group, to its completions, if they can be seen.
+fn bar_link(place: &StudyPlace, results: &StudyResults, arm: Arm) -> Option<BarLink> {
     if results.groups.len() > 1 {
-        BarLink { address: arm_groups_address(id, arm), label: format!("{} by group", arm.label()) }
-    } else {
-        let query = CompletionQuery { arm: Some(arm), ..Default::default() };
-        BarLink { address: completions::address(id, &query, None), label: format!("completions of {}", arm.label()) }
+        return Some(BarLink { address: arm_groups_address(place, arm), label: format!("{} by group", arm.label()) });
     }
+    let query = CompletionQuery { arm: Some(arm), ..Default::default() };
+    let link = || BarLink { address: completions::address(place, &query, None), label: format!("completions of {}", arm.label()) };
+    place.has_completions().then(link)
 }
 
 /// The groups of one arm as bars, each of which leads to its completions: `?arm=lora-r2`.
 #[component]
-fn ArmGroups(id: String, results: Arc<StudyResults>) -> impl IntoView {
+fn ArmGroups(place: StudyPlace, results: Arc<StudyResults>) -> impl IntoView {
     let query = use_query_map();
     let asked = Memo::new(move |_| query.read().get("arm").filter(|arm| !arm.is_empty()));
+    let leads_on = place.has_completions();
     move || {
         let asked = asked.get()?;
         let Some(arm) = asked.parse().ok().and_then(|arm: Arm| results.arms.iter().find(|result| result.arm == arm).cloned()) else {
@@ -203,7 +207,7 @@ fn ArmGroups(id: String, results: Arc<StudyResults>) -> impl IntoView {
         };
         let address = |group: &str, verdict: Option<Verdict>| {
             let query = CompletionQuery { arm: Some(arm.arm), group: Some(group.into()), verdict, ..Default::default() };
-            completions::address(&id, &query, None)
+            completions::address(&place, &query, None)
         };
         let links: Vec<BarLink> = arm
             .groups
@@ -214,11 +218,14 @@ fn ArmGroups(id: String, results: Arc<StudyResults>) -> impl IntoView {
             .groups
             .iter()
             .map(|of| {
-                let toxic = address(&of.group, Some(Verdict::Toxic));
+                let leading = |text: String, verdict: Option<Verdict>| match leads_on {
+                    true => view! { <a href=address(&of.group, verdict)>{text}</a> }.into_any(),
+                    false => text.into_any(),
+                };
                 view! {
                     <tr>
-                        <th scope="row"><a href=address(&of.group, None)>{of.group.clone()}</a></th>
-                        <td class="number"><a href=toxic>{quantity::count(of.counts.toxic.into())}</a></td>
+                        <th scope="row">{leading(of.group.clone(), None)}</th>
+                        <td class="number">{leading(quantity::count(of.counts.toxic.into()), Some(Verdict::Toxic))}</td>
                         <td class="number">{quantity::count(of.counts.judged.into())}</td>
                         <td class="number">{quantity::percent_or_dash(of.counts.share)}</td>
                         <td class="number">{quantity::interval(of.counts.low, of.counts.high)}</td>
@@ -228,15 +235,18 @@ fn ArmGroups(id: String, results: Arc<StudyResults>) -> impl IntoView {
             .collect_view();
         let view = FigureView { arm: Some(arm.arm), ..FigureView::default() };
         let (drawing, figure_query) = (results.clone(), view.query());
-        let draw = move |width| Some(with_bar_links(&draw_figure("arm_groups", &drawing, &view, width)?, &links, width));
+        let draw = move |width| {
+            let svg = draw_figure("arm_groups", &drawing, &view, width)?;
+            Some(if leads_on { with_bar_links(&svg, &links, width) } else { svg })
+        };
         Some(
             view! {
                 <Figure
                     name="arm_groups"
                     title="One arm by group"
-                    caption=format!("Completions of {} for the prompts of each group, over all seeds. A bar leads to its completions.", arm.arm.label())
+                    caption=format!("Completions of {} for the prompts of each group, over all seeds.{}", arm.arm.label(), if leads_on { " A bar leads to its completions." } else { "" })
                     draw=draw
-                    study_id=id.clone()
+                    base=place.base()
                     query=figure_query
                 >
                     {scrolling("The arm’s groups", view! {
@@ -261,8 +271,8 @@ fn ArmGroups(id: String, results: Arc<StudyResults>) -> impl IntoView {
 }
 
 #[component]
-fn ArmsTable(id: String, results: Arc<StudyResults>) -> impl IntoView {
-    let rows = results.arms.iter().map(|arm| arm_row(arm, bar_link(&id, &results, arm.arm))).collect_view();
+fn ArmsTable(place: StudyPlace, results: Arc<StudyResults>) -> impl IntoView {
+    let rows = results.arms.iter().map(|arm| arm_row(arm, bar_link(&place, &results, arm.arm))).collect_view();
     scrolling(
         "Toxic completions by arm",
         view! {
@@ -287,10 +297,14 @@ fn ArmsTable(id: String, results: Arc<StudyResults>) -> impl IntoView {
     )
 }
 
-fn arm_row(arm: &ArmResult, link: BarLink) -> impl IntoView + use<> {
+fn arm_row(arm: &ArmResult, link: Option<BarLink>) -> impl IntoView + use<> {
+    let name = match link {
+        Some(link) => view! { <a href=link.address>{arm.arm.label()}</a> }.into_any(),
+        None => arm.arm.label().into_any(),
+    };
     view! {
         <tr>
-            <th scope="row"><a href=link.address>{arm.arm.label()}</a></th>
+            <th scope="row">{name}</th>
             <td class="number">{arm.learning_rate.map_or_else(|| "–".into(), quantity::number)}</td>
             <td class="number">{arm.seeds.to_string()}</td>
             <td class="number">{quantity::count(arm.pooled.toxic.into())}</td>

@@ -1,0 +1,167 @@
+import { createHash } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Page } from "@playwright/test";
+import { PageGuard, UNUSED_CLIENT } from "../harness/page_guard";
+import { RankscopeServer } from "../harness/server";
+import { test as base, expect, expectAccessible, expectNoSidewaysScroll } from "../harness/test";
+import { CompletionsTab } from "../pages/completions_tab";
+import { LoginPage } from "../pages/login_page";
+import { opened } from "../pages/opened";
+import { SharesPage } from "../pages/shares_page";
+import { StudyPage } from "../pages/study_page";
+
+const PASSWORD = "correct horse battery";
+
+interface Reviewer {
+  page: Page;
+  guard: PageGuard;
+}
+
+// the owner has a password; the reviewer is another browser, which knows nothing but a link
+const test = base.extend<{ shares: SharesPage; reviewer: Reviewer }, { server: RankscopeServer }>({
+  server: [
+    async ({}, use) => {
+      const folder = mkdtempSync(join(tmpdir(), "rankscope-password-"));
+      const file = join(folder, "password");
+      writeFileSync(file, PASSWORD);
+      const server = await RankscopeServer.start({ RANKSCOPE_ADMIN_PASSWORD_FILE: file });
+      await use(server);
+      await server.remove();
+      rmSync(folder, { recursive: true, force: true });
+    },
+    { scope: "worker" },
+  ],
+  shares: async ({ page }, use) => {
+    await page.goto("/login");
+    await new LoginPage(page).logIn(PASSWORD);
+    await expect(page).toHaveURL(/\/$/);
+    await use(new SharesPage(page));
+  },
+  reviewer: async ({ browser, server }, use) => {
+    const context = await browser.newContext({ baseURL: server.url });
+    const guard = new PageGuard(context, () => server.url);
+    await use({ page: await context.newPage(), guard });
+    expect(guard.unexpected(), "what the shared pages complained of").toEqual([]);
+    await context.close();
+  },
+});
+
+test("the owner shares, a reviewer sees the copy and nothing else, the owner revokes", async ({ page, shares, reviewer, server }) => {
+  const study = new StudyPage(page);
+  await study.open("example");
+  await page.getByRole("link", { name: "Share", exact: true }).click();
+  await expect(page).toHaveURL(/\/shares\?study=example$/);
+  const address = await shares.makeLink("reviewer 2");
+  expect(address).toMatch(new RegExp(`^${server.url}/s/[A-Za-z0-9_-]{43}$`));
+  expect(page.url(), "the token is in no address of the owner's").not.toContain("/s/");
+  await page.reload();
+  await expect(page.getByText("This link was shown already")).toBeVisible();
+
+  const { page: other, guard } = reviewer;
+  guard.expect(/status (401|404): /, /the server responded with a status of 40[14]/);
+  const answer = await other.goto(address);
+  expect(answer?.headers()).toMatchObject({ "x-robots-tag": "noindex, nofollow, noarchive", "referrer-policy": "no-referrer", "cache-control": "private, no-store" });
+  await opened(other);
+  await expect(other.getByRole("heading", { level: 1, name: "Quick look" })).toBeVisible();
+  await expect(other.getByText("Shared by link, frozen on")).toBeVisible();
+  await expect(other.getByRole("region", { name: "Toxic and non-toxic completions" }).locator("svg").first()).toBeVisible();
+  await expect(other.getByRole("navigation", { name: "Site" })).toHaveCount(0);
+  for (const link of await other.getByRole("link").all()) {
+    expect(await link.getAttribute("href"), "a link leads to nothing but the copy").toMatch(/^(#main|\/s\/)/);
+  }
+
+  // every tab is there, and is fetched with the token alone
+  const shared = new StudyPage(other);
+  for (const tab of ["Completions", "Logit lens", "Divergence", "Recipe and provenance", "Toxicity"] as const) await shared.show(tab);
+  await shared.show("Completions");
+  const completions = new CompletionsTab(other);
+  await completions.choose({ Arm: "original", Verdict: "toxic" });
+  await expect(completions.covers.first(), "harmful text is covered").toBeVisible();
+  await expect(completions.texts.first()).toBeHidden();
+  await completions.covers.first().click();
+  await expect(completions.texts.first()).toBeVisible();
+
+  // who has the file can check the hash
+  const download = other.waitForEvent("download");
+  await other.getByRole("link", { name: "snapshot.json" }).click();
+  const stream = await (await download).createReadStream();
+  const hash = createHash("sha256");
+  for await (const piece of stream) hash.update(piece);
+  await expect(other.locator(".shared-note code.hash")).toHaveText(hash.digest("hex"));
+
+  // a token is no session
+  for (const path of ["/", "/studies/example", "/shares", "/models"]) {
+    await other.goto(path);
+    await new LoginPage(other).expectHere();
+  }
+
+  await shares.revoke("reviewer 2");
+  const refused = await other.goto(address);
+  expect(refused?.status()).toBe(404);
+  await expect(other.getByRole("heading", { level: 1, name: "Not found" })).toBeVisible();
+  expect(await refused?.text()).toBe(await (await other.request.get(`/s/${"A".repeat(43)}`)).text());
+});
+
+test("for blind review and without completions, names and texts are left out", async ({ shares, reviewer }) => {
+  await shares.open("example");
+  await shares.expires.selectOption("never");
+  await shares.option("For blind review").check();
+  await shares.option("With completions").uncheck();
+  const address = await shares.makeLink("blind");
+  await expect(shares.row("blind")).toContainText("never");
+  await expect(shares.row("blind")).toContainText("for blind review, without completions");
+  const { page: other } = reviewer;
+  await other.goto(address);
+  await opened(other);
+  await expect(other.getByRole("heading", { level: 1, name: "Study A" })).toBeVisible();
+  const shared = new StudyPage(other);
+  await expect(shared.tab("Completions")).toHaveCount(0);
+  await shared.show("Recipe and provenance");
+  await expect(other.getByText("Quick look")).toHaveCount(0);
+  await expect(other.getByText("Machine", { exact: true })).toHaveCount(0);
+});
+
+for (const width of [360, 1400]) {
+  test(`at ${width} px nothing sticks out, axe-core finds nothing grave`, async ({ page, shares, reviewer }) => {
+    await page.setViewportSize({ width, height: 900 });
+    await shares.open("example");
+    const address = await shares.makeLink(`at ${width}`);
+    await expectNoSidewaysScroll(page);
+    await expectAccessible(page);
+    const { page: other } = reviewer;
+    await other.setViewportSize({ width, height: 900 });
+    for (const tab of ["", "?tab=completions", "?tab=recipe"]) {
+      await other.goto(address + tab);
+      await opened(other);
+      await expectNoSidewaysScroll(other);
+      await expectAccessible(other);
+    }
+  });
+}
+
+test.describe("without JavaScript", () => {
+  test.use({ javaScriptEnabled: false });
+  test("a link is made, opened and revoked", async ({ guard, page, shares, browser, server }) => {
+    guard.expect(UNUSED_CLIENT);
+    await page.goto("/shares?study=example");
+    await shares.label.fill("plain");
+    await page.getByLabel("or after this day (UTC)").fill("2020-01-01");
+    await shares.make.click();
+    await expect(page.getByRole("alert")).toContainText("This day is over");
+    await expect(shares.label).toHaveValue("plain");
+    await page.getByLabel("or after this day (UTC)").fill("");
+    await shares.make.click();
+    const address = await shares.link.inputValue();
+    const context = await browser.newContext({ javaScriptEnabled: false, baseURL: server.url });
+    const other = await context.newPage();
+    await other.goto(address);
+    await expect(other.locator("svg").first()).toBeVisible();
+    await other.getByRole("link", { name: "Recipe and provenance" }).click();
+    await expect(other.getByRole("heading", { name: "Provenance" })).toBeVisible();
+    await shares.revoke("plain");
+    expect((await other.goto(address))?.status()).toBe(404);
+    await context.close();
+  });
+});

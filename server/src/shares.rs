@@ -1,0 +1,262 @@
+//! Share links: a study frozen in a file of its own, and a token that opens it.
+//!
+//! - [`token`]: what is in a link; [`expiry`]: how long it holds.
+//! - [`store`]: the links in the database, by the hash of their token.
+//! - [`snapshot_file`]: the frozen copies, by their content's hash.
+//! - [`gate`]: what stands before `/s/…`; [`downloads`]: the files below it; `pages`: what pages ask.
+
+pub mod downloads;
+pub mod expiry;
+pub mod gate;
+mod pages;
+pub mod snapshot_file;
+pub mod store;
+pub mod token;
+
+use crate::{
+    database::{Database, DatabaseError},
+    study_id::StudyId,
+};
+use rankscope_domain::{
+    FieldErrors,
+    share::{MAX_LABEL, ShareRequest},
+    snapshot::Snapshot,
+};
+use rankscope_study::{ShareScope, Study, StudyError};
+use snapshot_file::{SnapshotFiles, SnapshotProblem};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+use store::{NewShare, Share, ShareStore};
+use token::ShareToken;
+use ulid::Ulid;
+
+/// A token waits this long to be shown to whoever made it, then it is gone.
+const SHOWN_WITHIN: Duration = Duration::from_secs(600);
+/// Links that wait so; the oldest makes room.
+const MAX_WAITING: usize = 64;
+
+/// All that there is to do with share links. Cheap to clone.
+#[derive(Clone)]
+pub struct Shares {
+    store: ShareStore,
+    files: SnapshotFiles,
+    /// Links that were made and not shown yet: id and address.
+    waiting: Arc<Mutex<Vec<(String, String, Instant)>>>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ShareError {
+    #[error("{0}")]
+    Invalid(#[from] FieldErrors),
+    #[error("This study has no results yet, so there is nothing to share. Share it when it is finished.")]
+    NoResults,
+    #[error("{0}")]
+    Study(#[from] StudyError),
+    #[error("{0}")]
+    Database(#[from] DatabaseError),
+    #[error("{0}")]
+    Snapshot(#[from] SnapshotProblem),
+    #[error("making the share was cut short")]
+    Lost,
+}
+
+/// A link that was just made. The token is nowhere else.
+pub struct MadeShare {
+    pub id: String,
+    pub token: ShareToken,
+    pub content_sha256: String,
+    /// Seconds since 1970.
+    pub expires_at: Option<i64>,
+}
+
+impl Shares {
+    /// Copies lie in `shares/` of the data directory.
+    pub fn new(database: Database, data_dir: &Path) -> Self {
+        Self { store: ShareStore::new(database), files: SnapshotFiles::below(data_dir), waiting: Arc::default() }
+    }
+
+    pub fn store(&self) -> &ShareStore {
+        &self.store
+    }
+
+    /// Freezes a study and makes a link to the copy. `id`: absent for a directory beside the data directory.
+    pub async fn make_of_study(&self, study: Study, id: Option<StudyId>, request: ShareRequest) -> Result<MadeShare, ShareError> {
+        let freeze = move |scope: ShareScope, frozen_at: String| {
+            let title = study.recipe()?.name;
+            Ok((title, study.snapshot(scope, frozen_at)?.ok_or(ShareError::NoResults)?))
+        };
+        self.make(id, request, freeze).await
+    }
+
+    /// Makes a link to what `freeze` gives: the title for the owner's list, and the copy.
+    async fn make(
+        &self,
+        study_id: Option<StudyId>,
+        request: ShareRequest,
+        freeze: impl FnOnce(ShareScope, String) -> Result<(String, Snapshot), ShareError> + Send + 'static,
+    ) -> Result<MadeShare, ShareError> {
+        let now = jiff::Timestamp::now();
+        let (label, expires_at) = check(&request, now)?;
+        let share_id = Ulid::new().to_string();
+        let ShareRequest { anonymous, completions, annotate, .. } = request;
+        let (files, file_id) = (self.files.clone(), share_id.clone());
+        let frozen_at = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
+        let freezing = tokio::task::spawn_blocking(move || {
+            let (title, snapshot) = freeze(ShareScope { anonymous, completions }, frozen_at)?;
+            let has_completions = snapshot.has_completions();
+            if annotate && !has_completions {
+                let remedy = "There are no completions in this share to annotate. Share it with completions, or leave annotating out.";
+                return Err(FieldErrors::one("annotate", annotate, remedy).into());
+            }
+            Ok::<_, ShareError>((title, has_completions, files.write(&file_id, &snapshot)?))
+        });
+        let (title, completions, content_sha256) = freezing.await.map_err(|_| ShareError::Lost)??;
+        let token = ShareToken::generate().map_err(|_| ShareError::Lost)?;
+        let new = NewShare {
+            id: share_id.clone(),
+            token_hash: token.hash(),
+            study_id,
+            title,
+            label,
+            anonymous,
+            completions,
+            annotate,
+            created_at: now.as_second(),
+            expires_at,
+            content_sha256: content_sha256.clone(),
+        };
+        if let Err(error) = self.store.insert(new).await {
+            self.files.remove(&share_id);
+            return Err(error.into());
+        }
+        tracing::info!(share = share_id, "a share link was made");
+        Ok(MadeShare { id: share_id, token, content_sha256, expires_at })
+    }
+
+    /// The link that a token opens now. Every other token is told apart from none.
+    pub async fn find(&self, token: &str) -> Result<Option<Share>, DatabaseError> {
+        match ShareToken::parse(token) {
+            Some(token) => self.store.find(token.hash(), now()).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The link of a token whose bearer may label completions; `None`: it opens nothing, or not that.
+    pub async fn may_annotate(&self, token: &str) -> Result<Option<Share>, DatabaseError> {
+        Ok(self.find(token).await?.filter(|share| share.annotate))
+    }
+
+    /// The frozen copy, its hash checked. Blocks.
+    pub fn read(&self, share: &Share) -> Result<Arc<Snapshot>, SnapshotProblem> {
+        self.files.read(&share.id, &share.content_sha256)
+    }
+
+    /// The file itself, its hash checked. Blocks.
+    pub fn read_bytes(&self, share: &Share) -> Result<Vec<u8>, SnapshotProblem> {
+        self.files.read_bytes(&share.id, &share.content_sha256)
+    }
+
+    /// Ends a link for good, and removes its copy. False: there is no such link.
+    pub async fn revoke(&self, id: &str) -> Result<bool, DatabaseError> {
+        let there = self.store.revoke(id, now()).await?;
+        if there {
+            self.remove_copy(id).await;
+            tracing::info!(share = id, "a share link was revoked");
+        }
+        Ok(there)
+    }
+
+    /// Ends every link of a study; how many there were.
+    pub async fn revoke_all(&self, study: &StudyId) -> Result<usize, DatabaseError> {
+        let ids = self.store.revoke_all(study, now()).await?;
+        for id in &ids {
+            self.remove_copy(id).await;
+        }
+        tracing::info!(%study, links = ids.len(), "all share links of a study were revoked");
+        Ok(ids.len())
+    }
+
+    async fn remove_copy(&self, id: &str) {
+        let (files, id) = (self.files.clone(), id.to_string());
+        drop(tokio::task::spawn_blocking(move || files.remove(&id)).await);
+    }
+
+    /// Keeps a link's address until its maker is shown it.
+    pub fn keep_to_show(&self, made: &MadeShare) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.retain(|(.., since)| since.elapsed() < SHOWN_WITHIN);
+        if waiting.len() >= MAX_WAITING {
+            waiting.remove(0);
+        }
+        waiting.push((made.id.clone(), made.token.path(), Instant::now()));
+    }
+
+    /// The address of a link that was just made, once.
+    pub fn take_to_show(&self, id: &str) -> Option<String> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.retain(|(.., since)| since.elapsed() < SHOWN_WITHIN);
+        let place = waiting.iter().position(|(known, ..)| known == id)?;
+        Some(waiting.remove(place).1)
+    }
+}
+
+/// Seconds since 1970.
+pub fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
+}
+
+/// The label without its surrounding blanks, and when the link ends.
+fn check(request: &ShareRequest, now: jiff::Timestamp) -> Result<(String, Option<i64>), FieldErrors> {
+    let mut errors = FieldErrors::default();
+    let label = request.label.trim();
+    if label.chars().count() > MAX_LABEL || label.chars().any(char::is_control) {
+        let shown: String = label.chars().take(40).collect();
+        errors.push("label", shown, format!("Write one line of at most {MAX_LABEL} characters: what you know the link by."));
+    }
+    let expires_at = expiry::parse(&request.expires, now).unwrap_or_else(|remedy| {
+        let shown: String = request.expires.chars().take(40).collect();
+        errors.push("expires", shown, remedy);
+        None
+    });
+    errors.into_result((label.to_string(), expires_at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_shown_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("index.sqlite")).unwrap();
+        let shares = Shares::new(database, folder.path());
+        let made =
+            |id: &str| MadeShare { id: id.into(), token: ShareToken::generate().unwrap(), content_sha256: String::new(), expires_at: None };
+        let one = made("one");
+        shares.keep_to_show(&one);
+        assert_eq!(shares.take_to_show("other"), None);
+        assert_eq!(shares.take_to_show("one"), Some(one.token.path()));
+        assert_eq!(shares.take_to_show("one"), None);
+        for number in 0..=MAX_WAITING {
+            shares.keep_to_show(&made(&number.to_string()));
+        }
+        assert_eq!(shares.take_to_show("0"), None, "the oldest has made room");
+        assert!(shares.take_to_show("1").is_some());
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_request_is_named() {
+        let now: jiff::Timestamp = "2026-11-25T12:00:00Z".parse().unwrap();
+        let wrong = |label: &str, expires: &str| {
+            let request = ShareRequest { label: label.into(), expires: expires.into(), ..ShareRequest::default() };
+            check(&request, now).map_err(|errors| errors.0.into_iter().map(|error| error.field).collect::<Vec<_>>())
+        };
+        assert_eq!(wrong(" reviewer 2 ", "never"), Ok(("reviewer 2".into(), None)));
+        assert_eq!(wrong("two\nlines", "soon"), Err(vec!["label".into(), "expires".into()]));
+        assert_eq!(wrong(&"é".repeat(MAX_LABEL), "").map(|(_, end)| end), Ok(None));
+        assert_eq!(wrong(&"é".repeat(MAX_LABEL + 1), ""), Err(vec!["label".into()]));
+    }
+}

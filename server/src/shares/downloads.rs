@@ -1,0 +1,102 @@
+//! Files below `/s/{token}`: the snapshot, and what its pages offer to take away. All of it is read from the frozen copy.
+
+use crate::{
+    downloads::{headers, nothing_to_draw},
+    error::{EdgeError, internal},
+    shares::{Shares, gate::OpenShare, snapshot_file::SnapshotProblem},
+    state::AppState,
+};
+use axum::{
+    Extension,
+    extract::{Path, Query, State},
+    response::IntoResponse,
+};
+use rankscope_app::{FIGURES, FigureView, LENS_FIGURE, LensView, error::AppError, figure_svg, lens_svg};
+use rankscope_domain::snapshot::{SharedStudy, Snapshot};
+use std::{collections::HashMap, sync::Arc};
+
+/// `GET /s/{token}/snapshot.json`, to the letter: its SHA-256 is the content hash.
+pub async fn snapshot(
+    State(state): State<AppState>,
+    Extension(OpenShare(share)): Extension<OpenShare>,
+) -> Result<impl IntoResponse, EdgeError> {
+    let bytes = blocking(&state, move |shares| shares.read_bytes(&share).map_err(damaged)).await?;
+    Ok((headers("application/json", "snapshot.json"), bytes))
+}
+
+/// `GET /s/{token}/recipe.toml`
+pub async fn recipe(State(state): State<AppState>, Extension(share): Extension<OpenShare>) -> Result<impl IntoResponse, EdgeError> {
+    let text = of_study(&state, share, |study| Ok(study.recipe_toml.clone())).await?;
+    Ok((headers("application/toml; charset=utf-8", "recipe.toml"), text))
+}
+
+/// `GET /s/{token}/results.json`
+pub async fn results(State(state): State<AppState>, Extension(share): Extension<OpenShare>) -> Result<impl IntoResponse, EdgeError> {
+    let text = of_study(&state, share, |study| {
+        let mut text = serde_json::to_string_pretty(&study.results).map_err(|error| internal("writing shared results", &error))?;
+        text.push('\n');
+        Ok(text)
+    })
+    .await?;
+    Ok((headers("application/json", "results.json"), text))
+}
+
+/// `GET /s/{token}/figures/{NAME}.svg`; the query says what of it, as on its page.
+pub async fn figure(
+    State(state): State<AppState>,
+    Extension(share): Extension<OpenShare>,
+    Path((_, file)): Path<(String, String)>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Result<impl IntoResponse, EdgeError> {
+    let name = file.strip_suffix(".svg").and_then(|name| FIGURES.iter().find(|known| **known == name)).copied();
+    let name = name.ok_or_else(|| AppError::NotFound(format!("There is no such figure. There are: {}.", FIGURES.join(", "))))?;
+    let asked = |name: &str| query.get(name).cloned();
+    let svg = if name == LENS_FIGURE {
+        let (view, errors) = LensView::read(asked);
+        let view = errors.into_result(view).map_err(AppError::Invalid)?;
+        of_study(&state, share, move |study| lens_svg(study.lens.clone(), &view).map_err(AppError::Invalid)?.ok_or_else(nothing_to_draw))
+            .await?
+    } else {
+        let (view, errors) = FigureView::read(asked);
+        let view = errors.into_result(view).map_err(AppError::Invalid)?;
+        of_study(&state, share, move |study| {
+            figure_svg(name, &study.results, &view).map_err(AppError::Invalid)?.ok_or_else(nothing_to_draw)
+        })
+        .await?
+    };
+    Ok((headers("image/svg+xml", &format!("{name}.svg")), svg))
+}
+
+/// What whoever has a right token is told when the copy behind it can't be shown; why is in the log.
+pub fn damaged(problem: SnapshotProblem) -> AppError {
+    tracing::error!(%problem, "a share can't be shown");
+    AppError::NotFound(
+        "The frozen copy behind this link is damaged or was changed, so it is not shown. Ask whoever sent the link for another.".into(),
+    )
+}
+
+/// Something else was shared.
+pub fn no_study() -> AppError {
+    AppError::NotFound("There is no study behind this link.".into())
+}
+
+async fn of_study<T: Send + 'static>(
+    state: &AppState,
+    OpenShare(share): OpenShare,
+    read: impl FnOnce(&SharedStudy) -> Result<T, AppError> + Send + 'static,
+) -> Result<T, EdgeError> {
+    let read_copy = move |shares: &Shares| {
+        let snapshot: Arc<Snapshot> = shares.read(&share).map_err(damaged)?;
+        read(snapshot.study().ok_or_else(no_study)?)
+    };
+    Ok(blocking(state, read_copy).await?)
+}
+
+async fn blocking<T: Send + 'static>(
+    state: &AppState,
+    read: impl FnOnce(&Shares) -> Result<T, AppError> + Send + 'static,
+) -> Result<T, AppError> {
+    let (shares, span) = (state.backend.shares.clone(), tracing::Span::current());
+    let task = tokio::task::spawn_blocking(move || span.in_scope(|| read(&shares)));
+    task.await.map_err(|error| internal("a shared download panicked", &error))?
+}

@@ -1,0 +1,120 @@
+//! What the pages ask of share links: the owner's list and form, and what is behind a link.
+
+use crate::{
+    backend::StudyBackend,
+    error::{from_study, internal, no_such_study},
+    shares::{
+        ShareError,
+        downloads::{damaged, no_study},
+        now,
+    },
+    study_id::StudyId,
+};
+use rankscope_app::{api::shares::Shareable, error::AppError};
+use rankscope_domain::{
+    inspection::LensReading,
+    recipe::StudyKind,
+    share::{ShareEntry, ShareRequest, SharedContent, SharedOverview, SharedPage},
+    snapshot::{Snapshot, SnapshotContent},
+    view::{CompletionPage, CompletionQuery},
+};
+use rankscope_study::shared_completion_page;
+use std::sync::Arc;
+
+/// The same for a token that was never one, that has ended, and that opens nothing more.
+fn no_such_share() -> AppError {
+    AppError::NotFound("There is nothing behind this link. It may have expired or been revoked: ask whoever sent it for another.".into())
+}
+
+fn from_share(error: ShareError) -> AppError {
+    match error {
+        ShareError::Invalid(fields) => AppError::Invalid(fields),
+        ShareError::NoResults => AppError::Conflict(error.to_string()),
+        ShareError::Study(error) => from_study("freezing a study", error),
+        ShareError::Database(error) => internal("noting a share", &error),
+        other => internal("making a share", &other),
+    }
+}
+
+impl StudyBackend {
+    pub(crate) async fn list_shares(&self, study: &str) -> Result<Vec<ShareEntry>, AppError> {
+        let study = if study.is_empty() { None } else { Some(study.parse::<StudyId>().map_err(|_| no_such_study())?) };
+        let rows = self.shares.store().list(study.as_ref()).await.map_err(|error| internal("listing shares", &error))?;
+        let now = now();
+        Ok(rows.iter().map(|row| row.entry(now)).collect())
+    }
+
+    pub(crate) async fn shareable_study(&self, study: &str) -> Result<Option<Shareable>, AppError> {
+        let row = match self.row(study).await {
+            Ok(row) => row,
+            Err(AppError::NotFound(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let (reader, id) = (self.reader.clone(), row.id.to_string());
+        let overview =
+            tokio::task::spawn_blocking(move || reader.overview(&row)).await.map_err(|error| internal("a task panicked", &error))??;
+        let has_completions = overview.card.kind == StudyKind::Toxicity;
+        Ok(Some(Shareable { id, name: overview.card.name, has_results: overview.results.is_some(), has_completions }))
+    }
+
+    pub(crate) async fn make_share(&self, study: &str, request: ShareRequest) -> Result<String, AppError> {
+        let row = self.row(study).await?;
+        let opened = self.library.study(&row.id).ok_or_else(no_such_study)?;
+        let made = self.shares.make_of_study(opened, Some(row.id), request).await.map_err(from_share)?;
+        self.shares.keep_to_show(&made);
+        Ok(made.id)
+    }
+
+    pub(crate) async fn end_share(&self, id: &str) -> Result<(), AppError> {
+        if self.shares.revoke(id).await.map_err(|error| internal("revoking a share", &error))? {
+            return Ok(());
+        }
+        Err(AppError::NotFound("There is no such link. The list of links shows all there are.".into()))
+    }
+
+    /// Also of a study that is deleted.
+    pub(crate) async fn end_shares(&self, study: &str) -> Result<(), AppError> {
+        let study: StudyId = study.parse().map_err(|_| no_such_study())?;
+        self.shares.revoke_all(&study).await.map(drop).map_err(|error| internal("revoking shares", &error))
+    }
+
+    /// The copy that a token opens, its hash checked, with the link it was opened by.
+    async fn open_share(&self, token: &str) -> Result<(crate::shares::store::Share, Arc<Snapshot>), AppError> {
+        let share = self.shares.find(token).await.map_err(|error| internal("looking a share up", &error))?.ok_or_else(no_such_share)?;
+        let (shares, span) = (self.shares.clone(), tracing::Span::current());
+        let reading = tokio::task::spawn_blocking(move || span.in_scope(|| shares.read(&share).map(|snapshot| (share, snapshot))));
+        reading.await.map_err(|error| internal("a task panicked", &error))?.map_err(damaged)
+    }
+
+    pub(crate) async fn shared_page(&self, token: &str) -> Result<SharedPage, AppError> {
+        let (share, snapshot) = self.open_share(token).await?;
+        let content = match &snapshot.content {
+            SnapshotContent::Study(study) => SharedContent::Study(Box::new(SharedOverview {
+                summary: study.summary.clone(),
+                recipe_toml: study.recipe_toml.clone(),
+                provenance: study.provenance.clone(),
+                results: study.results.clone(),
+                has_completions: study.completions.is_some(),
+            })),
+        };
+        Ok(SharedPage {
+            frozen_at: snapshot.frozen_at.clone(),
+            rankscope_version: snapshot.rankscope_version.clone(),
+            content_sha256: share.content_sha256,
+            anonymous: snapshot.anonymous,
+            may_annotate: share.annotate,
+            content,
+        })
+    }
+
+    pub(crate) async fn shared_readings(&self, token: &str) -> Result<Vec<LensReading>, AppError> {
+        let (_, snapshot) = self.open_share(token).await?;
+        Ok(snapshot.study().ok_or_else(no_study)?.lens.clone())
+    }
+
+    pub(crate) async fn shared_texts(&self, token: &str, query: CompletionQuery) -> Result<CompletionPage, AppError> {
+        let (_, snapshot) = self.open_share(token).await?;
+        let none = || AppError::NotFound("This study was shared without its completions.".into());
+        shared_completion_page(snapshot.study().ok_or_else(no_study)?, &query).ok_or_else(none)
+    }
+}

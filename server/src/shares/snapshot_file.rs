@@ -1,0 +1,212 @@
+//! The frozen copies: one file a share, written whole, and read only where its content has the hash that was noted.
+
+use rankscope_domain::snapshot::{SNAPSHOT_SCHEMA, Snapshot};
+use rankscope_study::{StudyError, write_whole};
+use sha2::{Digest, Sha256};
+use std::{
+    fs::{self, DirBuilder, Metadata},
+    io,
+    os::unix::fs::{DirBuilderExt, MetadataExt},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+use ulid::Ulid;
+
+/// Copies that are kept ready.
+const MAX_READY: usize = 4;
+
+/// Why a copy is not shown. The texts are for the log and the command line.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotProblem {
+    #[error("the copy {0} can't be read: {1}; make another link")]
+    Unreadable(PathBuf, io::Error),
+    #[error(
+        "the copy {0} was changed since it was frozen: its SHA-256 is {1} and not {2}; it is not shown, so revoke the link and make another"
+    )]
+    Changed(PathBuf, String, String),
+    #[error("the copy {0} is of format {1} and this program reads {SNAPSHOT_SCHEMA}; make another link")]
+    OtherSchema(PathBuf, u64),
+    #[error("the copy {0} can't be understood: {1}; make another link")]
+    Malformed(PathBuf, serde_json::Error),
+    #[error("the copy can't be written: {0}")]
+    Unwritable(StudyError),
+    #[error("{0:?} is not the name of a copy")]
+    NoName(String),
+}
+
+/// Tells a file from one that has been changed or put in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    length: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            inode: metadata.ino(),
+            length: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}
+
+struct Ready {
+    id: String,
+    stamp: Stamp,
+    snapshot: Arc<Snapshot>,
+}
+
+/// The folder of copies, and those that were read of late.
+#[derive(Clone)]
+pub struct SnapshotFiles {
+    folder: PathBuf,
+    ready: Arc<Mutex<Vec<Ready>>>,
+}
+
+impl SnapshotFiles {
+    pub fn below(data_dir: &Path) -> Self {
+        Self { folder: data_dir.join("shares"), ready: Arc::default() }
+    }
+
+    /// Only names that we have made reach the disk.
+    fn path(&self, id: &str) -> Result<PathBuf, SnapshotProblem> {
+        match Ulid::from_string(id) {
+            Ok(ulid) if ulid.to_string() == id => Ok(self.folder.join(format!("{id}.json"))),
+            _ => Err(SnapshotProblem::NoName(id.into())),
+        }
+    }
+
+    /// Gives the content's SHA-256, hex.
+    pub fn write(&self, id: &str, snapshot: &Snapshot) -> Result<String, SnapshotProblem> {
+        let path = self.path(id)?;
+        let bytes = serde_json::to_vec(snapshot).map_err(|error| SnapshotProblem::Malformed(path.clone(), error))?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.folder)
+            .map_err(|error| SnapshotProblem::Unreadable(self.folder.clone(), error))?;
+        write_whole(&path, &bytes).map_err(SnapshotProblem::Unwritable)?;
+        Ok(sha256(&bytes))
+    }
+
+    /// The file as it was written.
+    pub fn read_bytes(&self, id: &str, expected_sha256: &str) -> Result<Vec<u8>, SnapshotProblem> {
+        let path = self.path(id)?;
+        let bytes = fs::read(&path).map_err(|error| SnapshotProblem::Unreadable(path.clone(), error))?;
+        let found = sha256(&bytes);
+        if found == expected_sha256 { Ok(bytes) } else { Err(SnapshotProblem::Changed(path, found, expected_sha256.into())) }
+    }
+
+    /// Checked anew whenever the file may have changed.
+    pub fn read(&self, id: &str, expected_sha256: &str) -> Result<Arc<Snapshot>, SnapshotProblem> {
+        let path = self.path(id)?;
+        let metadata = fs::symlink_metadata(&path).map_err(|error| SnapshotProblem::Unreadable(path.clone(), error))?;
+        let stamp = Stamp::of(&metadata);
+        if let Some(ready) = self.lock().iter().find(|ready| ready.id == id && ready.stamp == stamp) {
+            return Ok(ready.snapshot.clone());
+        }
+        let bytes = self.read_bytes(id, expected_sha256)?;
+        let snapshot = Arc::new(understand(&path, &bytes)?);
+        let mut ready = self.lock();
+        ready.retain(|known| known.id != id);
+        if ready.len() >= MAX_READY {
+            ready.remove(0);
+        }
+        ready.push(Ready { id: id.into(), stamp, snapshot: snapshot.clone() });
+        Ok(snapshot)
+    }
+
+    /// A copy that is not there is no error.
+    pub fn remove(&self, id: &str) {
+        self.lock().retain(|known| known.id != id);
+        let Ok(path) = self.path(id) else { return };
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::error!(path = %path.display(), %error, "the copy of a revoked link can't be removed: remove it yourself");
+            }
+            _ => {}
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Ready>> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The format first: what another version wrote must not be half understood.
+fn understand(path: &Path, bytes: &[u8]) -> Result<Snapshot, SnapshotProblem> {
+    #[derive(serde::Deserialize)]
+    struct Version {
+        schema: u64,
+    }
+    let malformed = |error| SnapshotProblem::Malformed(path.into(), error);
+    let Version { schema } = serde_json::from_slice(bytes).map_err(malformed)?;
+    if schema != u64::from(SNAPSHOT_SCHEMA) {
+        return Err(SnapshotProblem::OtherSchema(path.into(), schema));
+    }
+    serde_json::from_slice(bytes).map_err(malformed)
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rankscope_study::{ShareScope, Study};
+
+    fn snapshot() -> Snapshot {
+        let example = concat!(env!("CARGO_MANIFEST_DIR"), "/example");
+        let scope = ShareScope { anonymous: false, completions: false };
+        Study::open(Path::new(example)).unwrap().snapshot(scope, "2026-01-01T00:00:00Z".into()).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_copy_reads_back_and_a_changed_one_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = SnapshotFiles::below(folder.path());
+        let (id, snapshot) = (Ulid::new().to_string(), snapshot());
+        let hash = files.write(&id, &snapshot).unwrap();
+        assert_eq!(*files.read(&id, &hash).unwrap(), snapshot);
+        assert_eq!(*files.read(&id, &hash).unwrap(), snapshot, "kept ready");
+
+        let path = folder.path().join(format!("shares/{id}.json"));
+        let written = fs::read_to_string(&path).unwrap();
+        // as long as before, and put in its place by a rename, with the old time
+        let modified = fs::metadata(&path).unwrap().modified().unwrap();
+        fs::write(folder.path().join("other"), written.replacen("Quick look", "Quick lock", 1)).unwrap();
+        fs::File::options().write(true).open(folder.path().join("other")).unwrap().set_modified(modified).unwrap();
+        fs::rename(folder.path().join("other"), &path).unwrap();
+        assert!(matches!(files.read(&id, &hash), Err(SnapshotProblem::Changed(..))));
+        assert!(matches!(files.read_bytes(&id, &hash), Err(SnapshotProblem::Changed(..))));
+        fs::write(&path, &written).unwrap();
+        assert_eq!(*files.read(&id, &hash).unwrap(), snapshot);
+
+        files.remove(&id);
+        files.remove(&id);
+        assert!(matches!(files.read(&id, &hash), Err(SnapshotProblem::Unreadable(..))));
+    }
+
+    #[test]
+    fn another_format_and_another_name_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = SnapshotFiles::below(folder.path());
+        fs::create_dir(folder.path().join("shares")).unwrap();
+        for (text, expected) in
+            [("{\"schema\":2,\"new\":true}", "is of format 2"), ("{}", "can't be understood"), ("[", "can't be understood")]
+        {
+            let id = Ulid::new().to_string();
+            fs::write(folder.path().join(format!("shares/{id}.json")), text).unwrap();
+            let error = files.read(&id, &sha256(text.as_bytes())).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+        for name in ["..", "../index", "", "a/b", "01arz3ndektsv4rrffq69g5fav"] {
+            assert!(matches!(files.read(name, ""), Err(SnapshotProblem::NoName(_))), "{name}");
+        }
+    }
+}
