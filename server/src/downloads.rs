@@ -82,7 +82,7 @@ async fn read<T: Send + 'static>(
 }
 
 /// Shown by the browser where it can, saved under `name` where the user asks for it.
-fn headers(content_type: &'static str, name: &str) -> [(HeaderName, HeaderValue); 4] {
+pub(crate) fn headers(content_type: &'static str, name: &str) -> [(HeaderName, HeaderValue); 4] {
     let disposition = format!("inline; filename=\"{name}\"");
     [
         (CONTENT_TYPE, HeaderValue::from_static(content_type)),

@@ -221,7 +221,8 @@ impl Inner {
                 *memory_bytes = findings.memory_bytes;
                 let (cache, task, findings) = (self.cache.clone(), turn.task.clone(), Arc::new(findings));
                 let kept = findings.clone();
-                if let Err(error) = blocking(move || cache.keep(&task, &kept).map_err(|error| from_study("keeping an answer", error))).await {
+                if let Err(error) = blocking(move || cache.keep(&task, &kept).map_err(|error| from_study("keeping an answer", error))).await
+                {
                     tracing::warn!(%error, "an answer of the lens is not kept");
                 }
                 Ok(findings.readings.clone().into())
@@ -268,7 +269,9 @@ impl Inner {
                 LensReport::Refused { number: of, errors } if of == number => return Ok(Err(AppError::Invalid(errors))),
                 LensReport::Failed { number: of, reason } if of == number => {
                     tracing::warn!(reason, "a question of the lens failed");
-                    return Ok(Err(AppError::Conflict(format!("The lens could not read this: {reason}. Try again; worker.log in the lens folder of the data directory says more."))));
+                    return Ok(Err(AppError::Conflict(format!(
+                        "The lens could not read this: {reason}. Try again; worker.log in the lens folder of the data directory says more."
+                    ))));
                 }
                 LensReport::Stopped { number: of } if of == number => return Ok(Err(stopped())),
                 // of a question before this one

@@ -4,6 +4,8 @@
 use crate::{
     accounts::log_in::{log_in, log_out},
     dataset_upload, downloads, event_stream, health,
+    lens_desk::events,
+    lens_figure,
     state::AppState,
 };
 use axum::{
@@ -11,7 +13,10 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 use leptos_axum::{AxumRouteListing, generate_route_list};
-use rankscope_app::visitor::{LOGIN_PATH, LOGOUT_PATH};
+use rankscope_app::{
+    LENS_FIGURE_PATH,
+    visitor::{LOGIN_PATH, LOGOUT_PATH},
+};
 use std::collections::HashMap;
 
 /// Who may come, and what the others are told. From the least strict on.
@@ -77,6 +82,8 @@ pub fn own_routes() -> Vec<OwnRoute> {
         route(Method::GET, "/studies/{id}/recipe.toml", OwnersFile, Small, get(downloads::recipe)),
         route(Method::GET, "/studies/{id}/results.json", OwnersFile, Small, get(downloads::results)),
         route(Method::GET, "/studies/{id}/figures/{file}", OwnersFile, Small, get(downloads::figure)),
+        route(Method::GET, "/lens/{ticket}/events", OwnersFile, Small, get(events::stream)),
+        route(Method::GET, LENS_FIGURE_PATH, OwnersFile, Small, get(lens_figure::figure)),
         route(Method::POST, "/datasets/upload", OwnersFile, Own, post(dataset_upload::upload)),
     ]
 }

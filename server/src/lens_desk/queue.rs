@@ -121,9 +121,9 @@ impl Queue {
     /// Stops what nobody waits for, and forgets what ended a while ago.
     pub(super) fn let_go(&mut self) {
         let now = Instant::now();
-        let abandoned = |entry: &Entry| entry.ended.is_none() && entry.followers == 0 && entry.stays_until < now && !entry.stop.is_cancelled();
-        let tickets: Vec<String> =
-            self.questions.iter().filter(|(_, entry)| abandoned(entry)).map(|(ticket, _)| ticket.clone()).collect();
+        let abandoned =
+            |entry: &Entry| entry.ended.is_none() && entry.followers == 0 && entry.stays_until < now && !entry.stop.is_cancelled();
+        let tickets: Vec<String> = self.questions.iter().filter(|(_, entry)| abandoned(entry)).map(|(ticket, _)| ticket.clone()).collect();
         for ticket in tickets {
             tracing::debug!(ticket, "nobody waits for this question any more");
             self.stop(&ticket);

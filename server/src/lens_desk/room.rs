@@ -39,11 +39,8 @@ impl Inner {
     pub(super) async fn free_bytes(&self) -> Option<u64> {
         let whole = memory_limit_on(self.options.environment.processor)?;
         let rows = self.database.studies().await.ok()?;
-        let running: Vec<StudyId> = rows
-            .into_iter()
-            .filter(|row| matches!(row.status, StudyStatus::Running | StudyStatus::Cancelling))
-            .map(|row| row.id)
-            .collect();
+        let running: Vec<StudyId> =
+            rows.into_iter().filter(|row| matches!(row.status, StudyStatus::Running | StudyStatus::Cancelling)).map(|row| row.id).collect();
         if running.is_empty() {
             return None;
         }

@@ -34,7 +34,9 @@ impl LensWorker {
     pub(super) fn start(options: &LensDeskOptions) -> Result<Self, AppError> {
         Self::spawn(options).inspect(|worker| tracing::info!(pid = worker.child.id(), "the lens's worker started")).map_err(|error| {
             let program = options.program.display();
-            AppError::Conflict(format!("The lens’s worker could not be started ({program}: {error}). Check that the file is there, then try again."))
+            AppError::Conflict(format!(
+                "The lens’s worker could not be started ({program}: {error}). Check that the file is there, then try again."
+            ))
         })
     }
 

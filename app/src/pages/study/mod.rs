@@ -17,7 +17,7 @@ mod recipe;
 mod tests;
 mod toxicity;
 
-pub(crate) use completions::SHOW_KEY;
+pub(crate) use completions::{SHOW_KEY, show_choice};
 
 use crate::{
     api::studies::{CancelStudy, ResumeStudy, get_study},

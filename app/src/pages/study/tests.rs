@@ -5,7 +5,10 @@ use super::{
     choices::Shown,
     margins::{MarginsResults, MarginsResultsProps},
 };
-use crate::class_fixture::Made;
+use crate::{
+    class_fixture::Made,
+    components::lens_results::{LensPlace, LensResults, LensResultsProps},
+};
 use leptos::prelude::*;
 use rankscope_domain::{Arm, StudyResults, results::CellResult};
 use std::sync::Arc;
@@ -160,9 +163,7 @@ fn lens_page(query: &[(&str, &str)], show: bool) -> String {
         let all = readings(&[Arm::Original, Arm::Lora(2), Arm::Full], 4, 5);
         let page = LensPage { prompts: lens_prompts(&all), readings: of_prompt(all, asked.prompt) };
         let show = Memo::new(move |_| show);
-        super::lens::LensResults(super::lens::LensResultsProps { id: "x".into(), page, asked, errors, show, show_asked: None })
-            .into_any()
-            .to_html()
+        LensResults(LensResultsProps { place: LensPlace::study("x"), page, asked, errors, show, show_asked: None }).into_any().to_html()
     })
 }
 
