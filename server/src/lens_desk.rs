@@ -131,7 +131,8 @@ impl LensDesk {
         };
         self.inner.wake.notify_one();
         let _ = tokio::time::timeout(PATIENCE, stage.wait_for(|stage| *stage == LensStage::Ended)).await;
-        if let Some(ended) = self.inner.queue().ended(&ticket) {
+        let ended = self.inner.queue().ended(&ticket);
+        if let Some(ended) = ended {
             return reply(ended);
         }
         let stage = stage.borrow().clone();

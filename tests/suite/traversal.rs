@@ -56,6 +56,7 @@ fn right_name(parameter: &str) -> &'static str {
     match parameter {
         "file" => "toxicity.svg",
         "*name" => "default",
+        "ticket" => "00000000000000000000000000000000000000000000000000000000000000aa",
         _ => "example",
     }
 }
@@ -136,7 +137,13 @@ fn no_address_leads_out() {
     assert!(parameters >= 7, "routes with a parameter were left out");
     assert_eq!(tried, parameters * wrong_names().len());
     for wrong in wrong_names() {
-        for page in ["/studies/new?from={}", "/studies/example?tab={}", "/models?source={}&refused={}", "/login?next={}"] {
+        for page in [
+            "/studies/new?from={}",
+            "/studies/example?tab={}",
+            "/models?source={}&refused={}",
+            "/lens?study={}&prompt_text=x",
+            "/login?next={}",
+        ] {
             let path = page.replace("{}", &wrong);
             let answer = app.client.raw_get(&path);
             gives_nothing_away(&answer, &path[..path.len().min(200)]);

@@ -18,9 +18,6 @@ pub(super) fn lens_worker(common: &CommonFlags) -> Result<(), Failure> {
 
 /// To be called while this thread is the only one: those that it starts are as nice as it is.
 fn give_way() {
-    // SAFETY: the call changes this thread's priority and touches no memory.
-    if unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICENESS) } != 0 {
-        // as urgent as a study, then
-        tracing::warn!(error = %std::io::Error::last_os_error(), "the priority can't be lowered");
-    }
+    // SAFETY: the call changes this thread's priority and touches no memory. That it is lowered is never refused.
+    unsafe { libc::nice(NICENESS) };
 }

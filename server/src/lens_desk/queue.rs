@@ -54,15 +54,14 @@ impl Queue {
     }
 
     pub(super) fn put(&mut self, ticket: &str, task: LensTask, again: bool) -> Result<Put, AppError> {
-        if let Some(entry) = self.questions.get_mut(ticket) {
-            match &entry.ended {
-                None => {
-                    entry.stays_until = entry.stays_until.max(Instant::now() + ASKED_LATELY);
-                    return Ok(Put::Waiting(entry.stage.subscribe()));
-                }
-                Some((_, ended)) if !again => return Ok(Put::Ended(ended.clone())),
-                Some(_) => {}
-            }
+        if let Some(entry) = self.questions.get_mut(ticket).filter(|entry| entry.ended.is_none()) {
+            entry.stays_until = entry.stays_until.max(Instant::now() + ASKED_LATELY);
+            return Ok(Put::Waiting(entry.stage.subscribe()));
+        }
+        if let Some(ended) = self.ended(ticket)
+            && !(again && ended.is_err())
+        {
+            return Ok(Put::Ended(ended));
         }
         if self.waiting.len() >= MOST_WAITING {
             return Err(AppError::Busy(format!(
@@ -78,8 +77,14 @@ impl Queue {
         Ok(Put::Waiting(stages))
     }
 
-    pub(super) fn ended(&self, ticket: &str) -> Option<Ended> {
-        self.questions.get(ticket)?.ended.as_ref().map(|(_, ended)| ended.clone())
+    /// How it ended, where it has.
+    pub(super) fn ended(&mut self, ticket: &str) -> Option<Ended> {
+        let ended = self.questions.get(ticket)?.ended.as_ref().map(|(_, ended)| ended.clone())?;
+        // what was refused may be mended by now: it is said once
+        if matches!(ended, Err(AppError::Invalid(_))) {
+            self.questions.remove(ticket);
+        }
+        Some(ended)
     }
 
     /// The first of the queue leaves it.
@@ -223,6 +228,9 @@ mod tests {
         assert!(matches!(queue.put("a", task(), false), Ok(Put::Ended(Err(AppError::Internal(_))))));
         assert!(matches!(queue.put("a", task(), true), Ok(Put::Waiting(_))));
         assert_eq!(queue.next().unwrap().ticket, "a");
+        queue.end("a", Err(AppError::Invalid(rankscope_domain::FieldErrors::one("study", "x", "Put it back."))));
+        assert!(matches!(queue.put("a", task(), false), Ok(Put::Ended(Err(AppError::Invalid(_))))));
+        assert!(matches!(queue.put("a", task(), false), Ok(Put::Waiting(_))), "a refusal is said once");
     }
 
     #[test]

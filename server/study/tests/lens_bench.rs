@@ -41,7 +41,7 @@ fn looked_into(recipe: &mut Recipe) {
 fn classification(fixture: &Fixture, name: &str, head: HeadKind) -> Study {
     let data = fixture.directory.path().join("data.jsonl");
     let line = |index: usize| {
-        let label = if index % 4 == 0 { "bad" } else { "good" };
+        let label = if index.is_multiple_of(4) { "bad" } else { "good" };
         format!("{{\"text\": \"the day {index} is long\", \"label\": \"{label}\"}}\n")
     };
     fs::write(&data, (0..24).map(line).collect::<String>()).unwrap();

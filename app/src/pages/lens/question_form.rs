@@ -32,7 +32,7 @@ pub(crate) fn QuestionForm(form: LensForm, studies: Vec<LensStudy>) -> impl Into
         // text, so that what is no number comes back as it was typed
         view! {
             <div class="field">
-                <label for=for_id>{label} " " <span class="unit">{format!("{least} to {most}")}</span></label>
+                <label for=for_id>{label} " " <span class="unit">{format!("{name}, {least} to {most}")}</span></label>
                 <input id=id name=name type="text" inputmode="numeric" autocomplete="off" value=value />
             </div>
         }
