@@ -58,7 +58,6 @@ pub struct StudyBackend {
 impl StudyBackend {
     pub fn new(
         database: Database,
-        library: Library,
         reader: Reader,
         executor: Executor,
         lens_desk: LensDesk,
@@ -66,6 +65,7 @@ impl StudyBackend {
         dataset_upload_limit: u64,
         shutdown: CancellationToken,
     ) -> Self {
+        let library = reader.library().clone();
         let catalogue = models::catalogue(environment.default_model.clone());
         let model_jobs = ModelJobs::new(catalogue.clone(), shutdown);
         let datasets = DatasetShelf::new(&environment);
