@@ -25,14 +25,7 @@ impl Inner {
             Ok(needs)
         })
         .await?;
-        match self.free_bytes().await {
-            Some(free) if free < needs => Err(AppError::Busy(format!(
-                "The lens needs {} for these arms, and the studies that run leave {} of this machine’s memory. Wait until they end, cancel one, or choose fewer arms: full is a second model.",
-                size(needs),
-                size(free)
-            ))),
-            _ => Ok(()),
-        }
+        fits(needs, self.free_bytes().await)
     }
 
     /// What running studies leave of the machine's memory at their reckoned peaks; `None`: none runs, or nobody knows what there is.
@@ -68,7 +61,34 @@ impl Inner {
     }
 }
 
+/// Whether what a task needs is free; `None`: nothing takes any of it.
+fn fits(needs: u64, free: Option<u64>) -> Result<(), AppError> {
+    match free {
+        Some(free) if free < needs => Err(AppError::Busy(format!(
+            "The lens needs {} for these arms, and the studies that run leave {} of this machine’s memory. Wait until they end, cancel one, or choose fewer arms: full is a second model.",
+            size(needs),
+            size(free)
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// "1.2 GiB"
 fn size(bytes: u64) -> String {
     if bytes < 1 << 30 { format!("{} MiB", bytes >> 20) } else { format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beside_a_study_both_figures_are_named() {
+        fits(5 << 30, None).unwrap();
+        fits(5 << 30, Some(5 << 30)).unwrap();
+        let error = fits(5 << 30, Some(300 << 20)).unwrap_err();
+        assert_eq!(error.status(), 503);
+        let text = error.to_string();
+        assert!(text.contains("needs 5.0 GiB") && text.contains("leave 300 MiB") && text.contains("Wait until they end"), "{text}");
+    }
 }

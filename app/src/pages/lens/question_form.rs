@@ -1,6 +1,6 @@
 //! The form of a question: a plain one, whose address is the question. What was typed comes back as it was typed.
 
-use crate::{browser, lens_form::LensForm, raw_text::raw_text};
+use crate::{browser, lens_form::LensForm};
 use leptos::prelude::*;
 use rankscope_domain::lens_question::{LensStudy, NEW_TOKENS, PROMPT_CHARACTERS, PROMPT_TOKENS, TOP_K, USUAL_NEW_TOKENS, USUAL_TOP_K};
 use std::sync::Arc;
@@ -49,9 +49,7 @@ pub(crate) fn QuestionForm(form: LensForm, studies: Vec<LensStudy>) -> impl Into
         <form class="lens-question" method="get" action="/lens" aria-label="Ask the lens">
             <div class="field field-wide">
                 <label for="lens-prompt">"Prompt"</label>
-                <textarea id="lens-prompt" name="prompt_text" rows="2" spellcheck="false" aria-describedby="lens-prompt-note">
-                    {text_of_area(&prompt)}
-                </textarea>
+                <textarea id="lens-prompt" name="prompt_text" rows="2" spellcheck="false" aria-describedby="lens-prompt-note" inner_html=text_of_area(&prompt)></textarea>
                 <p class="note" id="lens-prompt-note">
                     {format!("At most {PROMPT_CHARACTERS} characters and {PROMPT_TOKENS} tokens. Blanks and line breaks are a part of it.")}
                 </p>
@@ -122,8 +120,8 @@ fn study_fields(study: &LensStudy, form: &LensForm) -> impl IntoView + use<> {
     }
 }
 
-/// A line break right after the tag is not part of a text area's text.
+/// What stands between a text area's tags. A line break right after the first is not part of the text.
 fn text_of_area(prompt: &str) -> String {
     let first = if prompt.starts_with('\n') { "\n" } else { "" };
-    raw_text(format!("{first}{prompt}"))
+    format!("{first}{}", prompt.replace('&', "&amp;").replace('<', "&lt;"))
 }
