@@ -6,6 +6,7 @@ use rankscope_domain::{
     dataset::DatasetEntry,
     estimate::Estimate,
     inspection::LensReading,
+    lens_question::{LensQuestion, LensReply, LensStudy},
     model::{ModelEntry, ModelJob},
     share::{ShareEntry, ShareRequest, SharedPage},
     view::{CompletionPage, CompletionQuery, ExamplePage, ExampleQuery, ModelChoice, StudyCard, StudyOverview},
@@ -23,6 +24,13 @@ pub trait Backend: Send + Sync + 'static {
     async fn examples(&self, id: &str, query: ExampleQuery) -> Result<ExamplePage, AppError>;
     /// What the lens read in the study's cells; those that were not read are left out.
     async fn lens(&self, id: &str) -> Result<Vec<LensReading>, AppError>;
+    /// Finished studies whose arms can be asked to read a prompt, newest first; the example last.
+    async fn lens_studies(&self) -> Result<Vec<LensStudy>, AppError>;
+    /// Has a prompt read: the answer where it is there already, else where the question is. Asked again every few seconds, or followed
+    /// by its events, a question stays; `again`: also one that has just failed.
+    async fn ask_lens(&self, question: LensQuestion, again: bool) -> Result<LensReply, AppError>;
+    /// Takes a question back by its ticket; what has ended stays.
+    async fn stop_lens(&self, ticket: &str) -> Result<(), AppError>;
     /// Checks the recipe and reckons what it takes; `AppError::Invalid` names every wrong field.
     async fn estimate(&self, recipe: Recipe) -> Result<Estimate, AppError>;
     /// Queues a study and gives its id. The same `request_id` again gives the same study.

@@ -19,6 +19,9 @@ pub enum AppError {
     /// Not in this state: a running study can't be deleted.
     #[error("{0}")]
     Conflict(String),
+    /// Too much is asked at a time: later it may be done.
+    #[error("{0}")]
+    Busy(String),
     /// Nobody is logged in, or not any more.
     #[error("{0}")]
     LoggedOut(String),
@@ -37,6 +40,7 @@ impl AppError {
             AppError::NotFound(_) => 404,
             AppError::Invalid(_) => 422,
             AppError::Conflict(_) => 409,
+            AppError::Busy(_) => 503,
             AppError::LoggedOut(_) => 401,
             AppError::TooMany(_) => 429,
             AppError::Internal(_) => 500,

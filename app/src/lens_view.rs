@@ -146,6 +146,12 @@ impl LensView {
 
     /// `name=value`, encoded; what is usual is left out.
     pub(crate) fn pairs(&self) -> Vec<String> {
+        let encoded = |(name, value): (&str, String)| format!("{name}={}", percent_encode(&value).replace("%2C", ","));
+        self.raw_pairs().into_iter().map(encoded).collect()
+    }
+
+    /// The same, as a form sends it.
+    pub(crate) fn raw_pairs(&self) -> Vec<(&'static str, String)> {
         let arms = self.arms.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         [
             ("prompt", (self.prompt > 0).then(|| self.prompt.to_string())),
@@ -157,7 +163,7 @@ impl LensView {
             ("arms", (!arms.is_empty()).then_some(arms)),
         ]
         .into_iter()
-        .filter_map(|(name, value)| Some(format!("{name}={}", percent_encode(&value?).replace("%2C", ","))))
+        .filter_map(|(name, value)| Some((name, value?)))
         .collect()
     }
 }

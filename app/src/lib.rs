@@ -19,6 +19,7 @@ pub mod form;
 mod inspection_figures;
 #[cfg(test)]
 mod inspection_fixture;
+mod lens_form;
 mod lens_table;
 mod lens_view;
 mod pages;
@@ -33,6 +34,7 @@ pub use api::datasets::refused_dataset_address;
 pub use figure_view::FigureView;
 pub use figures::{FIGURES, LENS_FIGURE, figure_svg};
 pub use inspection_figures::WeightMeasure;
+pub use lens_form::{LENS_FIGURE_PATH, LensForm, lens_address};
 pub use lens_view::{LensMode, LensView, lens_svg};
 pub use pages::shared::SHARED_PREFIX;
 pub use routes::App;

@@ -5,6 +5,7 @@ use crate::{
     datasets,
     error::{from_study, internal, no_such_study},
     executor::{Executor, Stopped},
+    lens_desk::{LensDesk, study_of},
     library::Library,
     model_jobs::ModelJobs,
     models,
@@ -18,7 +19,9 @@ use rankscope_domain::{
     dataset::DatasetEntry,
     estimate::Estimate,
     inspection::LensReading,
+    lens_question::{LensQuestion, LensReply, LensStudy},
     model::{ModelEntry, ModelJob},
+    recipe::StudyKind,
     share::{ShareEntry, ShareRequest, SharedPage},
     view::{CompletionPage, CompletionQuery, ExamplePage, ExampleQuery, ModelChoice, StudyCard, StudyOverview, StudyStatus},
 };
@@ -41,6 +44,7 @@ pub struct StudyBackend {
     pub library: Library,
     pub reader: Reader,
     pub executor: Executor,
+    pub lens_desk: LensDesk,
     pub environment: Environment,
     pub catalogue: Catalogue,
     pub model_jobs: ModelJobs,
@@ -57,13 +61,14 @@ pub struct StudyBackend {
 impl StudyBackend {
     pub fn new(
         database: Database,
-        library: Library,
         reader: Reader,
         executor: Executor,
+        lens_desk: LensDesk,
         environment: Environment,
         dataset_upload_limit: u64,
         shutdown: CancellationToken,
     ) -> Self {
+        let library = reader.library().clone();
         let catalogue = models::catalogue(environment.default_model.clone());
         let model_jobs = ModelJobs::new(catalogue.clone(), shutdown);
         let datasets = DatasetShelf::new(&environment);
@@ -74,6 +79,7 @@ impl StudyBackend {
             library,
             reader,
             executor,
+            lens_desk,
             environment,
             catalogue,
             model_jobs,
@@ -155,6 +161,27 @@ impl Backend for StudyBackend {
             study.lens().map_err(|error| from_study("reading the lens", error))
         })
         .await
+    }
+
+    async fn lens_studies(&self) -> Result<Vec<LensStudy>, AppError> {
+        let mut rows = self.database.studies().await.map_err(broken)?;
+        rows.retain(|row| row.status == StudyStatus::Finished);
+        rows.extend(self.library.has_example().then(example_row));
+        let (reader, library) = (self.reader.clone(), self.library.clone());
+        // one study that can't be read must not hide the others
+        blocking(move || Ok(rows.iter().filter_map(|row| lens_study(&reader, &library, row)).collect())).await
+    }
+
+    async fn ask_lens(&self, question: LensQuestion, again: bool) -> Result<LensReply, AppError> {
+        question.validate().map_err(AppError::Invalid)?;
+        let (library, id) = (self.library.clone(), question.study.clone());
+        let study = blocking(move || study_of(&library, &id)).await?;
+        self.lens_desk.ask(study, question, again).await
+    }
+
+    async fn stop_lens(&self, ticket: &str) -> Result<(), AppError> {
+        self.lens_desk.stop(ticket);
+        Ok(())
     }
 
     async fn estimate(&self, mut recipe: Recipe) -> Result<Estimate, AppError> {
@@ -363,6 +390,16 @@ impl Backend for StudyBackend {
     async fn shared_completions(&self, token: &str, query: CompletionQuery) -> Result<CompletionPage, AppError> {
         self.shared_texts(token, query).await
     }
+}
+
+/// Where the lens can look into it.
+fn lens_study(reader: &Reader, library: &Library, row: &StudyRow) -> Option<LensStudy> {
+    let study = library.study(&row.id)?;
+    let arms = rankscope_study::lens_bench::lens_arms(&study).ok()??;
+    let recipe = study.recipe().ok()?;
+    let card = reader.card(row).ok()?;
+    let fractions = if recipe.kind == StudyKind::Classification { recipe.groups.fractions() } else { Vec::new() };
+    Some(LensStudy { id: card.id, name: card.name, kind: card.kind, model: card.model, arms, seeds: recipe.seeds, fractions })
 }
 
 fn no_such_dataset() -> AppError {

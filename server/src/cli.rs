@@ -5,6 +5,7 @@ mod check;
 mod class_table;
 mod datasets;
 mod inspection_table;
+mod lens_worker;
 mod meter;
 mod models;
 mod password;
@@ -74,6 +75,10 @@ enum Command {
         /// The study's directory
         directory: PathBuf,
     },
+    /// Answer questions of the logit lens (what the server starts for its page /lens)
+    ///
+    /// Orders come as lines of JSON on the standard input, reports go to the standard output. It ends with its input.
+    LensWorker,
     /// Check a recipe with its files and its model, and say everything that is wrong with it
     Validate {
         /// The recipe, a TOML file; - reads it from the standard input
@@ -146,7 +151,7 @@ pub fn main() -> ExitCode {
         Command::Datasets(command) => command.json(),
         Command::Share(flags) => flags.json(),
         Command::Revoke(flags) => flags.json,
-        Command::Serve(_) | Command::Worker { .. } | Command::Password(_) => false,
+        Command::Serve(_) | Command::Worker { .. } | Command::LensWorker | Command::Password(_) => false,
     };
     match dispatch(cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -182,6 +187,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         }
         Command::Run { recipe, out, json } => among_workers(|| run::run(&cli.common, &recipe, &out, json)),
         Command::Worker { directory } => among_workers(|| run::worker(&cli.common, &directory)),
+        Command::LensWorker => lens_worker::lens_worker(&cli.common),
         Command::Validate { recipe, json } => check::validate(&cli.common, &recipe, json),
         Command::Bench(flags) => bench::bench(config::load_processor(&cli.common)?, &flags),
         Command::Models(command) => models::models(&cli.common, command),

@@ -16,6 +16,8 @@ pub mod event_tail;
 pub mod example;
 pub mod executor;
 pub mod health;
+pub mod lens_desk;
+pub mod lens_figure;
 pub mod library;
 pub mod model_jobs;
 pub mod models;

@@ -43,6 +43,11 @@ impl Reader {
         Self { library, known: Arc::default() }
     }
 
+    /// Of the studies that it reads.
+    pub fn library(&self) -> &Library {
+        &self.library
+    }
+
     /// Forgets a deleted study.
     pub fn forget(&self, id: &StudyId) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(id);

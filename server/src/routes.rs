@@ -4,6 +4,8 @@
 use crate::{
     accounts::log_in::{log_in, log_out},
     dataset_upload, downloads, event_stream, health,
+    lens_desk::events,
+    lens_figure,
     shares::downloads as shared,
     state::AppState,
 };
@@ -14,6 +16,7 @@ use axum::{
 use leptos::server_fn::ServerFn;
 use leptos_axum::{AxumRouteListing, generate_route_list};
 use rankscope_app::{
+    LENS_FIGURE_PATH,
     api::shared::{GetShared, GetSharedCompletions, GetSharedLens},
     visitor::{LOGIN_PATH, LOGOUT_PATH},
 };
@@ -86,6 +89,8 @@ pub fn own_routes() -> Vec<OwnRoute> {
         route(Method::GET, "/s/{token}/recipe.toml", Public, Small, get(shared::recipe)),
         route(Method::GET, "/s/{token}/results.json", Public, Small, get(shared::results)),
         route(Method::GET, "/s/{token}/figures/{file}", Public, Small, get(shared::figure)),
+        route(Method::GET, "/lens/{ticket}/events", OwnersFile, Small, get(events::stream)),
+        route(Method::GET, LENS_FIGURE_PATH, OwnersFile, Small, get(lens_figure::figure)),
         route(Method::POST, "/datasets/upload", OwnersFile, Own, post(dataset_upload::upload)),
     ]
 }

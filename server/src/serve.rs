@@ -7,6 +7,7 @@ use crate::{
     database::Database,
     example,
     executor::{Executor, ExecutorOptions},
+    lens_desk::{LensDesk, LensDeskOptions},
     library::Library,
     reader::Reader,
     router::router,
@@ -32,6 +33,9 @@ use tokio_util::sync::CancellationToken;
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 /// How long a worker that was told to stop may take: a step of a large model is slow.
 const WORKER_GRACE: Duration = Duration::from_secs(30);
+
+/// Bytes that kept answers of the lens may take: a few hundred.
+const LENS_CACHE_LIMIT: u64 = 256 << 20;
 
 /// A server that listens and has not begun to answer.
 pub struct Server {
@@ -74,8 +78,9 @@ impl Server {
         let memory_limit_bytes = config.memory_limit.or_else(|| {
             if config.jobs > 1 { rankscope_study::memory_limit_on(config.processor).map(|bytes| bytes / config.jobs as u64) } else { None }
         });
+        let program = std::env::current_exe().context("finding this program's own file")?;
         let options = ExecutorOptions {
-            program: std::env::current_exe().context("finding this program's own file")?,
+            program: program.clone(),
             default_model: config.default_model.clone(),
             memory_limit: memory_limit_bytes,
             processor: config.processor,
@@ -91,9 +96,14 @@ impl Server {
             processor: config.processor,
             datasets: config.datasets_dir,
         };
+        let desk =
+            LensDeskOptions { program, environment: environment.clone(), folder: data_dir.join("lens"), cache_limit: LENS_CACHE_LIMIT };
+        let lens_desk =
+            LensDesk::new(desk, database.clone(), library.clone(), shutdown.clone()).context("opening the lens's kept answers")?;
+        lens_desk.start();
         let accounts = Arc::new(Accounts::new(password, database.clone(), config.trusted_proxies, config.hosts, exposed));
         let backend =
-            Arc::new(StudyBackend::new(database, library, reader, executor, environment, config.dataset_upload_limit, shutdown.clone()));
+            Arc::new(StudyBackend::new(database, reader, executor, lens_desk, environment, config.dataset_upload_limit, shutdown.clone()));
         let site_root = config.site_dir.as_deref().map_or_else(|| "/nonexistent".into(), |path| path.to_string_lossy().into_owned());
         let leptos_options =
             LeptosOptions::builder().output_name("rankscope").site_root(site_root).site_addr(address).env(Env::PROD).build();

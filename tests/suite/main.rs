@@ -9,6 +9,7 @@ mod example;
 mod hub;
 mod interruption;
 mod layering;
+mod lens;
 mod lifecycle;
 mod models;
 mod pages;

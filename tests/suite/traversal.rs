@@ -57,6 +57,7 @@ fn right_name<'a>(parameter: &str, token: &'a str) -> &'a str {
         "file" => "toxicity.svg",
         "*name" => "default",
         "token" => token,
+        "ticket" => "00000000000000000000000000000000000000000000000000000000000000aa",
         _ => "example",
     }
 }
@@ -138,7 +139,13 @@ fn no_address_leads_out() {
     assert!(parameters >= 7, "routes with a parameter were left out");
     assert_eq!(tried, parameters * wrong_names().len());
     for wrong in wrong_names() {
-        for page in ["/studies/new?from={}", "/studies/example?tab={}", "/models?source={}&refused={}", "/login?next={}"] {
+        for page in [
+            "/studies/new?from={}",
+            "/studies/example?tab={}",
+            "/models?source={}&refused={}",
+            "/lens?study={}&prompt_text=x",
+            "/login?next={}",
+        ] {
             let path = page.replace("{}", &wrong);
             let answer = app.client.raw_get(&path);
             gives_nothing_away(&answer, &path[..path.len().min(200)]);

@@ -11,6 +11,7 @@ pub(crate) fn ErrorView(error: AppError) -> impl IntoView {
         AppError::NotFound(_) => "Not found",
         AppError::Invalid(_) => "That can’t be read",
         AppError::Conflict(_) => "Not possible now",
+        AppError::Busy(_) => "Busy now",
         AppError::LoggedOut(_) => "Logged out",
         AppError::TooMany(_) => "Asked too often",
         AppError::Internal(_) => "Something went wrong",

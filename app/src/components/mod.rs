@@ -6,6 +6,8 @@ pub(crate) mod claims;
 pub(crate) mod copy_button;
 pub(crate) mod error_view;
 pub(crate) mod figure;
+pub(crate) mod lens_panels;
+pub(crate) mod lens_results;
 pub(crate) mod log_out;
 pub(crate) mod measure_cell;
 pub(crate) mod pending;

@@ -2,6 +2,7 @@
 #![expect(unreachable_pub, reason = "the component macro makes its structs public")]
 
 pub(crate) mod datasets;
+pub(crate) mod lens;
 pub(crate) mod login;
 pub(crate) mod models;
 pub(crate) mod new_study;

@@ -11,6 +11,7 @@ pub mod estimate;
 pub mod event;
 pub mod field_error;
 pub mod inspection;
+pub mod lens_question;
 pub mod memory_size;
 pub mod minority_fraction;
 pub mod model;

@@ -16,6 +16,9 @@ mod example_page;
 pub mod hub;
 mod instruct;
 mod judge;
+pub mod lens_bench;
+mod lens_cache;
+mod lens_reading;
 mod machine;
 mod measures;
 mod memory;
@@ -42,6 +45,7 @@ pub use dataset_shelf::{DatasetShelf, NewDataset, Upload, studies_using_dataset}
 pub use directory::Study;
 pub use error::StudyError;
 pub use estimate::estimate;
+pub use lens_cache::LensCache;
 pub use machine::{memory_limit, memory_limit_on};
 pub use rankscope_engine::Flow;
 pub use recipe_paths::resolve_paths;

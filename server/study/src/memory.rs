@@ -10,7 +10,7 @@ use rankscope_engine::{Example, ModelInfo, Processor, train::ROWS_TOGETHER};
 /// Bytes of a number.
 const NUMBER: f64 = 4.0;
 /// What the program takes without a model: code, tokenizer, buffers of products.
-const PROGRAM: f64 = 60e6;
+pub(crate) const PROGRAM: f64 = 60e6;
 /// What a pass forward keeps of a row, as a share of the inputs and outputs of all linear layers: some are the same tensor.
 const KEPT_SHARE: f64 = 0.85;
 /// Rows of logits that are there at a time, in training.

@@ -105,8 +105,17 @@ impl TestApp {
     }
 }
 
+impl TestApp {
+    /// Process ids of the lens's workers of this app's server.
+    pub(crate) fn lens_workers(&self) -> Vec<u32> {
+        self.server.as_ref().map_or_else(Vec::new, |server| lens_workers_of(server.id()))
+    }
+}
+
 impl Drop for TestApp {
     fn drop(&mut self) {
+        // one that a test holds still would not see its server's end
+        self.lens_workers().into_iter().for_each(|pid| send(pid, libc::SIGKILL));
         if std::thread::panicking() {
             eprintln!("the server's log:\n{}", self.log());
         }
@@ -131,6 +140,18 @@ impl Drop for TestApp {
 pub(crate) fn send(pid: u32, signal: i32) {
     // SAFETY: kill has no effect on this process's memory.
     unsafe { libc::kill(pid as i32, signal) };
+}
+
+/// Children of a process that run `lens-worker`, zombies left out.
+fn lens_workers_of(server: u32) -> Vec<u32> {
+    let is_one = |pid: u32| {
+        let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let parent = status.lines().find_map(|line| line.strip_prefix("PPid:")).and_then(|parent| parent.trim().parse::<u32>().ok());
+        command.split(|&byte| byte == 0).nth(1) == Some(b"lens-worker") && parent == Some(server)
+    };
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(|pid| is_one(*pid)).collect()
 }
 
 /// Processes that run `worker DIR` with DIR under `folder`, zombies left out.

@@ -3,13 +3,14 @@
 use super::eventually;
 use leptos::server_fn::ServerFn;
 use rankscope_app::{
-    api::{recipes, studies},
+    api::{lens, recipes, studies},
     error::AppError,
     form::RecipeForm,
 };
 use rankscope_domain::{
     Recipe,
     event::Event,
+    lens_question::{LensQuestion, LensReply, LensStudy},
     view::{StudyOverview, StudyStatus},
 };
 use reqwest::{
@@ -84,7 +85,11 @@ impl Client {
 
     /// Calls a server function with a form's fields.
     fn call<F: ServerFn, T: DeserializeOwned>(&self, fields: &[(String, String)]) -> Result<T, AppError> {
-        let answer = self.post(F::PATH).form(fields).send().expect("an answer");
+        Self::said::<F, T>(self.post(F::PATH).form(fields))
+    }
+
+    fn said<F: ServerFn, T: DeserializeOwned>(request: RequestBuilder) -> Result<T, AppError> {
+        let answer = request.send().expect("an answer");
         let status = answer.status();
         let text = answer.text().expect("text");
         if status.is_success() || status.is_redirection() {
@@ -126,6 +131,20 @@ impl Client {
         self.call_with_id::<studies::DeleteStudy, _>(id)
     }
 
+    /// Puts a question to the lens, or asks how it is getting on.
+    pub(crate) fn ask_lens(&self, question: &LensQuestion, again: bool) -> Result<LensReply, AppError> {
+        let arguments = serde_json::json!({ "question": question, "again": again });
+        Self::said::<lens::AskLens, _>(self.post(lens::AskLens::PATH).json(&arguments))
+    }
+
+    pub(crate) fn stop_lens(&self, ticket: &str) -> Result<(), AppError> {
+        self.call::<lens::StopLens, _>(&[("ticket".into(), ticket.into()), ("back".into(), "/lens?study=x".into())])
+    }
+
+    pub(crate) fn lens_studies(&self) -> Vec<LensStudy> {
+        self.call::<lens::ListLensStudies, _>(&[]).expect("the studies of the lens")
+    }
+
     /// Waits until the study is in this state.
     pub(crate) fn wait_for(&self, id: &str, status: StudyStatus) -> StudyOverview {
         let mut last = None;
@@ -145,6 +164,13 @@ impl Client {
     /// Waits until the study's worker trains.
     pub(crate) fn wait_for_training(&self, id: &str) {
         eventually("a training step", || (!self.study(id).expect("the study").progress.losses.is_empty()).then_some(()));
+    }
+
+    /// Where a question of the lens is, as a stream; dropped, it is a page that was left.
+    pub(crate) fn lens_events(&self, ticket: &str) -> impl Iterator<Item = Frame> + use<> {
+        let answer = self.get(&format!("/lens/{ticket}/events"));
+        assert_eq!((answer.status().as_u16(), &answer.headers()["content-type"]), (200, &"text/event-stream".parse().expect("a type")));
+        frames(BufReader::new(answer))
     }
 
     /// The study's events as a stream, from after `last_event_id`.

@@ -60,7 +60,7 @@ pub(super) fn address(place: &StudyPlace, query: &CompletionQuery, show: Option<
 }
 
 /// Whether text that is covered is shown: as the address asks, and as it comes to with what this browser remembers.
-pub(super) fn show_choice() -> (Memo<Option<bool>>, Memo<bool>) {
+pub(crate) fn show_choice() -> (Memo<Option<bool>>, Memo<bool>) {
     let params = use_query_map();
     let asked = Memo::new(move |_| params.read().get("show").map(|value| value == "1"));
     let kept = RwSignal::new(false);

@@ -6,7 +6,10 @@ use super::{
     margins::{MarginsResults, MarginsResultsProps},
     place::StudyPlace,
 };
-use crate::class_fixture::Made;
+use crate::{
+    class_fixture::Made,
+    components::lens_results::{LensPlace, LensResults, LensResultsProps},
+};
 use leptos::prelude::*;
 use rankscope_domain::{Arm, StudyResults, results::CellResult};
 use std::sync::Arc;
@@ -176,16 +179,8 @@ fn lens_page(query: &[(&str, &str)], show: bool) -> String {
         let all = readings(&[Arm::Original, Arm::Lora(2), Arm::Full], 4, 5);
         let page = LensPage { prompts: lens_prompts(&all), readings: of_prompt(all, asked.prompt) };
         let show = Memo::new(move |_| show);
-        super::lens::LensResults(super::lens::LensResultsProps {
-            place: StudyPlace::Owners("x".into()),
-            page,
-            asked,
-            errors,
-            show,
-            show_asked: None,
-        })
-        .into_any()
-        .to_html()
+        let place = LensPlace::study(&StudyPlace::Owners("x".into()));
+        LensResults(LensResultsProps { place, page, asked, errors, show, show_asked: None }).into_any().to_html()
     })
 }
 

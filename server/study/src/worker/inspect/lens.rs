@@ -1,12 +1,14 @@
 //! What a cell shows of the lens prompts: `lens.json`.
 
 use super::{Common, Opened, Told};
-use crate::{StudyError, token_text::visible_token, whole_file, worker::Worker};
-use rankscope_domain::{
-    CellId,
-    inspection::{Inspection, LensCellView, LensReading, LensToken},
+use crate::{
+    StudyError,
+    lens_reading::{LensPrompt, greedy, reading},
+    whole_file,
+    worker::Worker,
 };
-use rankscope_engine::{EngineError, Flow, GenerationOptions, LensCell, LensOptions, LensPanel, Model, Request, Signal, lens_of_another};
+use rankscope_domain::{CellId, inspection::Inspection};
+use rankscope_engine::{EngineError, Flow, LensOptions, LensPanel, Model, Request, Signal, lens_of_another};
 
 impl Worker<'_> {
     /// Gives the tokens that the cell's model read and wrote.
@@ -28,14 +30,7 @@ impl Worker<'_> {
             let seen = look(base, arm, &tokens, inspection, &mut observer);
             let (panel, written) = self.reporter.finish(seen.map_err(StudyError::from_engine))?;
             total += (tokens.len() + written.len()) as u64;
-            let continuation = base.tokenizer().decode_continuation(&tokens, &written).map_err(StudyError::from_engine)?;
-            readings.push(LensReading {
-                cell,
-                prompt: prompt.clone(),
-                tokens: tokens.iter().map(|token| visible_token(base.tokenizer(), *token)).collect(),
-                continuation,
-                layers: panel.layers.iter().map(|layer| layer.iter().map(|cell| view(base, cell)).collect()).collect(),
-            });
+            readings.push(reading(base, cell, &LensPrompt { text: prompt, tokens: &tokens }, &panel, &written)?);
         }
         whole_file::write_json(&self.study.cell_file(cell, "lens.json"), &readings)?;
         Ok(total)
@@ -60,23 +55,7 @@ fn look(
     if inspection.lens_new_tokens == 0 {
         return Ok((panel, Vec::new()));
     }
-    let greedy = GenerationOptions {
-        max_new_tokens: inspection.lens_new_tokens as usize,
-        do_sample: false,
-        temperature: 1.0,
-        top_p: 1.0,
-        top_k: 0,
-        batch_size: 1,
-    };
     let request = Request { prompt: tokens.to_vec(), lora: arm.adapter(), seed: 0 };
-    let written = rankscope_engine::generate(model, &loras, &[request], &greedy, observer)?;
+    let written = rankscope_engine::generate(model, &loras, &[request], &greedy(inspection.lens_new_tokens as usize, 1), observer)?;
     Ok((panel, written.into_iter().flat_map(|generated| generated.tokens).collect()))
-}
-
-fn view(model: &Model, cell: &LensCell) -> LensCellView {
-    let token = |token: &rankscope_engine::TokenProbability| LensToken {
-        text: visible_token(model.tokenizer(), token.token),
-        probability: token.probability,
-    };
-    LensCellView { top: cell.top.iter().map(token).collect(), entropy: cell.entropy, kl: cell.kl }
 }
