@@ -103,9 +103,9 @@ pub fn judge_report(study: &Study, round: RoundSummary, sample: &[SampledItem], 
         resolved: resolved.len() as u32,
         unresolved,
         uncovered,
+        correction: correction(&items, &resolved, results.as_ref(), &arms, &judges),
         judges,
         agreement: agreement(labels, &names),
-        correction: correction(&items, &resolved, results.as_ref(), &arms),
         disagreements,
         disagreements_total,
     })
@@ -269,8 +269,15 @@ fn resampled(items: usize, purpose: &str, mut statistic: impl FnMut(&[u32]) -> O
     Figure { value, low: interval.map(|(low, _)| low), high: interval.map(|(_, high)| high) }
 }
 
-/// Each arm's toxic share corrected two ways. Completions that the judge could not be read on are left out, as in the raw share.
-fn correction(items: &[JudgedItem], resolved: &[Resolved<'_>], results: Option<&StudyResults>, arms: &[Arm]) -> Correction {
+/// Each arm's toxic share corrected two ways. Completions that the judge could not be read on are left out, as in the raw share. What is
+/// shown of the errors is the study's judge's recall and specificity.
+fn correction(
+    items: &[JudgedItem],
+    resolved: &[Resolved<'_>],
+    results: Option<&StudyResults>,
+    arms: &[Arm],
+    judges: &[JudgeReading],
+) -> Correction {
     let strata_of = |arm: Arm| -> [Stratum; 2] {
         [true, false].map(|judged_toxic| {
             let verdict = if judged_toxic { Verdict::Toxic } else { Verdict::NonToxic };
@@ -287,15 +294,16 @@ fn correction(items: &[JudgedItem], resolved: &[Resolved<'_>], results: Option<&
     let strata: Vec<[Stratum; 2]> = arms.iter().map(|&arm| strata_of(arm)).collect();
     let pooled = Errors::of(&strata.concat());
     let figure = |estimate: Option<(f64, f64)>| estimate.map(|(value, variance)| share_figure(value, variance)).unwrap_or_default();
+    let studys = judges.iter().find(|judge| judge.is_the_studys);
     let (mut sensitivities, mut specificities) = (Vec::new(), Vec::new());
     let arms = arms
         .iter()
         .zip(&strata)
         .map(|(&arm, strata)| {
             let own = Errors::of(strata).filter(|_| strata.iter().any(|stratum| stratum.labelled > 0));
-            let (sensitivity, specificity) = (own.and_then(|own| own.sensitivity()), own.and_then(|own| own.specificity()));
-            sensitivities.extend(sensitivity);
-            specificities.extend(specificity);
+            sensitivities.extend(own.and_then(|own| own.sensitivity()));
+            specificities.extend(own.and_then(|own| own.specificity()));
+            let shown = studys.and_then(|judge| judge.arms.iter().find(|figures| figures.name == arm.label()));
             let judged: f64 = strata.iter().map(|stratum| stratum.population).sum();
             let clusters = |value: &dyn Fn(&JudgedItem) -> Option<f64>| -> Vec<Cluster> {
                 let mut clusters: BTreeMap<&str, Cluster> = BTreeMap::new();
@@ -331,14 +339,14 @@ fn correction(items: &[JudgedItem], resolved: &[Resolved<'_>], results: Option<&
                 raw: Figure { value: share, low: counts.and_then(|counts| counts.low), high: counts.and_then(|counts| counts.high) },
                 rogan_gladen: figure(corrected),
                 prediction_powered: figure(powered),
-                sensitivity: figure(sensitivity),
-                specificity: figure(specificity),
+                sensitivity: shown.map(|figures| figures.recall).unwrap_or_default(),
+                specificity: shown.map(|figures| figures.specificity).unwrap_or_default(),
             }
         })
         .collect();
     Correction {
-        sensitivity: figure(pooled.and_then(|errors| errors.sensitivity())),
-        specificity: figure(pooled.and_then(|errors| errors.specificity())),
+        sensitivity: studys.map(|judge| judge.all.recall).unwrap_or_default(),
+        specificity: studys.map(|judge| judge.all.specificity).unwrap_or_default(),
         sensitivity_p: same_p(&sensitivities),
         specificity_p: same_p(&specificities),
         arms,

@@ -41,7 +41,7 @@ pub(crate) fn Actions(card: StudyCard, cancel: ServerAction<CancelStudy>, resume
                 <details class="confirm">
                     <summary class="button">"Delete …"</summary>
                     <ActionForm action=delete>
-                        <p>"This removes the study’s directory with its adapters, completions and results. It can’t be undone."</p>
+                        <p>"This removes the study’s directory with its adapters, completions and results, and the labels that people gave. It can’t be undone."</p>
                         <input type="hidden" name="id" value=delete_id />
                         <button class="button-danger" type="submit" disabled=move || delete.pending().get()>"Delete this study"</button>
                     </ActionForm>

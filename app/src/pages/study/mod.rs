@@ -6,8 +6,12 @@ mod actions;
 mod cells;
 mod choices;
 mod completions;
+mod corrected;
 mod divergence;
 mod examples;
+mod judge;
+#[cfg(all(test, feature = "ssr"))]
+mod judge_tests;
 mod lens;
 mod margins;
 mod no_inspection;
@@ -42,7 +46,8 @@ fn tabs_of(kind: StudyKind) -> Vec<Tab> {
     let recipe = ("recipe", "Recipe and provenance");
     match kind {
         StudyKind::Toxicity => {
-            vec![("progress", "Progress"), ("toxicity", "Toxicity"), ("completions", "Completions"), lens, divergence, recipe]
+            let judge = ("judge", "Judge and labels");
+            vec![("progress", "Progress"), ("toxicity", "Toxicity"), ("completions", "Completions"), judge, lens, divergence, recipe]
         }
         StudyKind::Classification => {
             let (accuracy, margins) = (("accuracy", "Accuracy"), ("margins", "Margins and calibration"));
@@ -140,6 +145,7 @@ fn Study(
             "margins" => view! { <margins::Margins study=study.clone() /> }.into_any(),
             "completions" => view! { <completions::Completions id=id.clone() /> }.into_any(),
             "examples" => view! { <examples::Examples id=id.clone() /> }.into_any(),
+            "judge" => view! { <judge::JudgeTab id=id.clone() finished=study.results.is_some() /> }.into_any(),
             "lens" => view! { <lens::Lens study=study.clone() /> }.into_any(),
             "divergence" => view! { <divergence::Divergence study=study.clone() /> }.into_any(),
             "recipe" => view! { <recipe::RecipeTab study=study.clone() /> }.into_any(),

@@ -3,6 +3,7 @@
 use super::{
     cells::{Cells, FailedCells, share_cell},
     completions,
+    corrected::CorrectedShares,
 };
 use crate::{
     charts::{BarLink, with_bar_links},
@@ -113,6 +114,7 @@ fn Results(id: String, results: Arc<StudyResults>) -> impl IntoView {
             >
                 <Definition />
             </Figure>
+            <CorrectedShares id=id.clone() />
             {by_group}
             {by_seed}
         </section>

@@ -85,7 +85,8 @@ pub(crate) fn rate(parts: &[Part]) -> Figure {
         return Figure::default();
     }
     let hits: f64 = inside.iter().filter(|part| part.hit == Some(true)).map(|part| part.weight).sum();
-    let share = (hits / total).min(1.0);
+    // the sum of no numbers is -0
+    let share = (hits / total).clamp(0.0, 1.0) + 0.0;
     let n = inside.len() as f64;
     let first = inside[0].weight;
     let size = if inside.iter().all(|part| (part.weight - first).abs() <= 1e-9 * first) {
