@@ -28,6 +28,8 @@ use storage::{Round, SECRET_LENGTH};
 
 /// Longest name of an annotator, characters.
 const NAME_LIMIT: usize = 60;
+/// Annotators of a round.
+const ANNOTATORS_LIMIT: usize = 100;
 /// Rounds of a study; reports that are kept.
 const ROUNDS_LIMIT: usize = 50;
 const REPORTS_LIMIT: usize = 32;
@@ -85,6 +87,13 @@ impl Annotations {
     pub async fn consent(&self, study: &StudyId, round: &str, annotator: &Annotator) -> Result<(), AppError> {
         check_name(&annotator.name)?;
         let round = self.round(study, round).await?;
+        if !self.database.has_annotator(&round.id, annotator).await.map_err(broken)?
+            && self.database.annotator_count(&round.id).await.map_err(broken)? >= ANNOTATORS_LIMIT
+        {
+            let text =
+                format!("{ANNOTATORS_LIMIT} people have begun this round already. Go on under a name that has, or draw another round.");
+            return Err(AppError::Conflict(text));
+        }
         self.database.insert_annotator(&round.id, annotator, jiff::Timestamp::now().as_second()).await.map_err(broken)
     }
 

@@ -34,7 +34,9 @@ impl Annotations {
 
 /// In the order of the file.
 fn read(text: &str, items: &HashSet<String>) -> Result<Vec<(String, Label)>, FieldErrors> {
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.trim_start_matches('\u{feff}').as_bytes());
+    // a form sends CR LF, by which lines are counted wrongly
+    let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
     let refuse = |value: &str, remedy: String| FieldErrors::one("csv", value, remedy);
     let header = reader.headers().map_err(|error| refuse("", format!("The first line can't be read: {error}.")))?.clone();
     let column = |name: &str| {
@@ -101,6 +103,7 @@ mod tests {
             ("item,verdict\na1,toxic\n", &["label", "item, verdict"]),
             ("item,label\na1,toxic\nzz,toxic\nb2,bad\n", &["Line 3, column item", "zz", "Line 4, column label", "bad"]),
             ("item,label\na1,toxic\na1,unsure\n", &["Line 3", "line 2"]),
+            ("item,label\r\na1,toxic\r\nzz,unsure\r\n", &["Line 3"]),
             ("item,label\na1\n", &["Line 2"]),
         ] {
             let error = read(text).unwrap_err();

@@ -13,6 +13,9 @@ use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
 /// Bytes of a round's secret.
 pub(super) const SECRET_LENGTH: usize = 32;
 
+/// Labels of one completion by one annotator that are kept, to be taken back.
+const CHANGES_KEPT: u32 = 10;
+
 /// A round, and what its ids and orders are made with.
 #[derive(Debug, Clone)]
 pub(super) struct Round {
@@ -111,6 +114,15 @@ impl Database {
         .await
     }
 
+    pub(super) async fn annotator_count(&self, round: &str) -> Result<usize, DatabaseError> {
+        let round = round.to_string();
+        self.call(move |connection| {
+            let count: i64 = connection.query_row("SELECT COUNT(*) FROM annotators WHERE round_id = ?1", [round], |row| row.get(0))?;
+            Ok(usize::try_from(count).unwrap_or_default())
+        })
+        .await
+    }
+
     pub(super) async fn has_annotator(&self, round: &str, annotator: &Annotator) -> Result<bool, DatabaseError> {
         let (round, annotator) = (round.to_string(), annotator.clone());
         self.call(move |connection| {
@@ -131,6 +143,12 @@ impl Database {
                     transaction.execute(
                         "INSERT INTO annotation_labels (round_id, item_id, name, source, label, given_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                         params![round, given.item, given.annotator.name, given.annotator.source, given.label.name(), given.at_ms],
+                    )?;
+                    // who changes their mind for ever does not fill the disk
+                    transaction.execute(
+                        "DELETE FROM annotation_labels WHERE number IN (SELECT number FROM annotation_labels WHERE round_id = ?1
+                            AND name = ?2 AND source = ?3 AND item_id = ?4 ORDER BY number DESC LIMIT -1 OFFSET ?5)",
+                        params![round, given.annotator.name, given.annotator.source, given.item, CHANGES_KEPT],
                     )?;
                 }
                 transaction.commit()

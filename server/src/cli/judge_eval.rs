@@ -100,10 +100,15 @@ pub(super) fn judge_eval(common: &CommonFlags, flags: JudgeEvalFlags) -> Result<
 
 /// The judges one after another: the matrix, then the figures of all rows and of each group.
 fn shown(found: &JudgeEvaluation) -> String {
+    let judged = found.toxic + found.not_toxic;
+    let drawn = if judged + found.left_out < found.rows {
+        format!("{judged} of {} rows, drawn", found.rows)
+    } else {
+        format!("{} rows", found.rows)
+    };
     let mut text = format!(
-        "{}: {} rows, {} labelled toxic and {} not toxic{}\n",
+        "{}: {drawn}; {} labelled toxic and {} not toxic{}\n",
         found.file,
-        found.rows,
         found.toxic,
         found.not_toxic,
         if found.left_out > 0 { format!(", {} without a decided label left out", found.left_out) } else { String::new() }

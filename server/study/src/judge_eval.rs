@@ -296,6 +296,7 @@ mod tests {
         check("x.txt", "text,label\nfine,toxic\n", |_| {}, &["x.txt", ".csv"]);
         check("x.jsonl", "{\"text\":\"a\",\"label\":1}\nnot json\n", |_| {}, &["Line 2"]);
         check("x.csv", "text,label\na,1\nb,1,2\n", |_| {}, &["Line 3"]);
+        check("x.csv", "text,label\r\nfine,toxic\r\nfine,purple\r\nfine,1,2\r\n", |_| {}, &["Line 3, ", "Line 4 has"]);
         for wrong in ["purple", "hurtlex", "hurtlex=", "model="] {
             let error = JudgeChoice::parse(wrong).unwrap_err().to_string();
             assert!(error.contains("--judge") && error.contains("lexicon-word"), "{error}");

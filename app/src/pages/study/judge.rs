@@ -313,13 +313,13 @@ fn AgreementPart(agreement: Agreement) -> impl IntoView {
                     <tbody>
                         {pairs}
                         <tr>
-                            <th scope="row">"all: Krippendorff’s alpha"</th>
+                            <th scope="row">"Krippendorff’s alpha"</th>
                             <td class="number">{agreement.items.to_string()}</td>
                             <td class="number">"–"</td>
                             {number_cell(agreement.alpha)}
                         </tr>
                         <tr>
-                            <th scope="row">"all: alpha with “unsure” as a third label"</th>
+                            <th scope="row">"alpha, “unsure” a label"</th>
                             <td class="number">"–"</td>
                             <td class="number">"–"</td>
                             {number_cell(agreement.alpha_with_unsure)}
