@@ -94,14 +94,14 @@ pub async fn labels_file(annotations: &Annotations, study: &StudyId, format: Lab
 }
 
 enum Writer {
-    Csv(csv::Writer<Vec<u8>>),
+    Csv(Box<csv::Writer<Vec<u8>>>),
     Jsonl(Vec<u8>),
 }
 
 impl Writer {
     fn new(format: LabelFormat) -> Self {
         match format {
-            LabelFormat::Csv => Self::Csv(csv::Writer::from_writer(Vec::new())),
+            LabelFormat::Csv => Self::Csv(Box::new(csv::Writer::from_writer(Vec::new()))),
             LabelFormat::Jsonl => Self::Jsonl(Vec::new()),
         }
     }

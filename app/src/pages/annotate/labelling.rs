@@ -32,6 +32,12 @@ pub(crate) fn LabellingPage(desk: Desk, round: String, name: String, at: Memo<Op
     let changes = RwSignal::new(0_u32);
     // the first page keeps the browser's own place
     let moved = RwSignal::new(false);
+    Effect::new(move |before: Option<()>| {
+        at.track();
+        if before.is_some() {
+            moved.set(true);
+        }
+    });
     let sending = desk.clone();
     let send = Action::new(move |what: &Send| {
         let (desk, what) = (sending.clone(), what.clone());

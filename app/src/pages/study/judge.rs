@@ -149,7 +149,7 @@ fn Judges(judges: Vec<JudgeReading>) -> impl IntoView {
                 <summary>"Which judges these are, and how the numbers are defined"</summary>
                 <ul>{notes}</ul>
                 <p>
-                    "Toxic is the positive label. Precision: of what the judge calls toxic, the part that people do. Recall (sensitivity): of what people call toxic, the part that the judge does. Specificity: of what people call not toxic, the part that the judge does. Kappa is Cohen’s, of judge and label. Answers that could not be read are left out. Intervals, 95 %: Wilson’s at the sample’s effective size for rates; for F1 and kappa a bootstrap within arms and verdicts."
+                    "Under “Labelled”: judged toxic + judged non-toxic of those labelled toxic, then of those labelled not toxic. Toxic is the positive label. Precision: of what the judge calls toxic, the part that people do. Recall (sensitivity): of what people call toxic, the part that the judge does. Specificity: of what people call not toxic, the part that the judge does. Kappa is Cohen’s, of judge and label. Answers that could not be read are left out. Intervals, 95 %: Wilson’s at the sample’s effective size for rates; for F1 and kappa a bootstrap within arms and verdicts."
                 </p>
             </details>
         </Figure>
