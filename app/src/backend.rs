@@ -3,6 +3,7 @@
 use crate::{api::shares::Shareable, error::AppError};
 use rankscope_domain::{
     Recipe,
+    annotation::{Annotator, JudgePage, Label, Labelling, RoundPlan, RoundSummary},
     dataset::DatasetEntry,
     estimate::Estimate,
     inspection::LensReading,
@@ -60,6 +61,22 @@ pub trait Backend: Send + Sync + 'static {
     async fn add_dataset(&self, source: &str, name: &str, label_names: &str) -> Result<String, AppError>;
     /// Refused while a study that is not finished uses it.
     async fn remove_dataset(&self, name: &str) -> Result<(), AppError>;
+    /// Rounds of labels, newest first.
+    async fn annotation_rounds(&self, id: &str) -> Result<Vec<RoundSummary>, AppError>;
+    /// Draws a round of a finished study and gives its id.
+    async fn new_round(&self, id: &str, plan: RoundPlan) -> Result<String, AppError>;
+    /// The annotator will read text that may be harmful. Whoever calls has seen to it that they may label.
+    async fn consent_to_label(&self, id: &str, round: &str, annotator: &Annotator) -> Result<(), AppError>;
+    /// The completion at place `at` of the annotator's order, or their first without a label; nothing of where it comes from.
+    async fn labelling(&self, id: &str, round: &str, annotator: &Annotator, at: Option<u32>) -> Result<Labelling, AppError>;
+    /// Keeps a label at once.
+    async fn give_label(&self, id: &str, round: &str, annotator: &Annotator, item: &str, label: Label) -> Result<(), AppError>;
+    /// Takes the annotator's newest label back; gives its completion's place.
+    async fn undo_label(&self, id: &str, round: &str, annotator: &Annotator) -> Result<Option<u32>, AppError>;
+    /// Labels that were made elsewhere: CSV with the columns `item` and `label`. All or none; gives how many.
+    async fn import_labels(&self, id: &str, round: &str, annotator: &Annotator, csv: &str) -> Result<u32, AppError>;
+    /// The rounds, and what one says of the judge: the one asked for, else the newest with a label.
+    async fn judge_page(&self, id: &str, round: Option<&str>) -> Result<JudgePage, AppError>;
     /// Bytes that an upload may have.
     fn dataset_upload_limit(&self) -> u64;
     /// Links of a study, newest first; empty: all.

@@ -53,6 +53,22 @@ mod in_browser {
         (place.width() > 0.0 && place.height() > 0.0).then(|| (x / place.width(), y / place.height()))
     }
 
+    /// Calls `on_key` with each key that is pressed, until the page's part that asked for it is gone; true: it has been dealt with. Keys
+    /// with a modifier are left out, and those that a field takes.
+    pub(crate) fn on_key(on_key: impl Fn(&str) -> bool + 'static) {
+        let handle = window_event_listener(leptos::ev::keydown, move |event| {
+            let in_field = event
+                .target()
+                .and_then(|target| target.dyn_into::<web_sys::Element>().ok())
+                .is_some_and(|element| matches!(element.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT"));
+            let modified = event.ctrl_key() || event.alt_key() || event.meta_key() || event.repeat();
+            if !in_field && !modified && on_key(&event.key()) {
+                event.prevent_default();
+            }
+        });
+        on_cleanup(move || handle.remove());
+    }
+
     /// Scrolls as little as it takes.
     pub(crate) fn bring_into_view(id: &str) {
         let options = web_sys::ScrollIntoViewOptions::new();
@@ -122,6 +138,7 @@ mod on_server {
     }
     pub(crate) fn remember(_key: &str, _value: &str) {}
     pub(crate) fn focus(_id: &str) {}
+    pub(crate) fn on_key(_on_key: impl Fn(&str) -> bool + 'static) {}
     pub(crate) fn place_within<T>(_id: &str, _event: &T) -> Option<(f64, f64)> {
         None
     }

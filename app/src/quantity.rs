@@ -51,6 +51,12 @@ pub(crate) fn point_distance(distance: f64) -> String {
     format!("{:.1}", distance.abs() * 100.0)
 }
 
+/// A coefficient with two decimals: `0.42`, `−0.10`.
+pub(crate) fn decimal(value: f64) -> String {
+    let text = format!("{:.2}", value.abs());
+    if value < 0.0 && text != "0.00" { format!("\u{2212}{text}") } else { text }
+}
+
 /// A p-value: three decimals, or `< 0.001`.
 pub(crate) fn p_value(p: f64) -> String {
     if p < 0.001 { "< 0.001".into() } else { format!("{p:.3}") }
@@ -152,6 +158,8 @@ mod tests {
             (significant(0.00012345), "1.23e-4"),
             (significant(0.0), "0"),
             (point_distance(-0.031), "3.1"),
+            (decimal(-0.104), "\u{2212}0.10"),
+            (decimal(-0.001), "0.00"),
             (cell_label("lora-r8-s0-m0.25".parse().unwrap()), "r = 8, seed 0, fraction 0.25"),
             (cell_label("original-s1".parse().unwrap()), "original, seed 1"),
         ] {

@@ -3,6 +3,7 @@
 use crate::{
     components::log_out::LogOut,
     pages::{
+        annotate::AnnotatePage,
         datasets::{DatasetPage, DatasetsPage},
         lens::LensQuestionPage,
         login::LoginPage,
@@ -44,6 +45,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/models/*name") view=ModelPage ssr=SsrMode::Async />
                     <Route path=path!("/datasets") view=DatasetsPage ssr=SsrMode::Async />
                     <Route path=path!("/datasets/:name") view=DatasetPage ssr=SsrMode::Async />
+                    <Route path=path!("/annotate/:id") view=AnnotatePage ssr=SsrMode::Async />
                     <Route path=path!("/studies/:id") view=StudyPage ssr=SsrMode::Async />
                     <Route path=path!("/shares") view=SharesPage ssr=SsrMode::Async />
                     <Route path=path!("/s/:token") view=SharedStudyPage ssr=SsrMode::Async />

@@ -5,6 +5,7 @@ export type StudyTab =
   | "Progress"
   | "Toxicity"
   | "Completions"
+  | "Judge and labels"
   | "Accuracy"
   | "Margins and calibration"
   | "Examples"

@@ -17,6 +17,8 @@ const PAGES: [string, string][] = [
   ["a prompt of the example with its divergence", "/studies/example?tab=completions&prompt=3"],
   ["the example's completions", "/studies/example?tab=completions"],
   ["the example's completions, uncovered", "/studies/example?tab=completions&verdict=toxic&show=1"],
+  ["the example's judge", "/studies/example?tab=judge"],
+  ["the rounds of labels", "/annotate/example"],
   ["the example's recipe", "/studies/example?tab=recipe"],
   ["a page that is not there", "/studies/nowhere"],
 ];

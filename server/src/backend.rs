@@ -1,6 +1,7 @@
 //! All that the pages may ask for, over the index, the study directories and the executor.
 
 use crate::{
+    annotations::Annotations,
     database::{Database, DatabaseError, StudyRow},
     datasets,
     error::{from_study, internal, no_such_study},
@@ -16,6 +17,7 @@ use crate::{
 use rankscope_app::{api::shares::Shareable, backend::Backend, error::AppError};
 use rankscope_domain::{
     FieldErrors, Recipe,
+    annotation::{Annotator, JudgePage, Label, Labelling, RoundPlan, RoundSummary},
     dataset::DatasetEntry,
     estimate::Estimate,
     inspection::LensReading,
@@ -48,6 +50,7 @@ pub struct StudyBackend {
     pub environment: Environment,
     pub catalogue: Catalogue,
     pub model_jobs: ModelJobs,
+    pub annotations: Annotations,
     pub datasets: DatasetShelf,
     /// Bytes that an uploaded set may have.
     pub dataset_upload_limit: u64,
@@ -73,6 +76,7 @@ impl StudyBackend {
         let model_jobs = ModelJobs::new(catalogue.clone(), shutdown);
         let datasets = DatasetShelf::new(&environment);
         let shares = Shares::new(database.clone(), library.data_dir());
+        let annotations = Annotations::new(database.clone(), library.clone());
         let (starting, checking) = (Mutex::default(), Semaphore::new(2));
         Self {
             database,
@@ -83,6 +87,7 @@ impl StudyBackend {
             environment,
             catalogue,
             model_jobs,
+            annotations,
             datasets,
             dataset_upload_limit,
             shares,
@@ -389,6 +394,46 @@ impl Backend for StudyBackend {
 
     async fn shared_completions(&self, token: &str, query: CompletionQuery) -> Result<CompletionPage, AppError> {
         self.shared_texts(token, query).await
+    }
+
+    async fn annotation_rounds(&self, id: &str) -> Result<Vec<RoundSummary>, AppError> {
+        let row = self.row(id).await?;
+        self.annotations.rounds(&row.id).await
+    }
+
+    async fn new_round(&self, id: &str, plan: RoundPlan) -> Result<String, AppError> {
+        let row = self.row(id).await?;
+        self.annotations.new_round(&row.id, plan).await
+    }
+
+    async fn consent_to_label(&self, id: &str, round: &str, annotator: &Annotator) -> Result<(), AppError> {
+        let row = self.row(id).await?;
+        self.annotations.consent(&row.id, round, annotator).await
+    }
+
+    async fn labelling(&self, id: &str, round: &str, annotator: &Annotator, at: Option<u32>) -> Result<Labelling, AppError> {
+        let row = self.row(id).await?;
+        self.annotations.labelling(&row.id, round, annotator, at).await
+    }
+
+    async fn give_label(&self, id: &str, round: &str, annotator: &Annotator, item: &str, label: Label) -> Result<(), AppError> {
+        let row = self.row(id).await?;
+        self.annotations.give_label(&row.id, round, annotator, item, label).await
+    }
+
+    async fn undo_label(&self, id: &str, round: &str, annotator: &Annotator) -> Result<Option<u32>, AppError> {
+        let row = self.row(id).await?;
+        self.annotations.undo(&row.id, round, annotator).await
+    }
+
+    async fn import_labels(&self, id: &str, round: &str, annotator: &Annotator, csv: &str) -> Result<u32, AppError> {
+        let row = self.row(id).await?;
+        self.annotations.import(&row.id, round, annotator, csv).await
+    }
+
+    async fn judge_page(&self, id: &str, round: Option<&str>) -> Result<JudgePage, AppError> {
+        let row = self.row(id).await?;
+        self.annotations.judge_page(&row.id, round).await
     }
 }
 

@@ -5,6 +5,7 @@ mod check;
 mod class_table;
 mod datasets;
 mod inspection_table;
+mod judge_eval;
 mod lens_worker;
 mod meter;
 mod models;
@@ -92,6 +93,10 @@ enum Command {
     /// Loss on targets alone, batches of 8, one epoch, AdamW; lora_alpha = 2 r on every linear layer, rates 2e-4 and 2e-5. Arms that
     /// train or complete together each count with an equal share of the time.
     Bench(bench::BenchFlags),
+    /// Measure judges on a labelled file: confusion matrix, precision, recall, F1, kappa
+    ///
+    /// Each --judge reads the same rows. Exit code 2 where a row, a column or a judge is wrong; the message names it.
+    JudgeEval(judge_eval::JudgeEvalFlags),
     /// Fetch, list, inspect and remove models
     #[command(subcommand)]
     Models(models::ModelsCommand),
@@ -147,6 +152,7 @@ pub fn main() -> ExitCode {
     let json = match &cli.command {
         Command::Run { json, .. } | Command::Validate { json, .. } | Command::Estimate { json, .. } => *json,
         Command::Bench(flags) => flags.wants_json(),
+        Command::JudgeEval(flags) => flags.wants_json(),
         Command::Models(command) => command.json(),
         Command::Datasets(command) => command.json(),
         Command::Share(flags) => flags.json(),
@@ -190,6 +196,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::LensWorker => lens_worker::lens_worker(&cli.common),
         Command::Validate { recipe, json } => check::validate(&cli.common, &recipe, json),
         Command::Bench(flags) => bench::bench(config::load_processor(&cli.common)?, &flags),
+        Command::JudgeEval(flags) => among_workers(|| judge_eval::judge_eval(&cli.common, flags)),
         Command::Models(command) => models::models(&cli.common, command),
         Command::Datasets(command) => datasets::datasets(&cli.common, command),
         Command::Share(flags) => share::share(&cli.common, flags),

@@ -1,6 +1,7 @@
 //! The server's index: which studies there are, the queue, which start requests were answered, who has logged in, and which
-//! share links there are. It holds nothing that the study directories don't, but for the queue, the sessions and the links: a lost
-//! file is rebuilt from them, everybody logs in again, and links that were made open nothing any more.
+//! share links there are; and the labels that people gave. But for the queue, the sessions, the links and the labels it holds nothing that the
+//! study directories don't: a lost file is rebuilt from them, everybody logs in again, links that were made open nothing any more, and
+//! labels are gone. Labels stay when a study's directory is gone, and go when the study is deleted.
 
 use crate::study_id::StudyId;
 use rankscope_domain::view::StudyStatus;
@@ -77,6 +78,51 @@ const STEPS: &[M<'static>] = &[
     ) STRICT;
     CREATE INDEX shares_of_study ON shares (study_id);",
     ),
+    M::up(
+        "CREATE TABLE annotation_rounds (
+        id TEXT PRIMARY KEY,
+        study_id TEXT NOT NULL,
+        -- how it was drawn, as JSON
+        plan TEXT NOT NULL,
+        -- what the ids of its items and the order of each annotator are made with
+        secret BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX annotation_rounds_of_study ON annotation_rounds (study_id);
+    CREATE TABLE annotation_items (
+        round_id TEXT NOT NULL,
+        id TEXT NOT NULL,
+        cell TEXT NOT NULL,
+        prompt_id INTEGER NOT NULL,
+        sample INTEGER NOT NULL,
+        -- the judge's when it was drawn; with the cell's arm, its stratum
+        verdict TEXT NOT NULL,
+        -- completions of the stratum, and how many of them this one stands for
+        population INTEGER NOT NULL,
+        weight REAL NOT NULL,
+        PRIMARY KEY (round_id, id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE annotators (
+        round_id TEXT NOT NULL,
+        name TEXT NOT NULL,
+        -- 'owner', or the share link that let them in
+        source TEXT NOT NULL,
+        -- when they said that they will read text that may be harmful, in seconds since 1970
+        consented_at INTEGER NOT NULL,
+        PRIMARY KEY (round_id, name, source)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE annotation_labels (
+        -- rises: the newest of an item by an annotator stands, and undoing takes their newest away
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        round_id TEXT NOT NULL,
+        item_id TEXT NOT NULL,
+        name TEXT NOT NULL,
+        source TEXT NOT NULL,
+        label TEXT NOT NULL,
+        -- milliseconds since 1970
+        given_at INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX annotation_labels_of ON annotation_labels (round_id, name, source, item_id, number);",
+    ),
 ];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 
@@ -90,7 +136,9 @@ pub struct Database {
 pub enum DatabaseError {
     #[error("database: {0}")]
     Sqlite(#[from] rusqlite::Error),
-    #[error("database: {0}; it may be of a newer version of Rankscope: move it away, and it is rebuilt")]
+    #[error(
+        "database: {0}; it may be of a newer version of Rankscope: move it away, and it is rebuilt, but for the labels that people gave"
+    )]
     Migration(#[from] rusqlite_migration::Error),
     #[error("database: the task was lost")]
     Lost,
@@ -227,17 +275,27 @@ impl Database {
         .await
     }
 
-    /// Forgets a study that is not active. False: it is active or gone.
+    /// Forgets a study that is not active, with its labels. False: it is active or gone.
     pub async fn remove(&self, id: &StudyId) -> Result<bool, DatabaseError> {
         let id = id.to_string();
         self.call(move |connection| {
+            let transaction = connection.transaction()?;
             let sql = "DELETE FROM studies WHERE id = ?1 AND status NOT IN ('queued', 'running', 'cancelling')";
-            Ok(connection.execute(sql, [id])? == 1)
+            if transaction.execute(sql, [&id])? == 0 {
+                return Ok(false);
+            }
+            for table in ["annotation_labels", "annotators", "annotation_items"] {
+                let sql = format!("DELETE FROM {table} WHERE round_id IN (SELECT id FROM annotation_rounds WHERE study_id = ?1)");
+                transaction.execute(&sql, [&id])?;
+            }
+            transaction.execute("DELETE FROM annotation_rounds WHERE study_id = ?1", [&id])?;
+            transaction.commit()?;
+            Ok(true)
         })
         .await
     }
 
-    /// Forgets a study whose directory is gone, whatever its status.
+    /// Forgets a study whose directory is gone, whatever its status. Its labels stay: the directory may come back.
     pub async fn drop_row(&self, id: &StudyId) -> Result<(), DatabaseError> {
         let id = id.to_string();
         self.call(move |connection| connection.execute("DELETE FROM studies WHERE id = ?1", [id]).map(drop)).await

@@ -1,6 +1,7 @@
 //! Files of a study to take away: its recipe, its results, its figures.
 
 use crate::{
+    annotations::{LabelFormat, labels_file},
     error::{EdgeError, from_study, internal, no_such_study},
     state::AppState,
 };
@@ -60,6 +61,20 @@ pub async fn figure(
     })
     .await?;
     Ok((headers("image/svg+xml", &format!("{name}.svg")), svg))
+}
+
+/// `GET /studies/{id}/labels.csv`
+pub async fn labels_csv(State(state): State<AppState>, Path(id): Path<String>) -> Result<impl IntoResponse, EdgeError> {
+    let row = state.backend.row(&id).await?;
+    let file = labels_file(&state.backend.annotations, &row.id, LabelFormat::Csv).await?;
+    Ok((headers("text/csv; charset=utf-8", "labels.csv"), file))
+}
+
+/// `GET /studies/{id}/labels.jsonl`
+pub async fn labels_jsonl(State(state): State<AppState>, Path(id): Path<String>) -> Result<impl IntoResponse, EdgeError> {
+    let row = state.backend.row(&id).await?;
+    let file = labels_file(&state.backend.annotations, &row.id, LabelFormat::Jsonl).await?;
+    Ok((headers("application/jsonl; charset=utf-8", "labels.jsonl"), file))
 }
 
 pub(crate) fn nothing_to_draw() -> AppError {

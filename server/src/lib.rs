@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod allocator;
+pub mod annotations;
 pub mod backend;
 pub mod cli;
 pub mod config;

@@ -84,6 +84,8 @@ pub fn own_routes() -> Vec<OwnRoute> {
         route(Method::GET, "/studies/{id}/events", OwnersFile, Small, get(event_stream::stream)),
         route(Method::GET, "/studies/{id}/recipe.toml", OwnersFile, Small, get(downloads::recipe)),
         route(Method::GET, "/studies/{id}/results.json", OwnersFile, Small, get(downloads::results)),
+        route(Method::GET, "/studies/{id}/labels.csv", OwnersFile, Small, get(downloads::labels_csv)),
+        route(Method::GET, "/studies/{id}/labels.jsonl", OwnersFile, Small, get(downloads::labels_jsonl)),
         route(Method::GET, "/studies/{id}/figures/{file}", OwnersFile, Small, get(downloads::figure)),
         route(Method::GET, "/s/{token}/snapshot.json", Public, Small, get(shared::snapshot)),
         route(Method::GET, "/s/{token}/recipe.toml", Public, Small, get(shared::recipe)),

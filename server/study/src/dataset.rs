@@ -9,6 +9,7 @@ mod csv;
 mod file;
 mod grouping;
 mod jsonl;
+mod labelled;
 mod labels;
 mod layout;
 mod parquet;
@@ -20,6 +21,7 @@ mod summary;
 mod tests;
 
 pub(crate) use added::{AddedSet, AddedSets, is_name, name_from};
+pub(crate) use labelled::{NamedRow, WantedColumn, read_columns};
 pub(crate) use selection::subset;
 
 use crate::{Environment, dataset_shelf::NewDataset};

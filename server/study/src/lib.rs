@@ -1,6 +1,7 @@
 //! The pipeline: recipe -> plan of cells -> stages -> results and statistics, in a study directory.
 //! Knows the engine and the domain; no HTTP server, no database.
 
+mod annotation;
 pub mod catalogue;
 mod check;
 mod classification_text;
@@ -16,6 +17,8 @@ mod example_page;
 pub mod hub;
 mod instruct;
 mod judge;
+mod judge_eval;
+mod judge_report;
 pub mod lens_bench;
 mod lens_cache;
 mod lens_reading;
@@ -39,12 +42,15 @@ mod training_text;
 mod whole_file;
 mod worker;
 
+pub use annotation::{Drawn, JudgedItem, draw_round};
 pub use catalogue::Catalogue;
 pub use check::{check, check_to_start};
 pub use dataset_shelf::{DatasetShelf, NewDataset, Upload, studies_using_dataset};
 pub use directory::Study;
 pub use error::StudyError;
 pub use estimate::estimate;
+pub use judge_eval::{JudgeChoice, LabelledFile, evaluate_judges};
+pub use judge_report::judge_report;
 pub use lens_cache::LensCache;
 pub use machine::{memory_limit, memory_limit_on};
 pub use rankscope_engine::Flow;

@@ -46,7 +46,7 @@ pub(crate) fn Actions(card: StudyCard, cancel: ServerAction<CancelStudy>, resume
                     <summary class="button">"Delete …"</summary>
                     <ActionForm action=delete>
                         <p>
-                            "This removes the study’s directory with its adapters, completions and results. It can’t be undone. Links that share the study go on showing their frozen copies until you "
+                            "This removes the study’s directory with its adapters, completions and results, and the labels that people gave. It can’t be undone. Links that share the study go on showing their frozen copies until you "
                             <a href=links_of_deleted>"revoke them"</a>
                             "."
                         </p>

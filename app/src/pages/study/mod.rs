@@ -6,8 +6,12 @@ mod actions;
 mod cells;
 mod choices;
 mod completions;
+mod corrected;
 mod divergence;
 mod examples;
+mod judge;
+#[cfg(all(test, feature = "ssr"))]
+mod judge_tests;
 mod lens;
 mod margins;
 mod no_inspection;

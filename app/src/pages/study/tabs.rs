@@ -1,6 +1,6 @@
 //! The parts of a study, and the one that the address asks for: `?tab=toxicity`.
 
-use super::{accuracy, completions, divergence, examples, lens, margins, place::TabStudy, recipe, toxicity};
+use super::{accuracy, completions, divergence, examples, judge, lens, margins, place::TabStudy, recipe, toxicity};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use rankscope_domain::recipe::StudyKind;
@@ -10,6 +10,8 @@ pub(super) type StudyTab = (&'static str, &'static str);
 
 const PROGRESS: StudyTab = ("progress", "Progress");
 const COMPLETIONS: StudyTab = ("completions", "Completions");
+/// The owner's alone: who labelled what is not part of a share.
+const JUDGE: StudyTab = ("judge", "Judge and labels");
 const ACCURACY: StudyTab = ("accuracy", "Accuracy");
 const MARGINS: StudyTab = ("margins", "Margins and calibration");
 
@@ -25,7 +27,11 @@ fn tabs_of(kind: StudyKind, with_completions: bool, with_examples: bool) -> Vec<
 }
 
 pub(super) fn owners_tabs(kind: StudyKind) -> Vec<StudyTab> {
-    std::iter::once(PROGRESS).chain(tabs_of(kind, true, true)).collect()
+    let mut tabs: Vec<StudyTab> = std::iter::once(PROGRESS).chain(tabs_of(kind, true, true)).collect();
+    if let Some(place) = tabs.iter().position(|tab| *tab == COMPLETIONS) {
+        tabs.insert(place + 1, JUDGE);
+    }
+    tabs
 }
 
 /// Those of a frozen copy, which makes no progress and has no texts of the data set.
@@ -70,6 +76,10 @@ pub(crate) fn StudyTabs(
             "margins" => view! { <margins::Margins study=study.clone() /> }.into_any(),
             "completions" => view! { <completions::Completions place=study.place.clone() /> }.into_any(),
             "examples" => study.place.owners_id().map(|id| view! { <examples::Examples id=id.to_string() /> }).into_any(),
+            "judge" => {
+                let finished = study.results.is_some();
+                study.place.owners_id().map(|id| view! { <judge::JudgeTab id=id.to_string() finished /> }).into_any()
+            }
             "lens" => view! { <lens::Lens study=study.clone() /> }.into_any(),
             "divergence" => view! { <divergence::Divergence study=study.clone() /> }.into_any(),
             "recipe" => view! { <recipe::RecipeTab study=study.clone() /> }.into_any(),

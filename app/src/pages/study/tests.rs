@@ -32,7 +32,7 @@ fn render_at(place: StudyPlace, tab: &str, study: StudyResults, query: &[(&str, 
 }
 
 /// The text of a page without its figures, tags and comments: what a reader reads.
-fn text(html: &str) -> String {
+pub(super) fn text(html: &str) -> String {
     let mut text = String::new();
     let mut rest = html;
     while let Some((before, after)) = rest.split_once('<') {

@@ -3,6 +3,7 @@
 use super::{
     cells::{Cells, FailedCells, share_cell},
     completions,
+    corrected::CorrectedShares,
     place::{StudyPlace, TabStudy},
 };
 use crate::{
@@ -116,6 +117,7 @@ fn Results(place: StudyPlace, results: Arc<StudyResults>) -> impl IntoView {
             >
                 <Definition />
             </Figure>
+            {place.owners_id().map(|id| view! { <CorrectedShares id=id.to_string() /> })}
             {by_group}
             {by_seed}
         </section>

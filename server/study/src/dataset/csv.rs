@@ -15,7 +15,7 @@ const BUFFER: usize = 1 << 16;
 pub(super) fn header(reader: impl Read, delimiter: u8) -> Result<Header, String> {
     let budget = Rc::new(Shared::new(0));
     let mut reader = open(reader, delimiter, &budget);
-    let names = reader.byte_headers().map_err(|error| told(&error))?;
+    let names = reader.byte_headers().map_err(|error| told(&error, 0))?;
     let names: Result<Vec<String>, _> = names.iter().map(|name| std::str::from_utf8(name).map(|name| name.trim().to_string())).collect();
     let names = names.map_err(|_| "Line 1 is not UTF-8; save the file as UTF-8.".to_string())?;
     Ok(Header { names: if names == [""] { Vec::new() } else { names }, ..Header::default() })
@@ -24,15 +24,17 @@ pub(super) fn header(reader: impl Read, delimiter: u8) -> Result<Header, String>
 pub(super) fn read(reader: impl Read, delimiter: u8, header: &Header, wanted: &[usize], visit: &mut Visit<'_>) -> Result<(), String> {
     let budget = Rc::new(Shared::new(0));
     let mut reader = open(reader, delimiter, &budget);
-    reader.byte_headers().map_err(|error| told(&error))?;
+    reader.byte_headers().map_err(|error| told(&error, 0))?;
+    // where lines end in CR LF, the reader counts a line once it reads on: it is one behind at the start of each record
+    let behind = u64::from(reader.position().line() == 1);
     let mut record = csv::ByteRecord::new();
     loop {
         budget.set(LINE_LIMIT + BUFFER);
         let row = match reader.read_byte_record(&mut record) {
             Ok(false) => return Ok(()),
-            Ok(true) => cells(&record, header, wanted),
-            Err(error) if matches!(error.kind(), csv::ErrorKind::Io(_)) => return Err(told(&error)),
-            Err(error) => Err(told(&error)),
+            Ok(true) => cells(&record, header, wanted, behind),
+            Err(error) if matches!(error.kind(), csv::ErrorKind::Io(_)) => return Err(told(&error, behind)),
+            Err(error) => Err(told(&error, behind)),
         };
         if visit(row).is_break() {
             return Ok(());
@@ -40,8 +42,8 @@ pub(super) fn read(reader: impl Read, delimiter: u8, header: &Header, wanted: &[
     }
 }
 
-fn cells(record: &csv::ByteRecord, header: &Header, wanted: &[usize]) -> Result<Row, String> {
-    let place = Place::Line(record.position().map_or(0, csv::Position::line));
+fn cells(record: &csv::ByteRecord, header: &Header, wanted: &[usize], behind: u64) -> Result<Row, String> {
+    let place = Place::Line(record.position().map_or(0, csv::Position::line) + behind);
     let cell = |&column: &usize| {
         let bytes = record.get(column).unwrap_or_default();
         let text = std::str::from_utf8(bytes)
@@ -75,8 +77,8 @@ impl<R: Read> Read for Capped<R> {
     }
 }
 
-fn told(error: &csv::Error) -> String {
-    let line = error.position().map_or(1, csv::Position::line);
+fn told(error: &csv::Error, behind: u64) -> String {
+    let line = error.position().map_or(1, csv::Position::line) + behind;
     match error.kind() {
         csv::ErrorKind::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => {
             format!("A row has more than {} MiB; at most that is read. Is there a quote that is never closed?", LINE_LIMIT >> 20)

@@ -9,14 +9,18 @@ pub(crate) fn normal_quantile(p: f64) -> f64 {
 
 /// Wilson's score interval of `count` in `total`, which is above 0.
 pub(crate) fn wilson(count: u32, total: u32, confidence: f64) -> (f64, f64) {
+    wilson_of_share(f64::from(count) / f64::from(total), f64::from(total), confidence)
+}
+
+/// Wilson's score interval of a share of a sample of size `n`, above 0 and not always whole: an effective size.
+pub(crate) fn wilson_of_share(share: f64, n: f64, confidence: f64) -> (f64, f64) {
     let z = normal_quantile(0.5 + confidence / 2.0);
-    let (n, share) = (f64::from(total), f64::from(count) / f64::from(total));
     let denominator = 1.0 + z * z / n;
     let centre = (share + z * z / (2.0 * n)) / denominator;
     let half = z / denominator * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt();
     // exact ends, which rounding would miss by 1e-17
-    let low = if count == 0 { 0.0 } else { (centre - half).max(0.0) };
-    let high = if count == total { 1.0 } else { (centre + half).min(1.0) };
+    let low = if share <= 0.0 { 0.0 } else { (centre - half).max(0.0) };
+    let high = if share >= 1.0 { 1.0 } else { (centre + half).min(1.0) };
     (low, high)
 }
 

@@ -1,0 +1,158 @@
+//! Labels: rounds, the completion to label next, labels themselves, and what they say of the judge.
+//!
+//! These are the owner's calls: whoever may make them labels as [`Annotator::of_owner`]. Calls of another kind of visitor differ in how
+//! they come to the study's id and the annotator's source, and in nothing else.
+
+#[cfg(feature = "ssr")]
+use super::ask;
+use crate::error::AppError;
+use leptos::prelude::*;
+use rankscope_domain::annotation::{JudgePage, Labelling, RoundSummary};
+
+#[server]
+pub async fn list_rounds(id: String) -> Result<Vec<RoundSummary>, AppError> {
+    ask!(|backend| backend.annotation_rounds(&id))
+}
+
+/// Draws a round, and leads to it. Without JavaScript a refusal is shown on the page again.
+#[server]
+pub async fn new_round(id: String, items: String, allocation: String, seed: String) -> Result<(), AppError> {
+    use rankscope_domain::{
+        FieldErrors,
+        annotation::{Allocation, RoundPlan},
+    };
+    let plain_form = super::wants_html();
+    let drawn: Result<String, AppError> = ask!(|backend| async {
+        let mut errors = FieldErrors::default();
+        let items = items.trim().parse().unwrap_or_else(|_| {
+            errors.push("items", &items, format!("Write a whole number from 1 to {}.", RoundPlan::MOST_ITEMS));
+            0
+        });
+        let seed = seed.trim().parse().unwrap_or_else(|_| {
+            errors.push("seed", &seed, "Write a whole number, 0 or above.");
+            0
+        });
+        let allocation = Allocation::from_name(&allocation).unwrap_or_else(|| {
+            errors.push("allocation", &allocation, "Choose even or proportional.");
+            Allocation::default()
+        });
+        let plan = errors.into_result(RoundPlan { items, allocation, seed }).map_err(AppError::Invalid)?;
+        backend.new_round(&id, plan).await
+    });
+    let base = format!("/annotate/{id}");
+    match drawn {
+        Ok(round) => super::redirect(&format!("{base}?round={round}")),
+        Err(error) if plain_form => super::redirect(&refused_address(&base, &error)),
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// Begins: the annotator has agreed to read text that may be harmful.
+#[server]
+pub async fn begin_labelling(id: String, round: String, name: String, agreed: Option<String>) -> Result<(), AppError> {
+    use crate::pages::annotate::labelling_address;
+    use rankscope_domain::{FieldErrors, annotation::Annotator};
+    let plain_form = super::wants_html();
+    let annotator = Annotator::of_owner(&name);
+    let begun: Result<(), AppError> = ask!(|backend| async {
+        if agreed.is_none() {
+            let remedy = "Tick the box to say that you will read text that may be harmful; without it nothing is shown.";
+            return Err(AppError::Invalid(FieldErrors::one("agreed", "", remedy)));
+        }
+        backend.consent_to_label(&id, &round, &annotator).await
+    });
+    let base = format!("/annotate/{id}");
+    match begun {
+        Ok(()) => super::redirect(&labelling_address(&base, &round, &annotator.name, None)),
+        Err(error) if plain_form => super::redirect(&format!("{}&round={round}", refused_address(&base, &error))),
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// `at`: a place in the annotator's order, counted from 1 as people do; absent: their first completion without a label.
+#[server]
+pub async fn get_labelling(id: String, round: String, name: String, at: Option<u32>) -> Result<Labelling, AppError> {
+    use rankscope_domain::annotation::Annotator;
+    ask!(|backend| backend.labelling(&id, &round, &Annotator::of_owner(&name), at.map(|at| at.saturating_sub(1))))
+}
+
+/// Keeps a label, and leads to the next completion: after `at` where one was asked for.
+#[server]
+pub async fn give_label(id: String, round: String, name: String, item: String, label: String, at: Option<u32>) -> Result<(), AppError> {
+    use crate::pages::annotate::labelling_address;
+    use rankscope_domain::{
+        FieldErrors,
+        annotation::{Annotator, Label},
+    };
+    let plain_form = super::wants_html();
+    let annotator = Annotator::of_owner(&name);
+    let given: Result<(), AppError> = ask!(|backend| async {
+        let read = Label::from_name(&label);
+        let read = read.ok_or_else(|| AppError::Invalid(FieldErrors::one("label", &label, "Send toxic, not_toxic or unsure.")))?;
+        backend.give_label(&id, &round, &annotator, &item, read).await
+    });
+    let base = format!("/annotate/{id}");
+    match given {
+        // a client that asks for no place reads the next one where it is
+        Ok(()) if plain_form || at.is_some() => {
+            super::redirect(&labelling_address(&base, &round, &annotator.name, at.map(|at| at.saturating_add(1))));
+        }
+        Ok(()) => {}
+        Err(error) if plain_form => super::redirect(&refused_address(&base, &error)),
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// Takes the newest label back, and leads to its completion.
+#[server]
+pub async fn undo_label(id: String, round: String, name: String) -> Result<(), AppError> {
+    use crate::pages::annotate::labelling_address;
+    use rankscope_domain::annotation::Annotator;
+    let plain_form = super::wants_html();
+    let annotator = Annotator::of_owner(&name);
+    let undone: Result<Option<u32>, AppError> = ask!(|backend| backend.undo_label(&id, &round, &annotator));
+    let base = format!("/annotate/{id}");
+    match undone {
+        Ok(place) => super::redirect(&labelling_address(&base, &round, &annotator.name, place.map(|place| place + 1))),
+        Err(error) if plain_form => super::redirect(&refused_address(&base, &error)),
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// Takes labels that were made elsewhere as this annotator's, and leads to the study's page of labels.
+#[server]
+pub async fn import_labels(id: String, round: String, name: String, csv: String) -> Result<(), AppError> {
+    use rankscope_domain::annotation::Annotator;
+    let plain_form = super::wants_html();
+    let annotator = Annotator::of_owner(&name);
+    let taken: Result<u32, AppError> = ask!(|backend| async {
+        // who made them elsewhere has read them
+        backend.consent_to_label(&id, &round, &annotator).await?;
+        backend.import_labels(&id, &round, &annotator, &csv).await
+    });
+    match taken {
+        Ok(_) => super::redirect(&format!("/studies/{id}?tab=judge&round={round}")),
+        Err(error) if plain_form => super::redirect(&format!("{}&round={round}", refused_address(&format!("/annotate/{id}"), &error))),
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// `round`: empty for the newest with a label.
+#[server]
+pub async fn get_judge_page(id: String, round: String) -> Result<JudgePage, AppError> {
+    ask!(|backend| backend.judge_page(&id, Some(round.as_str()).filter(|round| !round.is_empty())))
+}
+
+/// A page with a refusal on it: what a form that a browser sent by itself is answered with.
+#[cfg(feature = "ssr")]
+fn refused_address(base: &str, error: &AppError) -> String {
+    /// Addresses have to fit a header line.
+    const LONGEST: usize = 3_000;
+    let text: String = error.to_string().chars().take(LONGEST).collect();
+    format!("{base}?refused={}", crate::form::percent_encode(&text))
+}

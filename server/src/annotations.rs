@@ -1,0 +1,287 @@
+//! Rounds of labelling: a known sample of a study's completions, shown blind to who labels it, and what the labels say of the judge.
+//! Knows nothing of where the permission to label comes from: whoever calls has an [`Annotator`], whose source says it.
+
+mod export;
+mod import;
+mod storage;
+
+pub use export::{LabelFormat, labels_file};
+
+use crate::{
+    database::{Database, DatabaseError},
+    error::{from_study, internal, no_such_study},
+    library::Library,
+    study_id::StudyId,
+};
+use rankscope_app::error::AppError;
+use rankscope_domain::{
+    FieldErrors,
+    annotation::{Annotator, GivenLabel, JudgePage, JudgeReport, Label, LabelItem, Labelling, RoundPlan, RoundSummary, SampledItem},
+};
+use rankscope_study::{JudgedItem, Study, draw_round, judge_report};
+use sha2::{Digest, Sha256};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+use storage::{Round, SECRET_LENGTH};
+
+/// Longest name of an annotator, characters.
+const NAME_LIMIT: usize = 60;
+/// Annotators of a round.
+const ANNOTATORS_LIMIT: usize = 100;
+/// Rounds of a study; reports that are kept.
+const ROUNDS_LIMIT: usize = 50;
+const REPORTS_LIMIT: usize = 32;
+
+/// What a report was reckoned from: the labels' number and the newest's time.
+type Stamp = (usize, i64);
+
+#[derive(Clone)]
+pub struct Annotations {
+    database: Database,
+    library: Library,
+    reports: Arc<Mutex<HashMap<String, (Stamp, JudgeReport)>>>,
+}
+
+impl Annotations {
+    pub fn new(database: Database, library: Library) -> Self {
+        Self { database, library, reports: Arc::default() }
+    }
+
+    /// Newest first.
+    pub async fn rounds(&self, study: &StudyId) -> Result<Vec<RoundSummary>, AppError> {
+        self.database.rounds(study).await.map_err(broken)
+    }
+
+    /// Draws a round from a finished study and gives its id.
+    pub async fn new_round(&self, id: &StudyId, plan: RoundPlan) -> Result<String, AppError> {
+        if plan.items == 0 || plan.items > RoundPlan::MOST_ITEMS {
+            let remedy = format!("Draw 1 to {} completions.", RoundPlan::MOST_ITEMS);
+            return Err(AppError::Invalid(FieldErrors::one("items", plan.items, remedy)));
+        }
+        if self.rounds(id).await?.len() >= ROUNDS_LIMIT {
+            return Err(AppError::Conflict(format!("This study has {ROUNDS_LIMIT} rounds already. Go on with one of them.")));
+        }
+        let items = self
+            .read(id, |study| {
+                if study.results().map_err(|error| from_study("reading results", error))?.is_none() {
+                    return Err(AppError::Conflict("This study is not finished. Its completions can be labelled when it is.".into()));
+                }
+                study.judged_items().map_err(|error| from_study("reading completions", error))
+            })
+            .await?;
+        if items.is_empty() {
+            return Err(AppError::Conflict(
+                "This study has no completions that a judge has read; only those of a toxicity study can be labelled.".into(),
+            ));
+        }
+        let round = Round { id: StudyId::generate().to_string(), plan, secret: random_bytes()? };
+        let sampled = sample(&items, &round);
+        self.database.insert_round(id, round.clone(), sampled).await.map_err(broken)?;
+        tracing::info!(study = %id, round = %round.id, "annotation round drawn");
+        Ok(round.id)
+    }
+
+    /// Notes that an annotator will read text that may be harmful.
+    pub async fn consent(&self, study: &StudyId, round: &str, annotator: &Annotator) -> Result<(), AppError> {
+        check_name(&annotator.name)?;
+        let round = self.round(study, round).await?;
+        if !self.database.has_annotator(&round.id, annotator).await.map_err(broken)?
+            && self.database.annotator_count(&round.id).await.map_err(broken)? >= ANNOTATORS_LIMIT
+        {
+            let text =
+                format!("{ANNOTATORS_LIMIT} people have begun this round already. Go on under a name that has, or draw another round.");
+            return Err(AppError::Conflict(text));
+        }
+        self.database.insert_annotator(&round.id, annotator, jiff::Timestamp::now().as_second()).await.map_err(broken)
+    }
+
+    /// The completion at `at` in the annotator's own order, else their first without a label.
+    pub async fn labelling(&self, study: &StudyId, round: &str, annotator: &Annotator, at: Option<u32>) -> Result<Labelling, AppError> {
+        check_name(&annotator.name)?;
+        let round = self.round(study, round).await?;
+        let order = self.order(&round, annotator).await?;
+        let consented = self.database.has_annotator(&round.id, annotator).await.map_err(broken)?;
+        let own = self.own_labels(&round, annotator).await?;
+        let mut labelling = Labelling {
+            round: round.id,
+            annotator: annotator.name.clone(),
+            consented,
+            total: order.len() as u32,
+            labelled: own.len() as u32,
+            place: None,
+            item: None,
+            can_undo: !own.is_empty(),
+        };
+        if !consented {
+            return Ok(labelling);
+        }
+        let place = match at.filter(|at| (*at as usize) < order.len()) {
+            Some(at) => Some(at as usize),
+            None => order.iter().position(|item| !own.contains_key(&item.id)),
+        };
+        if let Some(place) = place {
+            let item = order[place].clone();
+            let label = own.get(&item.id).copied();
+            let (id, place_in_study) = (item.id.clone(), (item.cell, item.prompt_id, item.sample));
+            let found = self
+                .read(study, move |study| study.completion_text(place_in_study).map_err(|error| from_study("reading a completion", error)))
+                .await?;
+            let (prompt, text) = found.ok_or_else(|| {
+                AppError::Conflict("This completion is not in the study any more: its directory was changed. Begin another round.".into())
+            })?;
+            labelling.place = Some(place as u32);
+            labelling.item = Some(LabelItem { id, prompt, text, label });
+        }
+        Ok(labelling)
+    }
+
+    /// Keeps a label at once; the same again changes nothing.
+    pub async fn give_label(&self, study: &StudyId, round: &str, annotator: &Annotator, item: &str, label: Label) -> Result<(), AppError> {
+        let round = self.round(study, round).await?;
+        self.must_have_consented(&round, annotator).await?;
+        let items = self.database.round_items(&round.id).await.map_err(broken)?;
+        if !items.iter().any(|known| known.id == item) {
+            return Err(AppError::NotFound("There is no such completion in this round. Reload the page to see the next one.".into()));
+        }
+        if self.own_labels(&round, annotator).await?.get(item) == Some(&label) {
+            return Ok(());
+        }
+        let given = GivenLabel { item: item.into(), annotator: annotator.clone(), label, at_ms: jiff::Timestamp::now().as_millisecond() };
+        self.database.insert_labels(&round.id, vec![given]).await.map_err(broken)
+    }
+
+    /// Takes the annotator's newest label back and gives the place of its completion in their order; none: there is none.
+    pub async fn undo(&self, study: &StudyId, round: &str, annotator: &Annotator) -> Result<Option<u32>, AppError> {
+        let round = self.round(study, round).await?;
+        self.must_have_consented(&round, annotator).await?;
+        let Some(item) = self.database.take_back_label(&round.id, annotator).await.map_err(broken)? else { return Ok(None) };
+        let order = self.order(&round, annotator).await?;
+        Ok(order.iter().position(|known| known.id == item).map(|place| place as u32))
+    }
+
+    /// The rounds, and the report of the one that was asked for, else of the newest that has a label.
+    pub async fn judge_page(&self, study: &StudyId, asked: Option<&str>) -> Result<JudgePage, AppError> {
+        let rounds = self.rounds(study).await?;
+        let shown = match asked {
+            Some(asked) => Some(rounds.iter().find(|round| round.id == asked).ok_or_else(no_such_round)?),
+            None => rounds.iter().find(|round| round.annotators.iter().any(|one| one.labelled > 0)),
+        };
+        let Some(round) = shown.cloned() else { return Ok(JudgePage { rounds, report: None }) };
+        let labels = self.database.standing_labels(&round.id).await.map_err(broken)?;
+        if labels.is_empty() {
+            return Ok(JudgePage { rounds, report: None });
+        }
+        let stamp = (labels.len(), labels.iter().map(|given| given.at_ms).max().unwrap_or_default());
+        let kept = self.reports.lock().unwrap_or_else(PoisonError::into_inner).get(&round.id).cloned();
+        if let Some((_, report)) = kept.filter(|(known, _)| *known == stamp) {
+            return Ok(JudgePage { report: Some(JudgeReport { round, ..report }), rounds });
+        }
+        let items = self.database.round_items(&round.id).await.map_err(broken)?;
+        let id = round.id.clone();
+        let report = self
+            .read(study, move |study| {
+                judge_report(study, round, &items, &labels).map_err(|error| from_study("reckoning the labels", error))
+            })
+            .await?;
+        let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
+        if reports.len() >= REPORTS_LIMIT {
+            reports.clear();
+        }
+        reports.insert(id, (stamp, report.clone()));
+        drop(reports);
+        Ok(JudgePage { rounds, report: Some(report) })
+    }
+
+    async fn round(&self, study: &StudyId, id: &str) -> Result<Round, AppError> {
+        self.database.round(study, id).await.map_err(broken)?.ok_or_else(no_such_round)
+    }
+
+    async fn must_have_consented(&self, round: &Round, annotator: &Annotator) -> Result<(), AppError> {
+        check_name(&annotator.name)?;
+        if self.database.has_annotator(&round.id, annotator).await.map_err(broken)? {
+            return Ok(());
+        }
+        let text =
+            "Nobody of this name has begun this round. Open the round, give the name and agree to read what models wrote, then go on.";
+        Err(AppError::Conflict(text.into()))
+    }
+
+    /// The annotator's own order: by the hash of round, annotator and item, so that it tells nothing, is kept, and is another for each.
+    async fn order(&self, round: &Round, annotator: &Annotator) -> Result<Vec<SampledItem>, AppError> {
+        let mut items = self.database.round_items(&round.id).await.map_err(broken)?;
+        let purpose = ["order", &annotator.source, &annotator.name];
+        items.sort_by_cached_key(|item| keyed(&round.secret, &[purpose[0], purpose[1], purpose[2], &item.id]));
+        Ok(items)
+    }
+
+    async fn own_labels(&self, round: &Round, annotator: &Annotator) -> Result<HashMap<String, Label>, AppError> {
+        let labels = self.database.standing_labels(&round.id).await.map_err(broken)?;
+        Ok(labels.into_iter().filter(|given| given.annotator == *annotator).map(|given| (given.item, given.label)).collect())
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        id: &StudyId,
+        read: impl FnOnce(&Study) -> Result<T, AppError> + Send + 'static,
+    ) -> Result<T, AppError> {
+        let (library, id, span) = (self.library.clone(), id.clone(), tracing::Span::current());
+        let task = tokio::task::spawn_blocking(move || span.in_scope(|| read(&library.study(&id).ok_or_else(no_such_study)?)));
+        task.await.map_err(|error| internal("a task panicked", &error))?
+    }
+}
+
+fn sample(items: &[JudgedItem], round: &Round) -> Vec<SampledItem> {
+    draw_round(items, round.plan)
+        .into_iter()
+        .map(|drawn| {
+            let item = &items[drawn.index];
+            let (cell, prompt_id, sample) = item.place();
+            let digest = keyed(&round.secret, &["item", &cell.to_string(), &prompt_id.to_string(), &sample.to_string()]);
+            SampledItem {
+                id: digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect(),
+                cell,
+                prompt_id,
+                sample,
+                verdict: item.verdict,
+                population: drawn.population,
+                weight: drawn.weight,
+            }
+        })
+        .collect()
+}
+
+/// A hash that nobody can make without the secret; the parts can't run into one another.
+fn keyed(secret: &[u8], parts: &[&str]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(secret);
+    for part in parts {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part.as_bytes());
+    }
+    hash.finalize().into()
+}
+
+fn random_bytes() -> Result<Vec<u8>, AppError> {
+    let mut bytes = vec![0; SECRET_LENGTH];
+    getrandom::fill(&mut bytes).map_err(|error| internal("drawing a secret", &error))?;
+    Ok(bytes)
+}
+
+fn check_name(name: &str) -> Result<(), AppError> {
+    let fits = !name.trim().is_empty() && name.trim() == name && name.chars().count() <= NAME_LIMIT && !name.chars().any(char::is_control);
+    if fits {
+        return Ok(());
+    }
+    let shown: String = name.chars().take(NAME_LIMIT + 1).collect();
+    Err(AppError::Invalid(FieldErrors::one("name", shown, format!("Give the annotator a name of 1 to {NAME_LIMIT} characters."))))
+}
+
+fn no_such_round() -> AppError {
+    AppError::NotFound("There is no such round of labels in this study. The study’s page for labels lists those there are.".into())
+}
+
+fn broken(error: DatabaseError) -> AppError {
+    internal("the database failed", &error)
+}

@@ -1,0 +1,224 @@
+//! Rounds, items, annotators and labels in the database.
+
+use crate::{
+    database::{Database, DatabaseError},
+    study_id::StudyId,
+};
+use rankscope_domain::{
+    annotation::{Annotator, AnnotatorProgress, GivenLabel, Label, RoundPlan, RoundSummary, SampledItem},
+    completion::Verdict,
+};
+use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
+
+/// Bytes of a round's secret.
+pub(super) const SECRET_LENGTH: usize = 32;
+
+/// Labels of one completion by one annotator that are kept, to be taken back.
+const CHANGES_KEPT: u32 = 10;
+
+/// A round, and what its ids and orders are made with.
+#[derive(Debug, Clone)]
+pub(super) struct Round {
+    pub(super) id: String,
+    pub(super) plan: RoundPlan,
+    pub(super) secret: Vec<u8>,
+}
+
+/// The labels that stand: of each item and annotator the newest.
+const STANDING: &str = "SELECT item_id, name, source, label, given_at, MAX(number) FROM annotation_labels WHERE round_id = ?1
+    GROUP BY item_id, name, source";
+
+impl Database {
+    pub(super) async fn insert_round(&self, study: &StudyId, round: Round, items: Vec<SampledItem>) -> Result<(), DatabaseError> {
+        let study = study.to_string();
+        self.call(move |connection| {
+            let transaction = connection.transaction()?;
+            transaction.execute(
+                "INSERT INTO annotation_rounds (id, study_id, plan, secret) VALUES (?1, ?2, ?3, ?4)",
+                params![round.id, study, plan_text(round.plan), round.secret],
+            )?;
+            {
+                let sql = "INSERT INTO annotation_items (round_id, id, cell, prompt_id, sample, verdict, population, weight)
+                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+                let mut statement = transaction.prepare(sql)?;
+                for item in &items {
+                    let (cell, verdict) = (item.cell.to_string(), item.verdict.name());
+                    statement.execute(params![
+                        round.id,
+                        item.id,
+                        cell,
+                        item.prompt_id,
+                        item.sample,
+                        verdict,
+                        item.population,
+                        item.weight
+                    ])?;
+                }
+            }
+            transaction.commit()
+        })
+        .await
+    }
+
+    /// Newest first.
+    pub(super) async fn rounds(&self, study: &StudyId) -> Result<Vec<RoundSummary>, DatabaseError> {
+        let study = study.to_string();
+        self.call(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT id, plan, secret, (SELECT COUNT(*) FROM annotation_items WHERE round_id = annotation_rounds.id)
+                 FROM annotation_rounds WHERE study_id = ?1 ORDER BY id DESC",
+            )?;
+            let rounds: Vec<(Round, u32)> =
+                statement.query_map([study], |row| Ok((read_round(row)?, row.get(3)?)))?.collect::<rusqlite::Result<_>>()?;
+            rounds
+                .into_iter()
+                .map(|(round, items)| {
+                    let created_at = StudyId::created_at_of(&round.id).unwrap_or_default();
+                    let annotators = annotators(connection, &round.id)?;
+                    Ok(RoundSummary { id: round.id, created_at, plan: round.plan, items, annotators })
+                })
+                .collect()
+        })
+        .await
+    }
+
+    pub(super) async fn round(&self, study: &StudyId, id: &str) -> Result<Option<Round>, DatabaseError> {
+        let (study, id) = (study.to_string(), id.to_string());
+        self.call(move |connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT id, plan, secret FROM annotation_rounds WHERE id = ?1 AND study_id = ?2")?;
+            statement.query_row([id, study], read_round).optional()
+        })
+        .await
+    }
+
+    /// In the order of their ids, which is none.
+    pub(super) async fn round_items(&self, round: &str) -> Result<Vec<SampledItem>, DatabaseError> {
+        let round = round.to_string();
+        self.call(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT id, cell, prompt_id, sample, verdict, population, weight FROM annotation_items WHERE round_id = ?1 ORDER BY id",
+            )?;
+            statement.query_map([round], read_item)?.collect()
+        })
+        .await
+    }
+
+    /// Takes an annotator in, who has consented; again changes nothing.
+    pub(super) async fn insert_annotator(&self, round: &str, annotator: &Annotator, now: i64) -> Result<(), DatabaseError> {
+        let (round, annotator) = (round.to_string(), annotator.clone());
+        self.call(move |connection| {
+            let sql = "INSERT OR IGNORE INTO annotators (round_id, name, source, consented_at) VALUES (?1, ?2, ?3, ?4)";
+            connection.execute(sql, params![round, annotator.name, annotator.source, now]).map(drop)
+        })
+        .await
+    }
+
+    pub(super) async fn annotator_count(&self, round: &str) -> Result<usize, DatabaseError> {
+        let round = round.to_string();
+        self.call(move |connection| {
+            let count: i64 = connection.query_row("SELECT COUNT(*) FROM annotators WHERE round_id = ?1", [round], |row| row.get(0))?;
+            Ok(usize::try_from(count).unwrap_or_default())
+        })
+        .await
+    }
+
+    pub(super) async fn has_annotator(&self, round: &str, annotator: &Annotator) -> Result<bool, DatabaseError> {
+        let (round, annotator) = (round.to_string(), annotator.clone());
+        self.call(move |connection| {
+            let sql = "SELECT EXISTS (SELECT 1 FROM annotators WHERE round_id = ?1 AND name = ?2 AND source = ?3)";
+            connection.prepare_cached(sql)?.query_row([round, annotator.name, annotator.source], |row| row.get(0))
+        })
+        .await
+    }
+
+    /// Keeps a label. It is on the disk when this returns, a power cut included: nobody reads a hundred completions twice.
+    pub(super) async fn insert_labels(&self, round: &str, labels: Vec<GivenLabel>) -> Result<(), DatabaseError> {
+        let round = round.to_string();
+        self.call(move |connection| {
+            connection.pragma_update(None, "synchronous", "FULL")?;
+            let kept = (|| {
+                let transaction = connection.transaction()?;
+                for given in &labels {
+                    transaction.execute(
+                        "INSERT INTO annotation_labels (round_id, item_id, name, source, label, given_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                        params![round, given.item, given.annotator.name, given.annotator.source, given.label.name(), given.at_ms],
+                    )?;
+                    // who changes their mind for ever does not fill the disk
+                    transaction.execute(
+                        "DELETE FROM annotation_labels WHERE number IN (SELECT number FROM annotation_labels WHERE round_id = ?1
+                            AND name = ?2 AND source = ?3 AND item_id = ?4 ORDER BY number DESC LIMIT -1 OFFSET ?5)",
+                        params![round, given.annotator.name, given.annotator.source, given.item, CHANGES_KEPT],
+                    )?;
+                }
+                transaction.commit()
+            })();
+            connection.pragma_update(None, "synchronous", "NORMAL")?;
+            kept
+        })
+        .await
+    }
+
+    /// Takes an annotator's newest label away and gives its item; the label before it on that item stands again.
+    pub(super) async fn take_back_label(&self, round: &str, annotator: &Annotator) -> Result<Option<String>, DatabaseError> {
+        let (round, annotator) = (round.to_string(), annotator.clone());
+        self.call(move |connection| {
+            let sql = "DELETE FROM annotation_labels WHERE number =
+                (SELECT MAX(number) FROM annotation_labels WHERE round_id = ?1 AND name = ?2 AND source = ?3) RETURNING item_id";
+            connection.query_row(sql, [round, annotator.name, annotator.source], |row| row.get(0)).optional()
+        })
+        .await
+    }
+
+    /// Labels that stand, by item and annotator.
+    pub(super) async fn standing_labels(&self, round: &str) -> Result<Vec<GivenLabel>, DatabaseError> {
+        let round = round.to_string();
+        self.call(move |connection| connection.prepare_cached(STANDING)?.query_map([round], read_label)?.collect()).await
+    }
+}
+
+fn annotators(connection: &Connection, round: &str) -> rusqlite::Result<Vec<AnnotatorProgress>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT name, source, (SELECT COUNT(DISTINCT item_id) FROM annotation_labels AS given WHERE given.round_id = annotators.round_id
+            AND given.name = annotators.name AND given.source = annotators.source) FROM annotators WHERE round_id = ?1 ORDER BY name, source",
+    )?;
+    let read =
+        |row: &Row<'_>| Ok(AnnotatorProgress { annotator: Annotator { name: row.get(0)?, source: row.get(1)? }, labelled: row.get(2)? });
+    statement.query_map([round], read)?.collect()
+}
+
+fn plan_text(plan: RoundPlan) -> String {
+    serde_json::to_string(&plan).unwrap_or_default()
+}
+
+fn unreadable(index: usize, text: &str) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(index, Type::Text, format!("unexpected value {text:?}").into())
+}
+
+fn read_round(row: &Row<'_>) -> rusqlite::Result<Round> {
+    let plan: String = row.get(1)?;
+    Ok(Round { id: row.get(0)?, plan: serde_json::from_str(&plan).map_err(|_| unreadable(1, &plan))?, secret: row.get(2)? })
+}
+
+fn read_item(row: &Row<'_>) -> rusqlite::Result<SampledItem> {
+    let (cell, verdict): (String, String) = (row.get(1)?, row.get(4)?);
+    Ok(SampledItem {
+        id: row.get(0)?,
+        cell: cell.parse().map_err(|_| unreadable(1, &cell))?,
+        prompt_id: row.get(2)?,
+        sample: row.get(3)?,
+        verdict: Verdict::ALL.into_iter().find(|known| known.name() == verdict).ok_or_else(|| unreadable(4, &verdict))?,
+        population: row.get(5)?,
+        weight: row.get(6)?,
+    })
+}
+
+fn read_label(row: &Row<'_>) -> rusqlite::Result<GivenLabel> {
+    let label: String = row.get(3)?;
+    Ok(GivenLabel {
+        item: row.get(0)?,
+        annotator: Annotator { name: row.get(1)?, source: row.get(2)? },
+        label: Label::from_name(&label).ok_or_else(|| unreadable(3, &label))?,
+        at_ms: row.get(4)?,
+    })
+}
