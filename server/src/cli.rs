@@ -3,6 +3,8 @@
 mod bench;
 mod check;
 mod class_table;
+mod compare;
+mod comparison_table;
 mod datasets;
 mod inspection_table;
 mod lens_worker;
@@ -108,6 +110,11 @@ enum Command {
     /// Set or remove the password that the pages ask for
     #[command(subcommand)]
     Password(password::PasswordCommand),
+    /// Set studies side by side: in which fields they differ, and how their arms do on the examples that they share
+    ///
+    /// Each contrast has a 95 % interval, and, where the examples are the same, a paired test with Holm's correction; where they
+    /// are not, it says so.
+    Compare(compare::CompareFlags),
     /// Say what a recipe will take on this machine: time, memory, disk
     Estimate {
         /// The recipe, a TOML file; - reads it from the standard input
@@ -147,6 +154,7 @@ pub fn main() -> ExitCode {
     let json = match &cli.command {
         Command::Run { json, .. } | Command::Validate { json, .. } | Command::Estimate { json, .. } => *json,
         Command::Bench(flags) => flags.wants_json(),
+        Command::Compare(flags) => flags.wants_json(),
         Command::Models(command) => command.json(),
         Command::Datasets(command) => command.json(),
         Command::Share(flags) => flags.json(),
@@ -190,6 +198,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::LensWorker => lens_worker::lens_worker(&cli.common),
         Command::Validate { recipe, json } => check::validate(&cli.common, &recipe, json),
         Command::Bench(flags) => bench::bench(config::load_processor(&cli.common)?, &flags),
+        Command::Compare(flags) => compare::compare(&flags),
         Command::Models(command) => models::models(&cli.common, command),
         Command::Datasets(command) => datasets::datasets(&cli.common, command),
         Command::Share(flags) => share::share(&cli.common, flags),

@@ -1,5 +1,6 @@
 //! Server functions: parse, call the backend, map the error; nothing else.
 
+pub mod comparison;
 pub mod completions;
 pub mod datasets;
 pub mod examples;

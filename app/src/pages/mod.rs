@@ -1,6 +1,7 @@
 //! The pages: one file a route.
 #![expect(unreachable_pub, reason = "the component macro makes its structs public")]
 
+pub(crate) mod compare;
 pub(crate) mod datasets;
 pub(crate) mod lens;
 pub(crate) mod login;

@@ -5,6 +5,8 @@
 pub mod arm;
 pub mod class_results;
 pub mod classification;
+pub mod comparison;
+pub mod comparison_query;
 pub mod completion;
 pub mod dataset;
 pub mod estimate;

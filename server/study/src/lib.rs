@@ -4,6 +4,7 @@
 pub mod catalogue;
 mod check;
 mod classification_text;
+mod comparison;
 mod completion_page;
 mod counterfactual;
 mod dataset;
@@ -41,6 +42,7 @@ mod worker;
 
 pub use catalogue::Catalogue;
 pub use check::{check, check_to_start};
+pub use comparison::{AskedStudy, FoundStudy, compare};
 pub use dataset_shelf::{DatasetShelf, NewDataset, Upload, studies_using_dataset};
 pub use directory::Study;
 pub use error::StudyError;

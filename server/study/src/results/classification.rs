@@ -9,6 +9,7 @@ mod contrasts;
 mod tests;
 
 use crate::worker::DataRecord;
+pub(crate) use answers::predicted_label;
 use answers::{Answers, Sample};
 pub(crate) use answers::{likeliest, softmax};
 use rankscope_domain::{
