@@ -50,6 +50,12 @@ pub(crate) fn draw_comparison(name: &str, comparison: &Comparison, width: Width)
     }
 }
 
+/// Arms that any of these studies shows, in the order of figures.
+pub(crate) fn shown_arms(comparison: &Comparison, studies: &[usize]) -> Vec<Arm> {
+    let shown = |arm: &Arm| studies.iter().any(|&place| comparison.studies[place].shown.contains(arm));
+    comparison.all_arms().into_iter().filter(shown).collect()
+}
+
 /// `A · Quick look`.
 pub(crate) fn study_label(place: usize, study: &ComparedStudy) -> String {
     format!("{} · {}", letter(place), study.name)

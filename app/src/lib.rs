@@ -12,6 +12,8 @@ mod class_figures;
 #[cfg(test)]
 mod class_fixture;
 mod comparison_figures;
+#[cfg(test)]
+mod comparison_fixture;
 mod comparison_view;
 mod components;
 pub mod error;

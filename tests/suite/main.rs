@@ -2,6 +2,7 @@
 
 mod accounts;
 mod bad_input;
+mod compare;
 mod configuration;
 mod datasets;
 mod events;

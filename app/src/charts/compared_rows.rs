@@ -55,7 +55,7 @@ pub struct ComparedRow {
 
 const ROW: f64 = 18.0;
 const BLOCK_GAP: f64 = 8.0;
-const PANEL_HEAD: f64 = 26.0;
+const PANEL_HEAD: f64 = 38.0;
 const NAME_LINE: f64 = 17.0;
 
 impl RowMark {
@@ -122,7 +122,7 @@ pub fn compared_rows(figure: &ComparedRows, width: Width) -> Option<String> {
         let mut y = top;
         for panel in &figure.panels {
             if !panel.title.is_empty() {
-                canvas.text(2.0, y + 12.0, &fitted(&panel.title, 13.0, width.pixels() - 4.0), 13.0, INK, Anchor::Start);
+                canvas.text(2.0, y + 22.0, &fitted(&panel.title, 13.0, width.pixels() - 4.0), 13.0, INK, Anchor::Start);
                 y += PANEL_HEAD;
             }
             let end = y + panel.blocks.iter().map(|block| ROW * block.rows.len() as f64 + BLOCK_GAP).sum::<f64>() - BLOCK_GAP / 2.0;

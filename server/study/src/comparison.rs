@@ -61,7 +61,7 @@ pub fn compare(asked: &[AskedStudy], query: &ComparisonQuery, views: Option<&[Co
             None => comparison.problems.push(
                 "studies",
                 &one.id,
-                "There is no such study. It may have been deleted; the list of studies shows all there are.",
+                "There is no such study. It may have been deleted; the list of studies shows all there are. Studies after it move up a letter.",
             ),
             Some(found) => {
                 let side = Side::open(&found.study)?;

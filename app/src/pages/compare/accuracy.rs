@@ -139,7 +139,7 @@ fn measures_table(comparison: &Comparison, studies: &[usize], fraction: Option<M
     view! {
         <p class="caption">{at}</p>
         {scrolling("Accuracy by arm and study", view! {
-            <table class="spaced"><thead><tr><th scope="col">"Study and arm"</th>{heads}</tr></thead><tbody>{rows}</tbody></table>
+            <table><thead><tr><th scope="col" class="nowrap">"Study and arm"</th>{heads}</tr></thead><tbody>{rows}</tbody></table>
         }.into_any())}
         <details class="definition"><summary>"How these numbers are defined"</summary><dl>{definitions}</dl></details>
     }

@@ -124,13 +124,19 @@ fn row(contrast: &ComparedContrast, unit: Unit, with_test: bool) -> impl IntoVie
             <td class="number">{unit.signed(contrast.difference)}</td>
             <td class="number">{interval}</td>
             <td class="number">{contrast.p.map_or_else(dash, quantity::p_value)}</td>
-            <td class="number">{contrast.p_holm.map_or_else(dash, quantity::p_value)} {contrast.p_holm.is_some_and(|p| p < 0.05).then_some(" *")}</td>
+            <td class="number">{contrast.p_holm.map_or_else(dash, quantity::p_value)} {is_shown(contrast).then_some(" *")}</td>
             {with_test.then(|| view! { <td>{contrast.test.label()}</td> })}
             <td class="number">{n}</td>
             <td class="number">{quantity::count(contrast.clusters.into())}</td>
             <td class="number">{contrast.detectable.map_or_else(dash, |value| unit.plain(value))}</td>
         </tr>
     }
+}
+
+/// Small by chance alone, and the interval, which knows of other seeds where there are several, leaves out zero.
+fn is_shown(contrast: &ComparedContrast) -> bool {
+    let is_clear = contrast.low.zip(contrast.high).is_some_and(|(low, high)| low > 0.0 || high < 0.0);
+    is_clear && contrast.p_holm.is_some_and(|p| p < 0.05)
 }
 
 /// How the numbers of a table were reckoned.
@@ -156,7 +162,7 @@ fn definition(contrasts: &[ComparedContrast], unit: Unit, measure: &str, example
         text += " Rows without p are not paired: other examples, so each arm is resampled for itself and nothing is tested.";
     }
     if contrasts.iter().any(|contrast| contrast.p.is_some()) {
-        text += " p is corrected after Holm over the tested rows; * marks a corrected p below 0.05.";
+        text += " p is corrected after Holm over the tested rows; * marks a corrected p below 0.05 whose interval leaves out zero.";
     }
     text
 }

@@ -7,7 +7,7 @@ use super::{
     panel::absent,
 };
 use crate::{
-    comparison_figures::{draw_comparison, kl_of, with},
+    comparison_figures::{draw_comparison, kl_of, shown_arms, with},
     components::{figure::Figure, scrolling::scrolling},
     quantity,
 };
@@ -62,8 +62,7 @@ pub(super) fn part(comparison: &Arc<Comparison>, links: &CompareLinks) -> AnyVie
 }
 
 fn means_table(comparison: &Comparison, studies: &[usize], of_continuation: bool) -> impl IntoView + use<> {
-    let rows = comparison
-        .all_arms()
+    let rows = shown_arms(comparison, studies)
         .into_iter()
         .filter(|arm| arm.is_trained())
         .map(|arm| {

@@ -7,14 +7,14 @@ use super::{
     panel::absent,
 };
 use crate::{
-    comparison_figures::{all_groups, draw_comparison, group_counts, with},
+    comparison_figures::{all_groups, draw_comparison, group_counts, shown_arms, with},
     components::{figure::Figure, scrolling::scrolling},
     quantity,
 };
 use leptos::prelude::*;
 use rankscope_domain::{
     Arm,
-    comparison::{ComparedStudy, Comparison},
+    comparison::{ComparedArm, ComparedStudy, Comparison},
     comparison_query::ComparisonView,
     results::Counts,
 };
@@ -32,18 +32,10 @@ pub(super) fn part(comparison: &Arc<Comparison>, links: &CompareLinks) -> AnyVie
         move |width| draw_comparison(name, &comparison, width)
     };
     let sizes = studies.iter().map(|&place| sample_text(place, &comparison.studies[place])).collect::<Vec<_>>().join(" ");
-    let pooled = |study: &ComparedStudy, arm: Arm| Some(study.results.as_ref()?.arm(arm)?.pooled.clone());
-    let shares = shares_table(comparison, &studies, "Toxic share by arm and study", &pooled).into_any();
+    let shares = shares_table(comparison, &studies).into_any();
     let groups = all_groups(comparison);
     let by_group = (groups.len() > 1).then(|| {
-        let tables = groups
-            .iter()
-            .map(|group| {
-                let within = |study: &ComparedStudy, arm: Arm| group_counts(study, arm, group);
-                view! { <h4>{group.clone()}</h4> {shares_table(comparison, &studies, "Toxic share within a group", &within)} }
-            })
-            .collect_view()
-            .into_any();
+        let table = groups_table(comparison, &studies, &groups).into_any();
         view! {
             <Figure
                 name="groups"
@@ -53,7 +45,7 @@ pub(super) fn part(comparison: &Arc<Comparison>, links: &CompareLinks) -> AnyVie
                 base=links.base()
                 query=links.query()
             >
-                {tables}
+                {table}
             </Figure>
         }
     });
@@ -99,29 +91,42 @@ fn sample_text(place: usize, study: &ComparedStudy) -> String {
     )
 }
 
-fn shares_table(
-    comparison: &Comparison,
-    studies: &[usize],
-    label: &'static str,
-    counts: &dyn Fn(&ComparedStudy, Arm) -> Option<Counts>,
-) -> impl IntoView + use<> {
-    let rows = comparison
-        .all_arms()
+fn shares_table(comparison: &Comparison, studies: &[usize]) -> impl IntoView + use<> {
+    let pooled = |study: &ComparedStudy, arm: Arm| Some(study.results.as_ref()?.arm(arm)?.pooled.clone());
+    let rows = shown_arms(comparison, studies)
         .into_iter()
         .map(|arm| {
             let cells = studies
                 .iter()
                 .map(|&place| {
                     let study = &comparison.studies[place];
-                    share_cell(counts(study, arm).filter(|_| study.shown.contains(&arm)))
+                    share_cell(pooled(study, arm).filter(|_| study.shown.contains(&arm)))
                 })
                 .collect_view();
             view! { <tr><th scope="row">{arm.label()}</th>{cells}</tr> }
         })
         .collect_view();
     scrolling(
-        label,
+        "Toxic share by arm and study",
         view! { <table class="narrow spaced"><thead><tr><th scope="col">"Arm"</th>{study_head(comparison, studies)}</tr></thead><tbody>{rows}</tbody></table> }
+            .into_any(),
+    )
+}
+
+fn groups_table(comparison: &Comparison, studies: &[usize], groups: &[String]) -> impl IntoView + use<> {
+    let heads = groups.iter().map(|group| view! { <th scope="col" class="number">{group.clone()}</th> }).collect_view();
+    let mut rows = Vec::new();
+    for arm in shown_arms(comparison, studies) {
+        let showing = studies.iter().filter(|&&place| comparison.studies[place].shown.contains(&arm));
+        for (index, &study) in showing.enumerate() {
+            let cells = groups.iter().map(|group| share_cell(group_counts(&comparison.studies[study], arm, group))).collect_view();
+            let class = if index == 0 { "nowrap first-of-arm" } else { "nowrap" };
+            rows.push(view! { <tr><th scope="row" class=class>{ComparedArm { study, arm }.label()}</th>{cells}</tr> });
+        }
+    }
+    scrolling(
+        "Toxic share by group, arm and study",
+        view! { <table class="narrow spaced"><thead><tr><th scope="col">"Study and arm"</th>{heads}</tr></thead><tbody>{rows}</tbody></table> }
             .into_any(),
     )
 }
