@@ -48,8 +48,8 @@ fn two_studies_stand_side_by_side_in_every_view() {
         assert!(!page.contains("notice-error"), "{view} complains");
     }
     let recipe = app.client.page(&format!("/compare?studies={one},{other}&view=recipe"));
-    assert!(!recipe.contains("training.max_grad_norm"), "a field in which they agree");
-    assert!(app.client.page(&format!("/compare?studies={one},{other}&view=recipe&fields=all")).contains("training.max_grad_norm"));
+    assert!(!recipe.contains("<code>training.max_grad_norm"), "a field in which they agree");
+    assert!(app.client.page(&format!("/compare?studies={one},{other}&view=recipe&fields=all")).contains("<code>training.max_grad_norm"));
     // one study: its arms with one another
     let alone = app.client.page(&format!("/compare?studies={one}&against=A:full"));
     assert!(alone.contains("A · r = 2 − A · full") && alone.contains("Arms of A are paired"), "{alone}");

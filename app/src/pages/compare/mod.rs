@@ -74,13 +74,15 @@ pub(crate) fn ComparePage() -> impl IntoView {
             }}
         </Transition>
         <Suspense fallback=|| view! { <Pending what="the studies" /> }>
-            {move || Suspend::new(async move {
-                let view = asked.get().0;
-                match studies.await {
-                    Ok(list) => view! { <Chooser studies=list.studies view /> }.into_any(),
-                    Err(error) => view! { <ErrorNotice error /> }.into_any(),
-                }
-            })}
+            {move || {
+                let (view, _) = asked.get();
+                Suspend::new(async move {
+                    match studies.await {
+                        Ok(list) => view! { <Chooser studies=list.studies view /> }.into_any(),
+                        Err(error) => view! { <ErrorNotice error /> }.into_any(),
+                    }
+                })
+            }}
         </Suspense>
     }
 }
