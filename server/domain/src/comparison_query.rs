@@ -120,8 +120,6 @@ impl PromptScope {
     }
 }
 
-const READINGS: [Reading; 3] = [Reading::Likelihood, Reading::GeneratedText, Reading::ClassHead];
-
 impl ComparisonQuery {
     /// From the decoded pairs of an address's query; names that are none of ours are left alone. What can't be read is left out and said.
     pub fn read(pairs: &[(String, String)]) -> (Self, FieldErrors) {
@@ -136,7 +134,7 @@ impl ComparisonQuery {
                 }
                 "against" => query.against = NamedArm::read("against", value, &mut errors),
                 "group" => query.group = Some(value.clone()),
-                "reading" => query.reading = one_of("reading", "reading", value, &READINGS, Reading::name, &mut errors),
+                "reading" => query.reading = one_of("reading", "reading", value, &Reading::ALL, Reading::name, &mut errors),
                 "fraction" => query.fraction = value.parse().map_err(|error| errors.push("fraction", value, format!("{error}."))).ok(),
                 "prompt" => match value.parse() {
                     Ok(number) => query.prompt = number,

@@ -103,8 +103,12 @@ fn prompt_block(index: usize, row: &ComparedPrompt, show: Memo<bool>) -> impl In
 
 fn arm_column(column: &ComparedCompletions, show: Memo<bool>) -> impl IntoView + use<> {
     let several_seeds = column.completions.iter().any(|one| one.cell.seed != column.completions[0].cell.seed);
-    let items =
-        column.completions.iter().cloned().map(|completion| view! { <CompletionItem completion several_seeds show /> }).collect_view();
+    let items = column
+        .completions
+        .iter()
+        .cloned()
+        .map(|completion| view! { <CompletionItem completion several_seeds show strip=None alone=None /> })
+        .collect_view();
     let content = if column.completions.is_empty() {
         view! { <p class="note">"Not in this study, or not completed yet."</p> }.into_any()
     } else {

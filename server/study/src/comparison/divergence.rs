@@ -5,15 +5,13 @@ use super::{
     observations::{Observations, Quantity, contrast, family, observe, shared},
     pairs::pairs,
 };
-use crate::{
-    StudyError, whole_file,
-    worker::{DivergenceLine, Divergences},
-};
+use crate::{StudyError, whole_file};
 use rankscope_domain::{
     Arm,
     comparison::{ComparedArm, Comparison, ContrastTable, Pairing, letter},
     comparison_query::ComparisonView,
     dataset::LabelledText,
+    inspection::{Divergences, ExampleDivergence},
     recipe::StudyKind,
 };
 use std::collections::{BTreeMap, HashMap, btree_map::Entry};
@@ -82,8 +80,8 @@ fn of_arm(side: &Side, arm: Arm) -> Result<Measured, StudyError> {
     };
     let mut measured = Measured::default();
     for cell in side.recipe.inspected_cells().into_iter().filter(|cell| cell.arm == arm) {
-        let lines: Vec<DivergenceLine> = whole_file::read_lines(&side.study.cell_file(cell, "divergence.jsonl"))?;
-        for DivergenceLine { id, template, prompt_end, continuation } in lines {
+        let lines: Vec<ExampleDivergence> = whole_file::read_lines(&side.study.cell_file(cell, "divergence.jsonl"))?;
+        for ExampleDivergence { id, template, prompt_end, continuation, .. } in lines {
             let Some(text) = texts.get(&id) else { continue };
             let cluster = template.as_deref().unwrap_or(text);
             let finite = |one: Divergences| Some(one.kl).filter(|kl| kl.is_finite());

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     results::{self, CellMetrics, CellOutcome, Findings, classification::ClassFindings},
     whole_file,
-    worker::{DataRecord, DivergenceLine, Divergences},
+    worker::DataRecord,
 };
 use rankscope_domain::{
     CellId, MinorityFraction,
@@ -14,7 +14,7 @@ use rankscope_domain::{
     completion::{Completion, Judgement, Prompt, Verdict},
     dataset::{GroupCount, LabelledText, Prediction},
     estimate::ModelSummary,
-    inspection::{ArmDivergence, DivergenceSummary, InspectionResults},
+    inspection::{ArmDivergence, DivergenceSummary, Divergences, ExampleDivergence, InspectionResults},
     recipe::{ArmSpec, Inspection, StudyKind},
     results::{CounterfactualCounts, JudgeSummary},
 };
@@ -149,9 +149,9 @@ fn the_same_prompts_are_paired_by_their_text_and_clustered_by_template() {
 fn arms_of_one_study_differ_as_the_study_itself_says() {
     let folder = tempfile::tempdir().unwrap();
     let toxic = |arm: Arm, number: u32| match arm {
-        Arm::Original => number % 3 == 0 || number < 7,
-        Arm::Lora(_) => number % 4 == 0,
-        Arm::Full => number % 11 == 0,
+        Arm::Original => number.is_multiple_of(3) || number < 7,
+        Arm::Lora(_) => number.is_multiple_of(4),
+        Arm::Full => number.is_multiple_of(11),
     };
     let study = toxicity(folder.path(), &recipe("One"), 0, &toxic);
     let own = study.found.as_ref().unwrap().study.results().unwrap().unwrap();
@@ -418,12 +418,13 @@ fn looked_into(folder: &Path, name: &str, model: &str, kl: &dyn Fn(Arm, u32) -> 
     let study = &one.found.as_ref().unwrap().study;
     let mut divergences = Vec::new();
     for arm in [Arm::Lora(2), Arm::Full] {
-        let lines: Vec<DivergenceLine> = (0..24)
-            .map(|id| DivergenceLine {
+        let lines: Vec<ExampleDivergence> = (0..24)
+            .map(|id| ExampleDivergence {
                 id,
                 template: Some(format!("template {}", id / 2)),
                 prompt_end: Divergences { kl: kl(arm, id), reverse_kl: 0.0, jensen_shannon: 0.0, positions: 1 },
                 continuation: None,
+                by_token: Vec::new(),
             })
             .collect();
         whole_file::write_lines(&study.cell_file(CellId::new(arm, 0), "divergence.jsonl"), &lines).unwrap();

@@ -9,9 +9,8 @@ mod contrasts;
 mod tests;
 
 use crate::worker::DataRecord;
-pub(crate) use answers::predicted_label;
 use answers::{Answers, Sample};
-pub(crate) use answers::{likeliest, softmax};
+pub(crate) use answers::{likeliest, predicted_label, softmax};
 use rankscope_domain::{
     Arm, CellId, MinorityFraction, Recipe,
     class_results::{ClassificationResults, FractionCount, Reading, ReadingResults},
