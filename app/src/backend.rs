@@ -4,6 +4,8 @@ use crate::{api::shares::Shareable, error::AppError};
 use rankscope_domain::{
     Recipe,
     annotation::{Annotator, JudgePage, Label, Labelling, RoundPlan, RoundSummary},
+    comparison::Comparison,
+    comparison_query::ComparisonQuery,
     dataset::DatasetEntry,
     estimate::Estimate,
     inspection::LensReading,
@@ -32,6 +34,8 @@ pub trait Backend: Send + Sync + 'static {
     async fn ask_lens(&self, question: LensQuestion, again: bool) -> Result<LensReply, AppError>;
     /// Takes a question back by its ticket; what has ended stays.
     async fn stop_lens(&self, ticket: &str) -> Result<(), AppError>;
+    /// Studies side by side: the part that the query asks for. An error where none of the studies is there.
+    async fn compare(&self, query: &ComparisonQuery) -> Result<Comparison, AppError>;
     /// Checks the recipe and reckons what it takes; `AppError::Invalid` names every wrong field.
     async fn estimate(&self, recipe: Recipe) -> Result<Estimate, AppError>;
     /// Queues a study and gives its id. The same `request_id` again gives the same study.

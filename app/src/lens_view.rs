@@ -237,7 +237,7 @@ pub(crate) fn lens_map(readings: &[LensReading], view: &LensView) -> LensHeatmap
     LensHeatmap { tokens, panels, scale: HeatScale { low: 0.0, high, palette: view.palette }, measure }
 }
 
-fn panel(reading: &LensReading, view: &LensView) -> LensPanel {
+pub(crate) fn panel(reading: &LensReading, view: &LensView) -> LensPanel {
     let value = |cell: &LensCellView| match view.mode {
         LensMode::Probability => cell.top.iter().find(|token| Some(&token.text) == view.token.as_ref()).map(|token| token.probability),
         LensMode::Kl => Some(cell.kl),
@@ -252,7 +252,7 @@ fn panel(reading: &LensReading, view: &LensView) -> LensPanel {
 }
 
 /// Entropy of a minus that of b; the cells say a's token, and b's after it where that is another.
-fn difference(a: &LensReading, b: &LensReading) -> LensPanel {
+pub(crate) fn difference(a: &LensReading, b: &LensReading) -> LensPanel {
     let cells = || a.layers.iter().zip(&b.layers).map(|(a, b)| a.iter().zip(b));
     let text = |cell: &LensCellView| cell.top.first().map(|token| token.text.clone()).unwrap_or_default();
     LensPanel {
@@ -270,13 +270,13 @@ fn difference(a: &LensReading, b: &LensReading) -> LensPanel {
     }
 }
 
-fn largest(panels: &[LensPanel]) -> f64 {
+pub(crate) fn largest(panels: &[LensPanel]) -> f64 {
     let values = panels.iter().flat_map(|panel| panel.values.iter().flatten()).flatten();
     values.copied().filter(|value| value.is_finite()).map(f64::abs).fold(0.0, f64::max)
 }
 
 /// To two digits, so that the ends of a scale can be read.
-fn round_up(value: f64) -> f64 {
+pub(crate) fn round_up(value: f64) -> f64 {
     if value <= 1e-12 {
         return 1.0;
     }

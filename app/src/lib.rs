@@ -11,6 +11,10 @@ pub mod charts;
 mod class_figures;
 #[cfg(test)]
 mod class_fixture;
+mod comparison_figures;
+#[cfg(test)]
+mod comparison_fixture;
+mod comparison_view;
 mod components;
 pub mod error;
 mod figure_view;
@@ -31,6 +35,8 @@ pub mod visitor;
 
 #[cfg(feature = "ssr")]
 pub use api::datasets::refused_dataset_address;
+pub use comparison_figures::{COMPARISON_FIGURES, comparison_svg};
+pub use comparison_view::CompareView;
 pub use figure_view::FigureView;
 pub use figures::{FIGURES, LENS_FIGURE, figure_svg};
 pub use inspection_figures::WeightMeasure;

@@ -4,6 +4,7 @@ use crate::{
     components::log_out::LogOut,
     pages::{
         annotate::AnnotatePage,
+        compare::ComparePage,
         datasets::{DatasetPage, DatasetsPage},
         lens::LensQuestionPage,
         login::LoginPage,
@@ -41,6 +42,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/login") view=LoginPage ssr=SsrMode::Async />
                     <Route path=path!("/studies/new") view=NewStudyPage ssr=SsrMode::Async />
                     <Route path=path!("/lens") view=LensQuestionPage ssr=SsrMode::Async />
+                    <Route path=path!("/compare") view=ComparePage ssr=SsrMode::Async />
                     <Route path=path!("/models") view=ModelsPage ssr=SsrMode::Async />
                     <Route path=path!("/models/*name") view=ModelPage ssr=SsrMode::Async />
                     <Route path=path!("/datasets") view=DatasetsPage ssr=SsrMode::Async />
@@ -73,7 +75,8 @@ fn Header() -> impl IntoView {
                         <a class="brand" href="/">"Rankscope"</a>
                         <a href="/">"Studies"</a>
                         <a href="/studies/new">"New study"</a>
-                    <a href="/lens">"Lens"</a>
+                        <a href="/compare">"Compare"</a>
+                        <a href="/lens">"Lens"</a>
                         <a href="/models">"Models"</a>
                         <a href="/datasets">"Datasets"</a>
                         <a href="/shares">"Shares"</a>

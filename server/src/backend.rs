@@ -18,6 +18,8 @@ use rankscope_app::{api::shares::Shareable, backend::Backend, error::AppError};
 use rankscope_domain::{
     FieldErrors, Recipe,
     annotation::{Annotator, JudgePage, Label, Labelling, RoundPlan, RoundSummary},
+    comparison::{Comparison, MOST_COMPARED},
+    comparison_query::ComparisonQuery,
     dataset::DatasetEntry,
     estimate::Estimate,
     inspection::LensReading,
@@ -28,7 +30,7 @@ use rankscope_domain::{
     view::{CompletionPage, CompletionQuery, ExamplePage, ExampleQuery, ModelChoice, StudyCard, StudyOverview, StudyStatus},
 };
 use rankscope_study::{
-    Catalogue, DatasetShelf, Environment, NewDataset, Study, Upload,
+    AskedStudy, Catalogue, DatasetShelf, Environment, FoundStudy, NewDataset, Study, Upload,
     catalogue::{Look, unfinished_studies},
     hub::HubSource,
     studies_using_dataset,
@@ -59,6 +61,8 @@ pub struct StudyBackend {
     starting: Mutex<()>,
     /// Reading a model's headers takes memory: a few at a time.
     checking: Semaphore,
+    /// Comparing takes a core: a few at a time.
+    comparing: Semaphore,
 }
 
 impl StudyBackend {
@@ -77,7 +81,7 @@ impl StudyBackend {
         let datasets = DatasetShelf::new(&environment);
         let shares = Shares::new(database.clone(), library.data_dir());
         let annotations = Annotations::new(database.clone(), library.clone());
-        let (starting, checking) = (Mutex::default(), Semaphore::new(2));
+        let (starting, checking, comparing) = (Mutex::default(), Semaphore::new(2), Semaphore::new(2));
         Self {
             database,
             library,
@@ -93,6 +97,7 @@ impl StudyBackend {
             shares,
             starting,
             checking,
+            comparing,
         }
     }
 
@@ -187,6 +192,32 @@ impl Backend for StudyBackend {
     async fn stop_lens(&self, ticket: &str) -> Result<(), AppError> {
         self.lens_desk.stop(ticket);
         Ok(())
+    }
+
+    async fn compare(&self, query: &ComparisonQuery) -> Result<Comparison, AppError> {
+        let mut asked = Vec::new();
+        for id in query.studies.iter().take(MOST_COMPARED) {
+            let found = match self.row(id).await {
+                Ok(row) => self.library.study(&row.id).map(|study| FoundStudy { study, status: row.status }),
+                Err(AppError::NotFound(_)) => None,
+                Err(error) => return Err(error),
+            };
+            asked.push(AskedStudy { id: shown_id(id), found });
+        }
+        // it reads every answer of the studies, and resamples them
+        let _permit = self.comparing.acquire().await.map_err(|error| internal("waiting to compare", &error))?;
+        let query = query.clone();
+        let comparison =
+            blocking(move || rankscope_study::compare(&asked, &query, None).map_err(|error| from_study("comparing studies", error)))
+                .await?;
+        if comparison.studies.is_empty() {
+            let mut problems = comparison.problems;
+            if problems.0.is_empty() {
+                problems.push("studies", "", "Name the studies to compare by their ids, separated by commas.");
+            }
+            return Err(AppError::Invalid(problems));
+        }
+        Ok(comparison)
     }
 
     async fn estimate(&self, mut recipe: Recipe) -> Result<Estimate, AppError> {
@@ -445,6 +476,11 @@ fn lens_study(reader: &Reader, library: &Library, row: &StudyRow) -> Option<Lens
     let card = reader.card(row).ok()?;
     let fractions = if recipe.kind == StudyKind::Classification { recipe.groups.fractions() } else { Vec::new() };
     Some(LensStudy { id: card.id, name: card.name, kind: card.kind, model: card.model, arms, seeds: recipe.seeds, fractions })
+}
+
+/// As much of a name that is none as an error needs to show.
+fn shown_id(id: &str) -> String {
+    id.chars().take(80).collect()
 }
 
 fn no_such_dataset() -> AppError {

@@ -3,6 +3,8 @@
 mod bench;
 mod check;
 mod class_table;
+mod compare;
+mod comparison_table;
 mod datasets;
 mod inspection_table;
 mod judge_eval;
@@ -113,6 +115,11 @@ enum Command {
     /// Set or remove the password that the pages ask for
     #[command(subcommand)]
     Password(password::PasswordCommand),
+    /// Set studies side by side: in which fields they differ, and how their arms do on the examples that they share
+    ///
+    /// Each contrast has a 95 % interval, and, where the examples are the same, a paired test with Holm's correction; where they
+    /// are not, it says so.
+    Compare(compare::CompareFlags),
     /// Say what a recipe will take on this machine: time, memory, disk
     Estimate {
         /// The recipe, a TOML file; - reads it from the standard input
@@ -153,6 +160,7 @@ pub fn main() -> ExitCode {
         Command::Run { json, .. } | Command::Validate { json, .. } | Command::Estimate { json, .. } => *json,
         Command::Bench(flags) => flags.wants_json(),
         Command::JudgeEval(flags) => flags.wants_json(),
+        Command::Compare(flags) => flags.wants_json(),
         Command::Models(command) => command.json(),
         Command::Datasets(command) => command.json(),
         Command::Share(flags) => flags.json(),
@@ -197,6 +205,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Validate { recipe, json } => check::validate(&cli.common, &recipe, json),
         Command::Bench(flags) => bench::bench(config::load_processor(&cli.common)?, &flags),
         Command::JudgeEval(flags) => among_workers(|| judge_eval::judge_eval(&cli.common, flags)),
+        Command::Compare(flags) => compare::compare(&flags),
         Command::Models(command) => models::models(&cli.common, command),
         Command::Datasets(command) => datasets::datasets(&cli.common, command),
         Command::Share(flags) => share::share(&cli.common, flags),

@@ -3,7 +3,7 @@
 
 use crate::{
     accounts::log_in::{log_in, log_out},
-    dataset_upload, downloads, event_stream, health,
+    comparison_figure, dataset_upload, downloads, event_stream, health,
     lens_desk::events,
     lens_figure,
     shares::downloads as shared,
@@ -93,6 +93,7 @@ pub fn own_routes() -> Vec<OwnRoute> {
         route(Method::GET, "/s/{token}/figures/{file}", Public, Small, get(shared::figure)),
         route(Method::GET, "/lens/{ticket}/events", OwnersFile, Small, get(events::stream)),
         route(Method::GET, LENS_FIGURE_PATH, OwnersFile, Small, get(lens_figure::figure)),
+        route(Method::GET, "/compare/figures/{file}", OwnersFile, Small, get(comparison_figure::figure)),
         route(Method::POST, "/datasets/upload", OwnersFile, Own, post(dataset_upload::upload)),
     ]
 }

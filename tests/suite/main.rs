@@ -3,6 +3,7 @@
 mod accounts;
 mod annotation;
 mod bad_input;
+mod compare;
 mod configuration;
 mod datasets;
 mod events;

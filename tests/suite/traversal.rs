@@ -145,6 +145,7 @@ fn no_address_leads_out() {
             "/models?source={}&refused={}",
             "/lens?study={}&prompt_text=x",
             "/login?next={}",
+            "/compare?studies={},example&arms={}",
         ] {
             let path = page.replace("{}", &wrong);
             let answer = app.client.raw_get(&path);

@@ -1,6 +1,7 @@
 //! Server functions: parse, call the backend, map the error; nothing else.
 
 pub mod annotations;
+pub mod comparison;
 pub mod completions;
 pub mod datasets;
 pub mod examples;

@@ -62,9 +62,9 @@ impl Side {
 /// Up to this many trained arms have their intervals as bands; bands of more would hide one another.
 const MOST_BANDS: usize = 2;
 /// Of the sample of a line before its name.
-const SAMPLE: f64 = 26.0;
+pub(super) const SAMPLE: f64 = 26.0;
 /// Between the frame and the samples, for the lines that lead to moved names.
-const LEADER: f64 = 16.0;
+pub(super) const LEADER: f64 = 16.0;
 
 /// Red and filled: the majority; blue and hollow: the minority. `None` where nothing was measured.
 pub fn accuracy_curves(curves: &AccuracyCurves, width: Width) -> Option<String> {
@@ -87,13 +87,14 @@ pub fn accuracy_curves(curves: &AccuracyCurves, width: Width) -> Option<String> 
         let right = width.pixels() - names - SAMPLE - LEADER - 10.0;
         let frame = Frame { left: 40.0, top, right, bottom: top + plot_height };
         canvas.text(2.0, 12.0, "accuracy, %", size, MUTED, Anchor::Start);
-        key(canvas, curves, frame, width);
+        let room = if width == Width::Wide { (width.pixels() - frame.left) / 2.0 - 50.0 } else { width.pixels() - frame.left - 28.0 };
+        key(canvas, curves, (frame.left, 30.0), room, width == Width::Narrow, size);
         paint(canvas, curves, &shown, frame, &axis, size);
     }))
 }
 
 /// In percent, where there is one.
-fn value(measure: &Measure) -> Option<f64> {
+pub(super) fn value(measure: &Measure) -> Option<f64> {
     measure.value.filter(|value| value.is_finite()).map(|value| value * 100.0)
 }
 
@@ -103,7 +104,7 @@ fn interval(measure: &Measure) -> Option<(f64, f64)> {
     (low.is_finite() && high.is_finite()).then_some((low * 100.0, high * 100.0))
 }
 
-fn accuracy_axis(lines: &[&AccuracyLine]) -> Option<Ticks> {
+pub(super) fn accuracy_axis(lines: &[&AccuracyLine]) -> Option<Ticks> {
     let points = || lines.iter().flat_map(|line| &line.points).filter(|point| value(point).is_some());
     let ends = points().flat_map(|point| value(point).into_iter().chain(interval(point).into_iter().flat_map(|(low, high)| [low, high])));
     let (low, high) = ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), end| (low.min(end), high.max(end)));
@@ -119,7 +120,7 @@ fn accuracy_axis(lines: &[&AccuracyLine]) -> Option<Ticks> {
     Some(axis)
 }
 
-fn describe(curves: &AccuracyCurves, lines: &[&AccuracyLine]) -> String {
+pub(super) fn describe(curves: &AccuracyCurves, lines: &[&AccuracyLine]) -> String {
     let name = |side: Side| match side {
         Side::Majority => &curves.majority,
         Side::Minority => &curves.minority,
@@ -143,26 +144,23 @@ fn describe(curves: &AccuracyCurves, lines: &[&AccuracyLine]) -> String {
         .join("; ")
 }
 
-/// Which colour and filling is which group.
-fn key(canvas: &Canvas<'_>, curves: &AccuracyCurves, frame: Frame, width: Width) {
-    let size = width.text_size();
-    let room = if width == Width::Wide { (width.pixels() - frame.left) / 2.0 - 50.0 } else { width.pixels() - frame.left - 28.0 };
-    let (mut x, mut y) = (frame.left, 30.0);
+/// Which colour and filling is which group: beside each other, or one under the other. `room`: of one name.
+pub(super) fn key(canvas: &Canvas<'_>, curves: &AccuracyCurves, (mut x, mut y): (f64, f64), room: f64, stacked: bool, size: f64) {
     for (side, group) in [(Side::Majority, &curves.majority), (Side::Minority, &curves.minority)] {
         let suffix = format!(" ({})", side.name());
         let name = format!("{}{suffix}", fitted(group, size, room - text_width(&suffix, size)));
         canvas.line(&[(x, y), (x + 18.0, y)], side.colour(), 2.0);
         paint_marker(canvas, super::arm_style::Marker::Circle, (x + 9.0, y), 4.0, side.colour(), side == Side::Majority);
         canvas.text(x + 24.0, y, &name, size, INK, Anchor::Start);
-        if width == Width::Wide {
-            x += 24.0 + text_width(&name, size) + 24.0;
-        } else {
+        if stacked {
             y += size + 6.0;
+        } else {
+            x += 24.0 + text_width(&name, size) + 24.0;
         }
     }
 }
 
-fn paint(canvas: &Canvas<'_>, curves: &AccuracyCurves, lines: &[&AccuracyLine], frame: Frame, axis: &Ticks, size: f64) {
+pub(super) fn paint(canvas: &Canvas<'_>, curves: &AccuracyCurves, lines: &[&AccuracyLine], frame: Frame, axis: &Ticks, size: f64) {
     let y_of = |percent: f64| frame.bottom - axis.place(percent) * frame.height();
     for value in axis.values().filter(|value| *value <= axis.high + 1e-9) {
         canvas.line(&[(frame.left, y_of(value)), (frame.right, y_of(value))], RULE, 1.0);
@@ -234,10 +232,9 @@ fn paint_fractions(canvas: &Canvas<'_>, curves: &AccuracyCurves, frame: Frame, x
     for (index, at) in curves.fractions.iter().enumerate() {
         let x = x_of(index);
         canvas.line(&[(x, frame.bottom), (x, frame.bottom + 4.0)], MUTED, 1.0);
-        for (text, y, end) in [
-            (at.fraction.to_string(), frame.bottom + 13.0, &mut name_end),
-            (crate::quantity::count(at.minority_examples.into()), frame.bottom + 28.0, &mut count_end),
-        ] {
+        for (text, y, end) in
+            [(at.fraction.to_string(), frame.bottom + 13.0, &mut name_end), (examples_text(at), frame.bottom + 28.0, &mut count_end)]
+        {
             let half = text_width(&text, size) / 2.0;
             if x - half > *end + 3.0 && half < step {
                 *end = x + half;
@@ -247,9 +244,14 @@ fn paint_fractions(canvas: &Canvas<'_>, curves: &AccuracyCurves, frame: Frame, x
     }
     let name = "fraction of the minority kept; below it, its training examples";
     let short = "minority kept; its training examples";
-    let room = frame.right + SAMPLE + LEADER;
+    let room = frame.width() + SAMPLE + LEADER;
     let name = if text_width(name, size) < room { name } else { short };
     canvas.text(frame.left, frame.bottom + 44.0, name, size, MUTED, Anchor::Start);
+}
+
+/// A fraction that another study has and this one has not leaves no examples.
+fn examples_text(at: &FractionCount) -> String {
+    if at.train_examples == 0 { "–".into() } else { crate::quantity::count(at.minority_examples.into()) }
 }
 
 /// As a band behind the line, or as a whisker at each point.

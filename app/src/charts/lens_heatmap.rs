@@ -31,8 +31,8 @@ pub struct LensPanel {
 pub const LENS_CELL: (f64, f64) = (58.0, 19.0);
 /// The tokens beneath a panel.
 const TOKEN_ROW: f64 = 22.0;
-const LAYER_COLUMN: f64 = 70.0;
-const GAP: f64 = 18.0;
+pub(super) const LAYER_COLUMN: f64 = 70.0;
+pub(super) const GAP: f64 = 18.0;
 const SIZE: f64 = 11.0;
 
 impl LensHeatmap {
@@ -40,7 +40,7 @@ impl LensHeatmap {
         self.panels.iter().map(|panel| panel.values.len()).max().unwrap_or(0)
     }
 
-    fn panel_size(&self) -> (f64, f64) {
+    pub(super) fn panel_size(&self) -> (f64, f64) {
         (self.tokens.len() as f64 * LENS_CELL.0, self.rows() as f64 * LENS_CELL.1 + TOKEN_ROW)
     }
 
@@ -116,7 +116,7 @@ pub fn lens_heatmap(map: &LensHeatmap) -> Option<String> {
     }))
 }
 
-fn describe(map: &LensHeatmap, panel: &LensPanel) -> String {
+pub(super) fn describe(map: &LensHeatmap, panel: &LensPanel) -> String {
     let numbers = |row: Option<&Vec<Option<f64>>>| {
         let of = row.into_iter().flatten().flatten().copied().collect::<Vec<f64>>();
         if of.is_empty() { "none".into() } else { format!("{:.3}", of.iter().sum::<f64>() / of.len() as f64) }
@@ -131,14 +131,14 @@ fn describe(map: &LensHeatmap, panel: &LensPanel) -> String {
     )
 }
 
-fn paint_layers(canvas: &Canvas<'_>, map: &LensHeatmap, (left, top): (f64, f64)) {
+pub(super) fn paint_layers(canvas: &Canvas<'_>, map: &LensHeatmap, (left, top): (f64, f64)) {
     for layer in 0..map.rows() {
         let (_, y, _, height) = map.place_of(layer, 0);
         canvas.text(left + LAYER_COLUMN - 6.0, top + y + height / 2.0, &layer_name(layer), SIZE, MUTED, Anchor::End);
     }
 }
 
-fn paint(canvas: &Canvas<'_>, map: &LensHeatmap, panel: &LensPanel, (left, top): (f64, f64)) {
+pub(super) fn paint(canvas: &Canvas<'_>, map: &LensHeatmap, panel: &LensPanel, (left, top): (f64, f64)) {
     for (layer, row) in panel.values.iter().enumerate() {
         for (position, value) in row.iter().enumerate().take(map.tokens.len()) {
             let (x, y, width, height) = map.place_of(layer, position);

@@ -2,6 +2,7 @@
 #![expect(unreachable_pub, reason = "the component macro makes its structs public")]
 
 pub(crate) mod annotate;
+pub(crate) mod compare;
 pub(crate) mod datasets;
 pub(crate) mod lens;
 pub(crate) mod login;

@@ -10,6 +10,7 @@ use crate::{
         share_strip::ShareStrip,
         status_mark::StatusMark,
     },
+    pages::compare::COMPARE_PATH,
     quantity,
 };
 use leptos::prelude::*;
@@ -88,10 +89,12 @@ fn QuickLook(request_id: String) -> impl IntoView {
 fn StudiesTable(studies: Vec<StudyCard>) -> impl IntoView {
     view! {
         <p class="caption" id="studies-caption">"Newest first. Toxic: the share of toxic completions among those that the judge could read. Accuracy: the share of test examples that were classified rightly, trained with the largest minority fraction."</p>
+        <form method="get" action=COMPARE_PATH aria-label="Compare studies">
         <div class="scroll" role="group" aria-labelledby="studies-caption" tabindex="0">
             <table class="studies" aria-labelledby="studies-caption">
                 <thead>
                     <tr>
+                        <th scope="col" class="pick"><span class="visually-hidden">"Compare"</span></th>
                         <th scope="col">"Study"</th>
                         <th scope="col">"Status"</th>
                         <th scope="col">"Kind"</th>
@@ -105,6 +108,11 @@ fn StudiesTable(studies: Vec<StudyCard>) -> impl IntoView {
                 <tbody>{studies.into_iter().map(|card| view! { <StudyRow card /> }).collect_view()}</tbody>
             </table>
         </div>
+        <p class="row">
+            <button type="submit" aria-describedby="compare-note">"Compare"</button>
+            <span class="note" id="compare-note">"Sets the ticked studies side by side: two to six, or one to compare its arms."</span>
+        </p>
+        </form>
     }
 }
 
@@ -120,6 +128,7 @@ fn StudyRow(card: StudyCard) -> impl IntoView {
     };
     view! {
         <tr>
+            <td class="pick"><input type="checkbox" name="studies" value=card.id.clone() aria-label=format!("Compare {}", card.name) /></td>
             <th scope="row">
                 <a href=format!("/studies/{}", card.id)>{card.name}</a>
                 {card.is_example.then(|| view! { <span class="tag">"example"</span> })}

@@ -6,6 +6,8 @@ pub mod annotation;
 pub mod arm;
 pub mod class_results;
 pub mod classification;
+pub mod comparison;
+pub mod comparison_query;
 pub mod completion;
 pub mod dataset;
 pub mod estimate;

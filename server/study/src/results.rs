@@ -237,7 +237,7 @@ fn with_bootstrap<'a>(mut counts: Counts, observations: impl Iterator<Item = &'a
 }
 
 /// Tells arms apart in seeds.
-fn arm_number(arm: Arm) -> u64 {
+pub(crate) fn arm_number(arm: Arm) -> u64 {
     match arm {
         Arm::Original => 0,
         Arm::Lora(rank) => u64::from(rank),

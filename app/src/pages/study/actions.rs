@@ -41,6 +41,7 @@ pub(crate) fn Actions(card: StudyCard, cancel: ServerAction<CancelStudy>, resume
             })}
             <a class="button" href=format!("/studies/new?from={id}")>"Run again with changes"</a>
             {can_share.then(|| view! { <a class="button" href=links>"Share"</a> })}
+            <a class="button" href=format!("/compare?studies={id}")>"Compare with …"</a>
             {can_delete.then(|| view! {
                 <details class="confirm">
                     <summary class="button">"Delete …"</summary>

@@ -302,7 +302,7 @@ fn PromptBlock(row: PromptRow, show: Memo<bool>, links: Links, divergences: Arc<
 }
 
 #[component]
-fn CompletionItem(
+pub(crate) fn CompletionItem(
     completion: JudgedCompletion,
     several_seeds: bool,
     show: Memo<bool>,

@@ -10,7 +10,7 @@ mod tests;
 
 use crate::worker::DataRecord;
 use answers::{Answers, Sample};
-pub(crate) use answers::{likeliest, softmax};
+pub(crate) use answers::{likeliest, predicted_label, softmax};
 use rankscope_domain::{
     Arm, CellId, MinorityFraction, Recipe,
     class_results::{ClassificationResults, FractionCount, Reading, ReadingResults},

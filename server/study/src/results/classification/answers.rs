@@ -76,7 +76,7 @@ impl Answers {
     /// `predictions`: one a test example, in their order.
     pub(super) fn new(reading: Reading, predictions: &[Prediction], sample: &Sample) -> Self {
         if reading == Reading::GeneratedText {
-            let predicted = predictions.iter().map(|prediction| prediction.generated_label.map_or(sample.options, |label| label as usize));
+            let predicted = predictions.iter().map(|prediction| predicted_label(reading, prediction, sample.options));
             return Self::without_probabilities(predicted.collect(), sample);
         }
         let mut probability = Vec::with_capacity(predictions.len() * sample.options);
@@ -147,6 +147,14 @@ impl Answers {
         } else {
             decision_probabilities(&self.predicted, probability, sample.options, sample.positive)
         }
+    }
+}
+
+/// The number of the label that a prediction names, read in one way; `options`: it named none, or several.
+pub(crate) fn predicted_label(reading: Reading, prediction: &Prediction, options: usize) -> usize {
+    match reading {
+        Reading::GeneratedText => prediction.generated_label.map_or(options, |label| label as usize),
+        Reading::Likelihood | Reading::ClassHead => likeliest(&softmax(&prediction.log_probabilities)),
     }
 }
 
