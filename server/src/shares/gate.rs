@@ -12,7 +12,7 @@ use axum::{
     extract::{Request, State},
     http::{
         HeaderName, HeaderValue, Method, StatusCode,
-        header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER},
+        header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER},
     },
     middleware::Next,
     response::{IntoResponse, Response},
@@ -140,6 +140,8 @@ fn too_many(wait: Duration, is_call: bool) -> Response {
     let mut response =
         if is_call { (status, Json(AppError::TooMany(text))).into_response() } else { (status, format!("{text}\n")).into_response() };
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    // what was sent is not read, so nothing else can come by this connection
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
