@@ -9,6 +9,7 @@ use rankscope_domain::{
     lens_question::{LensQuestion, LensReply, LensStudy},
     model::{ModelEntry, ModelJob},
     share::{ShareEntry, ShareRequest, SharedPage},
+    token::TokenEntry,
     view::{CompletionPage, CompletionQuery, ExamplePage, ExampleQuery, ModelChoice, StudyCard, StudyOverview},
 };
 use std::sync::Arc;
@@ -60,6 +61,9 @@ pub trait Backend: Send + Sync + 'static {
     async fn add_dataset(&self, source: &str, name: &str, label_names: &str) -> Result<String, AppError>;
     /// Refused while a study that is not finished uses it.
     async fn remove_dataset(&self, name: &str) -> Result<(), AppError>;
+    /// The tokens of scripts, those that hold first.
+    async fn tokens(&self) -> Result<Vec<TokenEntry>, AppError>;
+    async fn revoke_token(&self, id: i64) -> Result<(), AppError>;
     /// Bytes that an upload may have.
     fn dataset_upload_limit(&self) -> u64;
     /// Links of a study, newest first; empty: all.

@@ -12,6 +12,7 @@ mod password;
 mod run;
 mod share;
 mod table;
+mod token;
 
 use crate::{
     config::{self, CommonFlags, ServeFlags},
@@ -108,6 +109,9 @@ enum Command {
     /// Set or remove the password that the pages ask for
     #[command(subcommand)]
     Password(password::PasswordCommand),
+    /// Make, list and revoke tokens for scripts
+    #[command(subcommand)]
+    Token(token::TokenCommand),
     /// Say what a recipe will take on this machine: time, memory, disk
     Estimate {
         /// The recipe, a TOML file; - reads it from the standard input
@@ -151,6 +155,7 @@ pub fn main() -> ExitCode {
         Command::Datasets(command) => command.json(),
         Command::Share(flags) => flags.json(),
         Command::Revoke(flags) => flags.json,
+        Command::Token(command) => command.json(),
         Command::Serve(_) | Command::Worker { .. } | Command::LensWorker | Command::Password(_) => false,
     };
     match dispatch(cli) {
@@ -195,6 +200,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Share(flags) => share::share(&cli.common, flags),
         Command::Revoke(flags) => share::revoke(&cli.common, flags),
         Command::Password(command) => password::password(&cli.common, command),
+        Command::Token(command) => token::token(&cli.common, command),
         Command::Estimate { recipe, json } => check::estimate(&cli.common, &recipe, json),
     }
 }

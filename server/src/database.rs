@@ -1,6 +1,7 @@
-//! The server's index: which studies there are, the queue, which start requests were answered, who has logged in, and which
-//! share links there are. It holds nothing that the study directories don't, but for the queue, the sessions and the links: a lost
-//! file is rebuilt from them, everybody logs in again, and links that were made open nothing any more.
+//! The server's index: which studies there are, the queue, which start requests were answered, who has logged in, which share
+//! links there are, and the tokens of scripts. It holds nothing that the study directories don't, but for the queue, the sessions, the
+//! links and the tokens: a lost file is rebuilt from them, everybody logs in again, links that were made open nothing any more, and
+//! scripts get new tokens.
 
 use crate::study_id::StudyId;
 use rankscope_domain::view::StudyStatus;
@@ -76,6 +77,21 @@ const STEPS: &[M<'static>] = &[
         content_sha256 TEXT NOT NULL
     ) STRICT;
     CREATE INDEX shares_of_study ON shares (study_id);",
+    ),
+    M::up(
+        "CREATE TABLE tokens (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        -- SHA-256 of what a script sends
+        secret_hash BLOB NOT NULL UNIQUE,
+        name TEXT NOT NULL,
+        scope TEXT NOT NULL CHECK (scope IN ('read', 'write')),
+        -- times in seconds since 1970
+        created_at INTEGER NOT NULL,
+        last_used_at INTEGER,
+        -- null: it does not expire
+        expires_at INTEGER,
+        revoked_at INTEGER
+    ) STRICT;",
     ),
 ];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);

@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod allocator;
+pub mod api;
 pub mod backend;
 pub mod cli;
 pub mod config;
@@ -19,8 +20,11 @@ pub mod health;
 pub mod lens_desk;
 pub mod lens_figure;
 pub mod library;
+pub mod metrics;
 pub mod model_jobs;
 pub mod models;
+pub mod page;
+pub mod problem;
 pub mod proxies;
 pub mod reader;
 pub mod router;

@@ -11,3 +11,4 @@ pub(crate) mod shared;
 pub(crate) mod shares;
 pub(crate) mod studies;
 pub(crate) mod study;
+pub(crate) mod tokens;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// The recipe's table `[inspection]`; a recipe without it has nothing inspected. Cells of the first seed, and of the largest
 /// minority fraction, are looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Inspection {
     /// Texts that the lens looks at; none: no lens. By default the paper's two.
@@ -37,7 +37,7 @@ impl Default for Inspection {
 }
 
 /// What an arm's model shows of one prompt: one of a cell's `lens.json`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LensReading {
     pub cell: CellId,
     pub prompt: String,
@@ -50,7 +50,7 @@ pub struct LensReading {
 }
 
 /// A layer's guess of the token that follows a position.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LensCellView {
     /// Likeliest first.
     pub top: Vec<LensToken>,
@@ -60,7 +60,7 @@ pub struct LensCellView {
     pub kl: f64,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LensToken {
     /// Made visible, as in `LensReading::tokens`.
     pub text: String,
