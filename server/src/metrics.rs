@@ -138,7 +138,8 @@ async fn look(state: &AppState) -> Result<Registry, Problem> {
     let reader = state.reader().clone();
     let running: Vec<_> = rows.into_iter().filter(|row| row.status == Running).collect();
     let speed = tokio::task::spawn_blocking(move || {
-        running.iter().filter_map(|row| reader.overview(row).ok()).map(|study| study.progress.tokens_per_second).sum::<f64>()
+        // an empty sum of floats is -0.0
+        running.iter().filter_map(|row| reader.overview(row).ok()).fold(0.0, |all, study| all + study.progress.tokens_per_second)
     });
     let tokens: Gauge<f64, AtomicU64> = Gauge::default();
     tokens.set(speed.await.map_err(|error| internal("reading progress panicked", &error))?);

@@ -1,6 +1,7 @@
 //! Tests of the whole: a real server on a free port over a data directory of its own, and the command line.
 
 mod accounts;
+mod api;
 mod bad_input;
 mod configuration;
 mod datasets;
@@ -17,4 +18,5 @@ mod restart;
 mod security;
 mod shares;
 mod support;
+mod tokens;
 mod traversal;

@@ -36,6 +36,7 @@ pub(super) fn operations() -> Vec<Operation> {
 #[derive(Debug, Deserialize, JsonSchema)]
 struct DatasetPath {
     /// As in the list.
+    #[schemars(example = &"builtin")]
     name: String,
 }
 

@@ -26,6 +26,7 @@ pub(super) fn operations() -> Vec<Operation> {
 #[derive(Debug, Deserialize, JsonSchema)]
 struct ModelPath {
     /// As in the list; slashes may stand in it.
+    #[schemars(example = &"default")]
     name: String,
 }
 

@@ -12,7 +12,7 @@ use axum::{
     http::{self, HeaderValue, header::LOCATION},
     response::{IntoResponse, Response},
 };
-use rankscope_domain::{StudyResults, event::Event};
+use rankscope_domain::{StudyResults, event::Event, view::StudyStatus};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use std::marker::PhantomData;
@@ -76,10 +76,21 @@ impl Kind for EventStream {
         (`#/components/schemas/Event`). When no worker has the study any more, a last message of type `end` carries \
         `{\"status\": …}`, and the stream ends. Who was cut off asks again with `Last-Event-ID`, or `after`.";
 
+    /// Of one message.
     fn schema(generator: &mut SchemaGenerator) -> Schema {
-        // so that the document describes what is in a message
-        drop(generator.subschema_for::<Event>());
-        json_schema!({ "type": "string" })
+        let event = generator.subschema_for::<Event>();
+        let status = generator.subschema_for::<StudyStatus>();
+        let end = json_schema!({ "type": "object", "required": ["status"], "properties": { "status": status } });
+        json_schema!({
+            "type": "object",
+            "required": ["data"],
+            "properties": {
+                "id": { "type": "string", "description": "The event’s, rising from 1." },
+                "event": { "type": "string", "description": "Absent for an event; `end` for the last message." },
+                "data": { "type": "string", "contentMediaType": "application/json", "contentSchema": { "anyOf": [event, end] } },
+                "retry": { "type": "integer", "description": "Milliseconds to wait before asking again." },
+            },
+        })
     }
 }
 

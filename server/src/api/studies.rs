@@ -61,14 +61,17 @@ pub(super) fn operations() -> Vec<Operation> {
 #[derive(Debug, Deserialize, JsonSchema)]
 struct StudyPath {
     /// A study’s id, or `example`.
+    #[schemars(example = &"example")]
     id: String,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct FigurePath {
     /// A study’s id, or `example`.
+    #[schemars(example = &"example")]
     id: String,
     /// A figure’s name and `.svg`.
+    #[schemars(example = &"toxicity.svg")]
     file: String,
 }
 
