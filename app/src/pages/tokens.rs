@@ -28,7 +28,7 @@ pub(crate) fn TokensPage() -> impl IntoView {
         <Title text="Tokens" />
         <h1>"Tokens"</h1>
         <p class="lead">
-            "What scripts come with, in place of a log-in: " <code>"Authorization: Bearer rankscope_…"</code> ". "
+            "What scripts come with in place of a log-in, in the header " <code>"Authorization: Bearer TOKEN"</code> ". "
             <a href="/api/v1/openapi.json" rel="external">"The API’s description"</a> " lists what they can do."
         </p>
         {(!accounts).then(|| view! {
@@ -67,7 +67,7 @@ fn NewToken(answer: Option<TokenAnswer>) -> impl IntoView {
                 <section class="notice" aria-labelledby="made-title">
                     <h2 id="made-title">"The token “" {name} "”"</h2>
                     <p>"It is shown this once. Copy it to where the script finds it; it can’t be shown again."</p>
-                    <p><code class="secret" id="token-secret">{secret.clone()}</code></p>
+                    <p class="secret"><code id="token-secret">{secret.clone()}</code></p>
                     <p><CopyButton text=secret label="Copy the token" /></p>
                 </section>
             }
@@ -120,11 +120,11 @@ fn Tokens(entries: Vec<TokenEntry>, revoke: ServerAction<RevokeToken>) -> impl I
                 <thead>
                     <tr>
                         <th scope="col">"Name"</th>
+                        <th scope="col">"State"</th>
                         <th scope="col">"May"</th>
                         <th scope="col">"Created"</th>
                         <th scope="col">"Last used"</th>
                         <th scope="col">"Holds until"</th>
-                        <th scope="col">"State"</th>
                     </tr>
                 </thead>
                 <tbody>{entries.into_iter().map(|entry| view! { <TokenRow entry revoke /> }).collect_view()}</tbody>
@@ -156,11 +156,11 @@ fn TokenRow(entry: TokenEntry, revoke: ServerAction<RevokeToken>) -> impl IntoVi
     view! {
         <tr>
             <th scope="row">{entry.name}</th>
+            <td>{state}</td>
             <td>{may}</td>
             <td class="nowrap">{quantity::time(&entry.created_at)}</td>
             <td class="nowrap">{last_used}</td>
             <td class="nowrap">{end}</td>
-            <td>{state}</td>
         </tr>
     }
 }
