@@ -129,6 +129,7 @@ const SERVER_FUNCTIONS: &[(&str, &str)] = &[
     ("resume_study", "resume_study"),
     ("delete_study", "delete_study"),
     ("get_completions", "get_completions"),
+    ("get_examples", "get_examples"),
     ("get_lens", "get_lens"),
     ("get_form_choices", "list_models"),
     ("estimate_recipe", "estimate_recipe"),

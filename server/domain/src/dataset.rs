@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// A labelled text of a study: a line of `data/train.jsonl` or `data/test.jsonl`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LabelledText {
     /// From 0, in the order of the file; the same in every arm.
     pub id: u32,

@@ -68,7 +68,7 @@ pub struct LensToken {
 }
 
 /// A line of a cell's `divergence.jsonl`: one example, as one arm reads it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ExampleDivergence {
     /// Of the prompt, or of the test example.
     pub id: u32,
@@ -86,7 +86,7 @@ pub struct ExampleDivergence {
 }
 
 /// From the original's next-token distribution, nats.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Divergences {
     /// KL(original || arm) and KL(arm || original).
     pub kl: f64,
@@ -97,7 +97,7 @@ pub struct Divergences {
 }
 
 /// Where an arm wrote a token: how far its distribution was from the original's.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TokenDivergence {
     /// Made visible, as in `LensReading::tokens`.
     pub token: String,

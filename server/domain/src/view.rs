@@ -256,7 +256,7 @@ pub struct CompletionPage {
 }
 
 /// What one cell makes of one example.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct CellDivergence {
     pub cell: CellId,
     pub divergence: ExampleDivergence,
@@ -279,7 +279,8 @@ pub struct JudgedCompletion {
 }
 
 /// Which test examples of a classification study to show.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct ExampleQuery {
     /// Absent: the first one.
     pub seed: Option<u64>,
@@ -298,7 +299,7 @@ pub struct ExampleQuery {
 }
 
 /// How an arm did on an example.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     Right,
@@ -318,7 +319,7 @@ impl Outcome {
 }
 
 /// One page of test examples, as the arms of one seed and fraction classify them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ExamplePage {
     pub rows: Vec<ExampleRow>,
     /// That meet the query.
@@ -339,7 +340,8 @@ pub struct ExamplePage {
 }
 
 /// A test example, and what the arms took it for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "ClassifiedExample")]
 pub struct ExampleRow {
     pub text: LabelledText,
     /// What a decoder reads of it, for the lens; absent with a class head.
@@ -348,7 +350,7 @@ pub struct ExampleRow {
     pub predictions: Vec<ExamplePrediction>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ExamplePrediction {
     pub cell: CellId,
     /// Number of the label; absent where the text named none or several.

@@ -24,7 +24,7 @@ use rankscope_domain::{
     estimate::Estimate,
     inspection::LensReading,
     provenance::Provenance,
-    view::{CompletionPage, CompletionQuery, Progress, StudyCard, StudyOverview},
+    view::{CompletionPage, CompletionQuery, ExamplePage, ExampleQuery, Progress, StudyCard, StudyOverview},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,12 @@ pub(super) fn operations() -> Vec<Operation> {
             "/api/v1/studies/{id}/completions",
             "Completions and what the judge said, a page of prompts at a time",
             completions,
+        ),
+        Operation::get(
+            "get_examples",
+            "/api/v1/studies/{id}/examples",
+            "Test examples and what each arm took them for, a page at a time",
+            examples,
         ),
         Operation::get("get_lens", "/api/v1/studies/{id}/lens", "What the logit lens read", lens),
         Operation::get("list_figures", "/api/v1/studies/{id}/figures", "Names of the figures that a study may have", figures),
@@ -259,6 +265,14 @@ async fn completions(
     InQuery(query): InQuery<CompletionQuery>,
 ) -> Result<Json<CompletionPage>, Problem> {
     Ok(Json(state.backend.completions(&id, query).await?))
+}
+
+async fn examples(
+    State(state): State<AppState>,
+    InPath(StudyPath { id }): InPath<StudyPath>,
+    InQuery(query): InQuery<ExampleQuery>,
+) -> Result<Json<ExamplePage>, Problem> {
+    Ok(Json(state.backend.examples(&id, query).await?))
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
