@@ -55,6 +55,12 @@ fn from_request<T>() -> Option<T> {
     None
 }
 
+/// Who sends the request that is being answered; to be asked before the first await.
+#[cfg(feature = "ssr")]
+pub(crate) fn visitor_of_request() -> Visitor {
+    from_request().unwrap_or_default()
+}
+
 /// Why the last attempt was refused. The log-in page alone asks, and it is never hydrated.
 pub(crate) fn login_refusal() -> Option<LoginRefusal> {
     from_request()

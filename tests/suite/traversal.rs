@@ -14,7 +14,7 @@ use rankscope_server::routes::{Access, Route, table};
 use std::{fs, path::PathBuf};
 
 /// Names of nothing, most of them ways out of a directory.
-const WRONG_NAMES: [&str; 28] = [
+const WRONG_NAMES: [&str; 33] = [
     "..",
     ".",
     "../secret",
@@ -38,6 +38,12 @@ const WRONG_NAMES: [&str; 28] = [
     "//etc/passwd",
     "file:%2f%2f%2fetc%2fpasswd",
     "~%2f.ssh",
+    // full-width dots and slashes, a one-dot leader, text that runs backwards, an accent of its own
+    "%EF%BC%8E%EF%BC%8E%EF%BC%8Fsecret",
+    "%E2%80%A4%E2%80%A4%2fsecret",
+    "%E2%80%AEsecret",
+    "e%CC%81xample",
+    "example%20",
     "%ff%fe",
     "%c0%ae%c0%ae%c0%afsecret",
     "01ARZ3NDEKTSV4RRFFQ69G5FAV",

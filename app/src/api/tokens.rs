@@ -5,10 +5,20 @@ use super::ask;
 use crate::error::AppError;
 use leptos::prelude::*;
 use rankscope_domain::token::TokenEntry;
+use serde::{Deserialize, Serialize};
+
+/// What the list page shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TokensList {
+    pub tokens: Vec<TokenEntry>,
+    /// Whether scripts need one: a password is set.
+    pub needed: bool,
+}
 
 #[server]
-pub async fn list_tokens() -> Result<Vec<TokenEntry>, AppError> {
-    ask!(|backend| backend.tokens())
+pub async fn list_tokens() -> Result<TokensList, AppError> {
+    let needed = crate::visitor::visitor_of_request().accounts;
+    ask!(|backend| async { Ok(TokensList { tokens: backend.tokens().await?, needed }) })
 }
 
 /// Without JavaScript it leads back to the list, with a refusal on it.

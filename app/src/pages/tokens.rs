@@ -1,14 +1,14 @@
 //! `/tokens`: what scripts come with. A form makes one, and its answer shows it once; the list says what became of each.
 
 use crate::{
-    api::tokens::{RevokeToken, list_tokens},
+    api::tokens::{RevokeToken, TokensList, list_tokens},
     components::{
         copy_button::CopyButton,
         error_view::{ErrorNotice, ErrorView},
         pending::Pending,
     },
     quantity,
-    visitor::{TOKENS_PATH, TokenAnswer, Visitor, token_answer, visitor},
+    visitor::{TOKENS_PATH, TokenAnswer, token_answer},
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -17,7 +17,6 @@ use rankscope_domain::token::{DEFAULT_DAYS, TokenEntry, TokenScope, TokenState};
 
 #[component]
 pub(crate) fn TokensPage() -> impl IntoView {
-    let Visitor { accounts, .. } = visitor();
     let answer = token_answer();
     let revoke = ServerAction::<RevokeToken>::new();
     let list = Resource::new(move || revoke.version().get(), |_| list_tokens());
@@ -31,9 +30,6 @@ pub(crate) fn TokensPage() -> impl IntoView {
             "What scripts come with in place of a log-in, in the header " <code>"Authorization: Bearer TOKEN"</code> ". "
             <a href="/api/v1/openapi.json" rel="external">"The API’s description"</a> " lists what they can do."
         </p>
-        {(!accounts).then(|| view! {
-            <p class="note">"No password is set here, so scripts on this machine need no token. One that is sent is checked all the same."</p>
-        })}
         {refused.map(|text| view! { <div class="notice notice-error" role="alert"><p>{text}</p></div> })}
         <NewToken answer />
         <section aria-labelledby="tokens-title">
@@ -42,8 +38,19 @@ pub(crate) fn TokensPage() -> impl IntoView {
             <Suspense fallback=|| view! { <Pending what="the tokens" /> }>
                 {move || Suspend::new(async move {
                     match list.await {
-                        Ok(entries) if entries.is_empty() => view! { <p class="empty">"There is none yet."</p> }.into_any(),
-                        Ok(entries) => view! { <Tokens entries revoke /> }.into_any(),
+                        Ok(TokensList { tokens, needed }) => view! {
+                            {(!needed).then(|| view! {
+                                <p class="note">
+                                    "No password is set here, so scripts on this machine need no token. One that is sent is checked all the same."
+                                </p>
+                            })}
+                            {if tokens.is_empty() {
+                                view! { <p class="empty">"There is none yet."</p> }.into_any()
+                            } else {
+                                view! { <Tokens entries=tokens revoke /> }.into_any()
+                            }}
+                        }
+                            .into_any(),
                         Err(error) => view! { <ErrorView error /> }.into_any(),
                     }
                 })}

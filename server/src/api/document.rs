@@ -71,6 +71,14 @@ pub fn document() -> OpenApi {
             [("token".to_string(), scope.into_iter().collect())].into_iter().collect(),
             [("session".to_string(), Vec::new())].into_iter().collect(),
         ];
+        let words = operation.summary.clone().unwrap_or_default();
+        for (_, response) in &mut operation.responses.get_or_insert_default().responses {
+            if let ReferenceOr::Item(response) = response
+                && response.description.is_empty()
+            {
+                response.description.clone_from(&words);
+            }
+        }
         for status in statuses {
             let name = format!("Problem{status}");
             let shared = ReferenceOr::ref_(&format!("#/components/responses/{name}"));
