@@ -195,7 +195,15 @@ impl OperationInput for RecipeBody {
 
 /// The parameters are inline, so their structure is no component.
 fn add<T: JsonSchema>(context: &mut GenContext, operation: &mut Operation, location: ParamLocation) {
-    let schema = T::json_schema(&mut context.schema);
+    let mut schema = T::json_schema(&mut context.schema);
+    // what is left out is not there: no value stands for that
+    for property in schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flat_map(|all| all.values_mut()) {
+        if let Some(property) = property.as_object_mut()
+            && property.get("default").is_some_and(|value| value.is_null() || value == "")
+        {
+            property.remove("default");
+        }
+    }
     let parameters = parameters_from_schema(context, schema, location);
     add_parameters(context, operation, parameters);
 }
