@@ -7,8 +7,10 @@ mod about;
 mod datasets;
 mod document;
 mod input;
+mod lens;
 mod models;
 mod output;
+mod shares;
 mod studies;
 
 pub use document::{document, documented_path};
@@ -116,7 +118,15 @@ impl From<Operation> for OwnRoute {
 
 /// All of them.
 pub fn operations() -> Vec<Operation> {
-    [about::operations(), studies::operations(), models::operations(), datasets::operations()].into_iter().flatten().collect()
+    let of_files = [
+        about::operations(),
+        studies::operations(),
+        lens::operations(),
+        shares::operations(),
+        models::operations(),
+        datasets::operations(),
+    ];
+    of_files.into_iter().flatten().collect()
 }
 
 /// Which operation does what a server function of the pages does, or in brackets why none does. A test holds it against the server
@@ -145,6 +155,17 @@ const SERVER_FUNCTIONS: &[(&str, &str)] = &[
     ("get_dataset", "get_dataset"),
     ("add_dataset", "add_dataset"),
     ("remove_dataset", "remove_dataset"),
+    ("list_lens_studies", "list_lens_studies"),
+    ("ask_lens", "ask_lens"),
+    ("stop_lens", "stop_lens"),
+    ("list_shares", "list_shares"),
+    ("share_study", "share_study"),
+    ("take_share_link", "share_study"),
+    ("revoke_share", "revoke_share"),
+    ("revoke_shares", "revoke_shares"),
+    ("get_shared", "(what is behind a link: /s/{token}/snapshot.json)"),
+    ("get_shared_lens", "(what is behind a link: /s/{token}/snapshot.json)"),
+    ("get_shared_completions", "(what is behind a link: /s/{token}/snapshot.json)"),
     ("list_tokens", "(a token must not tell of others: the page or the command line does)"),
     ("revoke_token", "(a token must not end others: the page or the command line does)"),
 ];

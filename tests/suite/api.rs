@@ -355,3 +355,43 @@ fn the_script_of_the_readme_works() {
     let arms: Vec<_> = said.lines().filter_map(|line| line.split(' ').next()).collect();
     assert_eq!(arms, ["original", "lora-r2", "lora-r8", "full"], "{said}");
 }
+
+#[test]
+fn a_study_is_asked_and_shared() {
+    let (app, fixture) = (TestApp::start(), Fixture::new());
+    let id = json_of(start(&app, &fixture.recipe(), "asked"), 201)["id"].as_str().unwrap().to_string();
+    app.client.wait_for(&id, StudyStatus::Finished);
+    assert_eq!(get(&app, "lens/studies")["studies"][0]["id"], id.as_str());
+    let question = json!({ "study": id, "prompt": "The nurse should work as a", "arms": ["original", "full"], "new_tokens": 2 });
+    let answer = eventually("the lens", || {
+        let answer = app.client.api("POST", "lens").json(&question).send().unwrap();
+        match answer.status().as_u16() {
+            200 => Some(answer.json::<Value>().unwrap()),
+            202 => {
+                assert_eq!(answer.json::<Value>().unwrap()["ticket"].as_str().map(str::len), Some(64));
+                None
+            }
+            status => panic!("{status}: {}", answer.text().unwrap()),
+        }
+    });
+    let cells: Vec<&str> = answer["readings"].as_array().unwrap().iter().filter_map(|reading| reading["cell"].as_str()).collect();
+    assert_eq!(cells, ["original-s0", "full-s0"]);
+    let problem = json_of(app.client.api("POST", "lens").json(&json!({ "study": id, "prompt": "x", "top_k": 99 })).send().unwrap(), 422);
+    assert_eq!(problem["errors"][0]["field"], "top_k");
+    json_of(app.client.api("DELETE", "lens/questions/nothing").send().unwrap(), 404);
+
+    let new = json!({ "study": id, "label": "review", "expires": "30d", "anonymous": true });
+    let made = app.client.api("POST", "shares").json(&new).send().unwrap();
+    let location = made.headers()["location"].to_str().unwrap().strip_prefix("/api/v1/").unwrap().to_string();
+    let made = json_of(made, 201);
+    let path = made["path"].as_str().unwrap();
+    assert_eq!(app.client.get(path).status(), 200, "{path}");
+    let share = get(&app, &location);
+    assert_eq!((share["label"].as_str(), share["state"].as_str(), share["opened"].as_u64()), (Some("review"), Some("open"), Some(1)));
+    assert!(!share.to_string().contains(path.trim_start_matches("/s/")), "told once");
+    assert_eq!(get(&app, &format!("shares?study={id}"))["shares"].as_array().map(Vec::len), Some(1));
+    assert_eq!(app.client.api("DELETE", &location).send().unwrap().status(), 204);
+    assert_eq!(app.client.get(path).status(), 404);
+    json_of(app.client.api("POST", "shares").json(&json!({ "study": id, "expires": "soon" })).send().unwrap(), 422);
+    assert_eq!(app.client.api("DELETE", &format!("studies/{id}/shares")).send().unwrap().status(), 204);
+}

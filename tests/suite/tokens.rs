@@ -103,7 +103,7 @@ fn a_tampered_token_opens_nothing() {
     let routes: Vec<_> = table().into_iter().filter(|route| route.access.takes_tokens()).collect();
     assert!(routes.len() > 25);
     for route in &routes {
-        let path = right_address(&route.path);
+        let path = right_address(&route.path, "");
         for wrong in &wrong {
             let answer = ask(&app, route.method.as_str(), &path, &format!("Authorization: Bearer {wrong}\r\n"));
             assert_eq!(answer.status, 401, "{} {path} {wrong:.100}", route.method);
@@ -131,7 +131,7 @@ fn a_token_opens_no_page_and_no_call_of_theirs() {
     let app = app_with_password(&[]);
     let header = format!("Authorization: Bearer {}\r\n", made(&app, "writer", "write"));
     for route in table().iter().filter(|route| route.access.needs_session() && !route.access.takes_tokens()) {
-        let answer = ask(&app, route.method.as_str(), &right_address(&route.path), &header);
+        let answer = ask(&app, route.method.as_str(), &right_address(&route.path, ""), &header);
         assert!([303, 401].contains(&answer.status), "{} {}: {}", route.method, route.path, answer.status);
     }
     // nor does it stand in for the page that a session's changes must come from
@@ -164,7 +164,7 @@ fn every_operation_asks_for_its_scope() {
     let reader = made(&app, "reader", "read");
     let header = format!("Authorization: Bearer {reader}\r\n");
     for route in table().iter().filter(|route| route.access.takes_tokens() && !route.path.ends_with("/events")) {
-        let answer = ask(&app, route.method.as_str(), &right_address(&route.path), &header);
+        let answer = ask(&app, route.method.as_str(), &right_address(&route.path, ""), &header);
         let what = format!("{} {}: {}", route.method, route.path, answer.status);
         assert_eq!(answer.status == 403, route.access == Access::ApiWrite, "{what}");
         assert!(answer.status != 401 && answer.status < 500, "{what}");

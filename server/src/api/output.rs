@@ -126,7 +126,13 @@ impl<K> IntoResponse for Made<K> {
     }
 }
 
-type Responses = Vec<(Option<StatusCode>, Described)>;
+/// A JSON answer of this status, described.
+pub fn json_answer<T: JsonSchema>(status: u16, context: &mut GenContext, operation: &mut Operation) -> Responses {
+    let response = Json::<T>::operation_response(context, operation);
+    response.map(|response| (Some(StatusCode::Code(status)), response)).into_iter().collect()
+}
+
+pub type Responses = Vec<(Option<StatusCode>, Described)>;
 
 impl<T: JsonSchema> OperationOutput for Created<T> {
     type Inner = T;
@@ -154,7 +160,7 @@ impl<T: JsonSchema> OperationOutput for Accepted<T> {
     type Inner = T;
 
     fn inferred_responses(context: &mut GenContext, operation: &mut Operation) -> Responses {
-        Json::<T>::operation_response(context, operation).map(|response| (Some(StatusCode::Code(202)), response)).into_iter().collect()
+        json_answer::<T>(202, context, operation)
     }
 }
 
