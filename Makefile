@@ -8,7 +8,7 @@ SHELL := /bin/bash
 BUILD := server/build
 STEPS := $(BUILD)/steps.sh
 
-.PHONY: help run test build model client server cuda cuda-test format lint unit integration browser reference schema clean-cache
+.PHONY: help run test build model client server cuda cuda-test format lint unit integration browser api-test reference schema clean-cache
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,7 +17,7 @@ run: ## install what is missing, build, and serve on 127.0.0.1:3000 (ARGS="--add
 	@$(BUILD)/run.sh $(ARGS)
 
 test: ## every check and test, browser tests included; needs no data from elsewhere
-	@$(STEPS) test-requirements model format lint rust-tests-build rust-tests client browser-tests
+	@$(STEPS) test-requirements model format lint rust-tests-build rust-tests api-fuzz client browser-tests
 	@echo 'make test: all passed'
 
 build: ## the client and the program, without starting it
@@ -54,8 +54,12 @@ browser: ## the browser tests (ARGS="form.spec.ts --headed" go to Playwright)
 	@$(STEPS) test-requirements model server client
 	@. $(BUILD)/paths.sh; RANKSCOPE_PROGRAM="$$CARGO_TARGET_DIR/debug/rankscope" $(BUILD)/browser_tests.sh $(ARGS)
 
+api-test: ## Schemathesis against the API's own OpenAPI document (ARGS="--include-tag studies" go to it)
+	@$(STEPS) test-requirements server
+	@. $(BUILD)/paths.sh; RANKSCOPE_PROGRAM="$$CARGO_TARGET_DIR/debug/rankscope" $(BUILD)/api_fuzz.sh $(ARGS)
+
 reference: ## write tests/reference anew with PyTorch and the rest, several GB (ARGS="statistics" for one part)
 	@tests/reference/rerun.sh $(ARGS)
 
 clean-cache: ## remove what was built here (studies and models stay)
-	@. $(BUILD)/paths.sh; set -x; rm -rf "$$CARGO_TARGET_DIR" "$$CARGO_TARGET_DIR-cuda" "$$client_target" "$$cache"/{site,bindgen,steps,cuda} end2end/node_modules
+	@. $(BUILD)/paths.sh; set -x; rm -rf "$$CARGO_TARGET_DIR" "$$CARGO_TARGET_DIR-cuda" "$$client_target" "$$cache"/{site,bindgen,steps,cuda,api-fuzz} end2end/node_modules

@@ -12,6 +12,7 @@ use rankscope_domain::{
     lens_question::{LensQuestion, LensReply, LensStudy},
     model::{ModelEntry, ModelJob},
     share::{ShareEntry, ShareRequest, SharedPage},
+    token::TokenEntry,
     view::{CompletionPage, CompletionQuery, ExamplePage, ExampleQuery, ModelChoice, StudyCard, StudyOverview},
 };
 use std::sync::Arc;
@@ -81,6 +82,9 @@ pub trait Backend: Send + Sync + 'static {
     async fn import_labels(&self, id: &str, round: &str, annotator: &Annotator, csv: &str) -> Result<u32, AppError>;
     /// The rounds, and what one says of the judge: the one asked for, else the newest with a label.
     async fn judge_page(&self, id: &str, round: Option<&str>) -> Result<JudgePage, AppError>;
+    /// The tokens of scripts, those that hold first.
+    async fn tokens(&self) -> Result<Vec<TokenEntry>, AppError>;
+    async fn revoke_token(&self, id: i64) -> Result<(), AppError>;
     /// Bytes that an upload may have.
     fn dataset_upload_limit(&self) -> u64;
     /// Links of a study, newest first; empty: all.

@@ -15,6 +15,7 @@ use crate::{
         shares::SharesPage,
         studies::StudiesPage,
         study::StudyPage,
+        tokens::TokensPage,
     },
     raw_text::raw_text,
 };
@@ -48,13 +49,14 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/datasets") view=DatasetsPage ssr=SsrMode::Async />
                     <Route path=path!("/datasets/:name") view=DatasetPage ssr=SsrMode::Async />
                     <Route path=path!("/annotate/:id") view=AnnotatePage ssr=SsrMode::Async />
+                    <Route path=path!("/tokens") view=TokensPage ssr=SsrMode::Async />
                     <Route path=path!("/studies/:id") view=StudyPage ssr=SsrMode::Async />
                     <Route path=path!("/shares") view=SharesPage ssr=SsrMode::Async />
                     <Route path=path!("/s/:token") view=SharedStudyPage ssr=SsrMode::Async />
                 </Routes>
             </main>
             <footer class="site">
-                <p>"Rankscope shows what each LoRA rank keeps of a model’s harms."</p>
+                <p>"Rankscope shows what each LoRA rank keeps of a model’s harms. " <a href="/tokens">"Tokens for scripts"</a></p>
             </footer>
         </Router>
     }

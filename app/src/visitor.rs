@@ -1,6 +1,6 @@
 //! Who looks at a page, as far as a page shows it: whether one logs in here at all, and whether this visitor has.
 
-use crate::form::percent_encode;
+use crate::{error::AppError, form::percent_encode};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub const LOGIN_PATH: &str = "/login";
 /// Where the button "Log out" sends to.
 pub const LOGOUT_PATH: &str = "/logout";
+/// Where scripts are given tokens, and where the form for one sends to.
+pub const TOKENS_PATH: &str = "/tokens";
 
 /// No address of ours is as long as this.
 const MAX_ADDRESS: usize = 2048;
@@ -31,6 +33,13 @@ pub enum LoginRefusal {
     TooManyAttempts { seconds: u64 },
 }
 
+/// What became of a form for a token. Put by the server into the request; on no other page and in no address.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TokenAnswer {
+    Made { name: String, secret: String },
+    Refused { name: String, error: AppError },
+}
+
 /// The visitor of the page that is being rendered; in the browser, the one that the server rendered it for.
 pub(crate) fn visitor() -> Visitor {
     SharedValue::new(|| from_request::<Visitor>().unwrap_or_default()).into_inner()
@@ -46,9 +55,20 @@ fn from_request<T>() -> Option<T> {
     None
 }
 
+/// Who sends the request that is being answered; to be asked before the first await.
+#[cfg(feature = "ssr")]
+pub(crate) fn visitor_of_request() -> Visitor {
+    from_request().unwrap_or_default()
+}
+
 /// Why the last attempt was refused. The log-in page alone asks, and it is never hydrated.
 pub(crate) fn login_refusal() -> Option<LoginRefusal> {
     from_request()
+}
+
+/// What became of the form for a token; in the browser, as the server rendered it.
+pub(crate) fn token_answer() -> Option<TokenAnswer> {
+    SharedValue::new(from_request::<TokenAnswer>).into_inner()
 }
 
 /// The log-in page, which leads to `next` afterwards.

@@ -23,6 +23,7 @@ format          |   5|the format of the sources                            |carg
 lint            | 300|clippy, warnings refused                             |server/build/lint.sh
 rust-tests-build| 900|the program and its tests, built                     |cargo test --locked --workspace --no-run
 rust-tests      | 300|unit and integration tests                           |env RANKSCOPE_REQUIRE_MODEL=1 cargo test --locked --workspace
+api-fuzz        | 150|the API, by Schemathesis                             |server/build/api_fuzz.sh
 browser-tests   | 420|the pages in a real browser                          |server/build/browser_tests.sh
 TABLE
 }

@@ -3,21 +3,26 @@
 //!
 //! - [`password`]: the one password, kept as a hash in the data directory.
 //! - [`sessions`]: who has logged in, in the database.
+//! - [`tokens`]: what scripts come with in place of a session, and [`bearer`], how.
 //! - [`attempts`]: how often one may try.
-//! - [`guard`]: what every request passes; [`log_in`]: the two addresses of its own.
+//! - [`guard`]: what every request passes; [`log_in`] and [`token_form`]: the addresses of its own.
 
 pub mod attempts;
+pub mod bearer;
 pub mod cookie;
 pub mod guard;
 pub mod log_in;
 pub mod password;
 pub mod sessions;
+pub mod token_form;
+pub mod tokens;
 
 use crate::{database::Database, proxies::Proxies};
 use attempts::Attempts;
 use password::{PasswordError, PasswordFile, PasswordHash};
 use sessions::Sessions;
 use std::sync::Arc;
+use tokens::Tokens;
 use tokio::sync::Semaphore;
 
 /// Verifying takes 19 MiB and a core for a moment: this many at once.
@@ -26,6 +31,7 @@ const VERIFYING: usize = 2;
 /// What the server knows of its accounts.
 pub struct Accounts {
     pub sessions: Sessions,
+    pub tokens: Tokens,
     pub attempts: Attempts,
     pub proxies: Proxies,
     /// Names besides this machine's own that requests may come by.
@@ -49,7 +55,8 @@ pub enum Lock {
 impl Accounts {
     pub fn new(file: PasswordFile, database: Database, proxies: Proxies, hosts: Vec<String>, exposed: bool) -> Self {
         let verifying = Arc::new(Semaphore::new(VERIFYING));
-        Self { sessions: Sessions::new(database), attempts: Attempts::default(), proxies, hosts, file, exposed, verifying }
+        let (sessions, tokens) = (Sessions::new(database.clone()), Tokens::new(database));
+        Self { sessions, tokens, attempts: Attempts::default(), proxies, hosts, file, exposed, verifying }
     }
 
     /// Whether other machines can reach this server's address.

@@ -1,6 +1,7 @@
 //! All that the pages may ask for, over the index, the study directories and the executor.
 
 use crate::{
+    accounts::{sessions, tokens::Tokens},
     annotations::Annotations,
     database::{Database, DatabaseError, StudyRow},
     datasets,
@@ -27,6 +28,7 @@ use rankscope_domain::{
     model::{ModelEntry, ModelJob},
     recipe::StudyKind,
     share::{ShareEntry, ShareRequest, SharedPage},
+    token::TokenEntry,
     view::{CompletionPage, CompletionQuery, ExamplePage, ExampleQuery, ModelChoice, StudyCard, StudyOverview, StudyStatus},
 };
 use rankscope_study::{
@@ -115,6 +117,14 @@ impl StudyBackend {
         let _permit = self.checking.acquire().await.map_err(|error| internal("waiting to check a set", &error))?;
         let shelf = self.datasets.clone();
         blocking(move || shelf.take_in(upload, &new).map_err(|error| from_study("taking in a set", error))).await
+    }
+
+    /// Checks a recipe with its files and its model; `AppError::Invalid` names every wrong field.
+    pub async fn validate(&self, mut recipe: Recipe) -> Result<(), AppError> {
+        resolve(&mut recipe);
+        let _permit = self.checking.acquire().await.map_err(|error| internal("waiting to check a recipe", &error))?;
+        let environment = self.environment.clone();
+        blocking(move || rankscope_study::check(&recipe, &environment).map_err(AppError::Invalid)).await
     }
 
     /// The row of a study that belongs to the user.
@@ -385,6 +395,20 @@ impl Backend for StudyBackend {
             shelf.remove(&entry.name).map(drop).map_err(|error| from_study("removing a set", error))
         })
         .await
+    }
+
+    async fn tokens(&self) -> Result<Vec<TokenEntry>, AppError> {
+        Tokens::new(self.database.clone()).list(sessions::now()).await.map_err(broken)
+    }
+
+    async fn revoke_token(&self, id: i64) -> Result<(), AppError> {
+        match Tokens::new(self.database.clone()).revoke(id, sessions::now()).await.map_err(broken)? {
+            true => {
+                tracing::info!(id, "a token was revoked");
+                Ok(())
+            }
+            false => Err(AppError::NotFound("There is no such token that holds. Reload the page to see those there are.".into())),
+        }
     }
 
     fn dataset_upload_limit(&self) -> u64 {

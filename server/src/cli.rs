@@ -15,6 +15,7 @@ mod password;
 mod run;
 mod share;
 mod table;
+mod token;
 
 use crate::{
     config::{self, CommonFlags, ServeFlags},
@@ -120,6 +121,9 @@ enum Command {
     /// Each contrast has a 95 % interval, and, where the examples are the same, a paired test with Holm's correction; where they
     /// are not, it says so.
     Compare(compare::CompareFlags),
+    /// Make, list and revoke tokens for scripts
+    #[command(subcommand)]
+    Token(token::TokenCommand),
     /// Say what a recipe will take on this machine: time, memory, disk
     Estimate {
         /// The recipe, a TOML file; - reads it from the standard input
@@ -165,6 +169,7 @@ pub fn main() -> ExitCode {
         Command::Datasets(command) => command.json(),
         Command::Share(flags) => flags.json(),
         Command::Revoke(flags) => flags.json,
+        Command::Token(command) => command.json(),
         Command::Serve(_) | Command::Worker { .. } | Command::LensWorker | Command::Password(_) => false,
     };
     match dispatch(cli) {
@@ -211,6 +216,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Share(flags) => share::share(&cli.common, flags),
         Command::Revoke(flags) => share::revoke(&cli.common, flags),
         Command::Password(command) => password::password(&cli.common, command),
+        Command::Token(command) => token::token(&cli.common, command),
         Command::Estimate { recipe, json } => check::estimate(&cli.common, &recipe, json),
     }
 }

@@ -1,7 +1,8 @@
-//! The server's index: which studies there are, the queue, which start requests were answered, who has logged in, and which
-//! share links there are; and the labels that people gave. But for the queue, the sessions, the links and the labels it holds nothing that the
-//! study directories don't: a lost file is rebuilt from them, everybody logs in again, links that were made open nothing any more, and
-//! labels are gone. Labels stay when a study's directory is gone, and go when the study is deleted.
+//! The server's index: which studies there are, the queue, which start requests were answered, who has logged in, which share
+//! links there are, and the tokens of scripts; and the labels that people gave. But for the queue, the sessions, the links, the tokens and the
+//! labels it holds nothing that the study directories don't: a lost file is rebuilt from them, everybody logs in again, links that were
+//! made open nothing any more, scripts get new tokens, and labels are gone. Labels stay when a study's directory is gone, and go when the
+//! study is deleted.
 
 use crate::study_id::StudyId;
 use rankscope_domain::view::StudyStatus;
@@ -122,6 +123,21 @@ const STEPS: &[M<'static>] = &[
         given_at INTEGER NOT NULL
     ) STRICT;
     CREATE INDEX annotation_labels_of ON annotation_labels (round_id, name, source, item_id, number);",
+    ),
+    M::up(
+        "CREATE TABLE tokens (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        -- SHA-256 of what a script sends
+        secret_hash BLOB NOT NULL UNIQUE,
+        name TEXT NOT NULL,
+        scope TEXT NOT NULL CHECK (scope IN ('read', 'write')),
+        -- times in seconds since 1970
+        created_at INTEGER NOT NULL,
+        last_used_at INTEGER,
+        -- null: it does not expire
+        expires_at INTEGER,
+        revoked_at INTEGER
+    ) STRICT;",
     ),
 ];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);

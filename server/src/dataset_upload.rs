@@ -33,7 +33,8 @@ pub async fn upload(State(state): State<AppState>, headers: HeaderMap, form: Mul
     }
 }
 
-async fn receive(state: &AppState, mut form: Multipart) -> Result<String, AppError> {
+/// Takes a form in and gives the set's name.
+pub async fn receive(state: &AppState, mut form: Multipart) -> Result<String, AppError> {
     let mut new = NewDataset::default();
     let mut upload: Option<Upload> = None;
     while let Some(field) = form.next_field().await.map_err(|error| broken_off(&error))? {

@@ -8,7 +8,7 @@ use rankscope_app::error::AppError;
 use rankscope_study::StudyError;
 
 /// All that a client is told when the server is at fault.
-const INTERNAL: &str = "Something went wrong on the server. Its log says what; try again, and if it stays, restart Rankscope.";
+pub(crate) const INTERNAL: &str = "Something went wrong on the server. Its log says what; try again, and if it stays, restart Rankscope.";
 
 /// An [`AppError`] as an HTTP response.
 #[derive(Debug)]

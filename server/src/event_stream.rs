@@ -30,7 +30,7 @@ static STREAMS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::
 /// `?after=ID`: only events above it, where the browser has sent no `Last-Event-ID`.
 #[derive(Debug, serde::Deserialize)]
 pub struct After {
-    after: Option<u64>,
+    pub after: Option<u64>,
 }
 
 /// `GET /studies/{id}/events`. Each event is one message: its id, and its JSON as data. After the last event of a

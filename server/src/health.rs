@@ -6,6 +6,8 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Json, Response},
 };
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::json;
 
 /// `GET /healthz`: the server answers.
@@ -13,10 +15,25 @@ pub async fn alive() -> Json<serde_json::Value> {
     Json(json!({ "status": "ok" }))
 }
 
-/// `GET /readyz`: 200 if the database answers and the default model is there, else 503; the body says which is not.
-pub async fn ready(State(state): State<AppState>) -> Response {
+/// What the server needs and has or has not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Health {
+    /// `ready` or `not ready`.
+    pub status: String,
+    pub database: bool,
+    pub default_model: bool,
+}
+
+pub async fn look(state: &AppState) -> Health {
     let database = state.database().is_there().await;
     let default_model = tokio::fs::metadata(&state.backend.environment.default_model).await.is_ok_and(|metadata| metadata.is_file());
-    let (status, word) = if database && default_model { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
-    (status, Json(json!({ "status": word, "database": database, "default_model": default_model }))).into_response()
+    let status = if database && default_model { "ready" } else { "not ready" };
+    Health { status: status.into(), database, default_model }
+}
+
+/// `GET /readyz`: 200 if the database answers and the default model is there, else 503; the body says which is not.
+pub async fn ready(State(state): State<AppState>) -> Response {
+    let health = look(&state).await;
+    let status = if health.database && health.default_model { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(health)).into_response()
 }

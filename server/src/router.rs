@@ -2,6 +2,7 @@
 
 use crate::{
     accounts::guard::{Guard, require_owner},
+    metrics, problem,
     routes::{self, AccessTable, BodyLimit},
     security,
     shares::gate::{self, Gate},
@@ -73,7 +74,9 @@ pub fn router(state: AppState, site_dir: Option<&Path>) -> Router {
                 .on_failure(()),
         )
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+        .layer(middleware::from_fn_with_state(state.metrics.clone(), metrics::count))
         .layer(middleware::from_fn(security::set_headers))
+        .layer(middleware::from_fn(problem::as_problems))
         .layer(CatchPanicLayer::custom(after_panic))
         .layer(middleware::from_fn_with_state(state.accounts.clone(), security::note_client))
         .layer(middleware::from_fn_with_state(state.accounts.clone(), security::check_host))

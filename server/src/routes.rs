@@ -2,10 +2,14 @@
 //! asks it, and the tests walk it: a route that is not in it is not answered.
 
 use crate::{
-    accounts::log_in::{log_in, log_out},
+    accounts::{
+        log_in::{log_in, log_out},
+        token_form,
+    },
+    api::{self, API_PREFIX},
     comparison_figure, dataset_upload, downloads, event_stream, health,
     lens_desk::events,
-    lens_figure,
+    lens_figure, metrics,
     shares::downloads as shared,
     state::AppState,
 };
@@ -18,8 +22,9 @@ use leptos_axum::{AxumRouteListing, generate_route_list};
 use rankscope_app::{
     LENS_FIGURE_PATH,
     api::shared::{GetShared, GetSharedCompletions, GetSharedLens},
-    visitor::{LOGIN_PATH, LOGOUT_PATH},
+    visitor::{LOGIN_PATH, LOGOUT_PATH, TOKENS_PATH},
 };
+use rankscope_domain::token::TokenScope;
 use std::collections::HashMap;
 
 /// Who may come, and what the others are told. From the least strict on.
@@ -35,12 +40,29 @@ pub enum Access {
     OwnersFile,
     /// The owner; others get 401, said as server functions say their errors.
     OwnersCall,
+    /// The owner, or a script with a token; others get 401 as a problem (RFC 9457).
+    ApiRead,
+    /// The owner, or a script with a token of scope `write`.
+    ApiWrite,
 }
 
 impl Access {
     /// Whether it is the owner's alone.
     pub fn needs_session(self) -> bool {
         self >= Self::OwnersPage
+    }
+
+    /// What a token must reach to; none: tokens don't count here.
+    pub fn scope(self) -> Option<TokenScope> {
+        match self {
+            Self::ApiRead => Some(TokenScope::Read),
+            Self::ApiWrite => Some(TokenScope::Write),
+            _ => None,
+        }
+    }
+
+    pub fn takes_tokens(self) -> bool {
+        self.scope().is_some()
     }
 }
 
@@ -73,10 +95,10 @@ pub struct OwnRoute {
 
 /// What is neither a page nor a server function.
 pub fn own_routes() -> Vec<OwnRoute> {
-    use Access::{OwnersFile, Public};
+    use Access::{ApiRead, OwnersFile, Public};
     use BodyLimit::{Own, Small};
     let route = |method, path, access, body, handler| OwnRoute { method, path, access, body, handler };
-    vec![
+    let mut routes = vec![
         route(Method::GET, "/healthz", Public, Small, get(health::alive)),
         route(Method::GET, "/readyz", Public, Small, get(health::ready)),
         route(Method::POST, LOGIN_PATH, Public, Small, post(log_in)),
@@ -95,7 +117,11 @@ pub fn own_routes() -> Vec<OwnRoute> {
         route(Method::GET, LENS_FIGURE_PATH, OwnersFile, Small, get(lens_figure::figure)),
         route(Method::GET, "/compare/figures/{file}", OwnersFile, Small, get(comparison_figure::figure)),
         route(Method::POST, "/datasets/upload", OwnersFile, Own, post(dataset_upload::upload)),
-    ]
+        route(Method::POST, TOKENS_PATH, OwnersFile, Small, post(token_form::add)),
+        route(Method::GET, "/metrics", ApiRead, Small, get(metrics::show)),
+    ];
+    routes.extend(api::operations().into_iter().map(OwnRoute::from));
+    routes
 }
 
 /// The pages, as the app lists them.
@@ -157,6 +183,10 @@ impl AccessTable {
 
     /// Of an address that is no route: a file of the client, or nothing.
     pub fn of_file(&self, path: &str) -> Access {
+        if path.starts_with(API_PREFIX) {
+            // what is there and what is not is told in one way
+            return Access::ApiRead;
+        }
         if path.starts_with("/pkg/") || OPEN_FILES.contains(&path) { Access::Public } else { Access::OwnersPage }
     }
 }
@@ -219,6 +249,8 @@ mod tests {
             ("/pkg", Access::OwnersPage),
             ("/favicon.svg/x", Access::OwnersPage),
             ("/nothing", Access::OwnersPage),
+            ("/api/v1/nothing", Access::ApiRead),
+            ("/api/nothing", Access::OwnersPage),
             ("//pkg/x", Access::OwnersPage),
         ] {
             assert_eq!(table.of_file(path), access, "{path}");

@@ -1,7 +1,11 @@
 //! What every request must pass and every response must carry: no web page of another site in the owner's browser
 //! speaks for them. Who the owner is, is in [`crate::accounts`].
 
-use crate::{accounts::Accounts, proxies::Client};
+use crate::{
+    accounts::{Accounts, bearer},
+    api::API_PREFIX,
+    proxies::Client,
+};
 use axum::{
     extract::{ConnectInfo, Request, State},
     http::{
@@ -44,9 +48,11 @@ fn is_own_name(name: &str, hosts: &[String], exposed: bool) -> bool {
     is_loopback_name(name) || hosts.iter().any(|host| host.eq_ignore_ascii_case(name)) || exposed && parse_address(name).is_some()
 }
 
-/// Refuses requests that change something and were sent by another site's page.
+/// Refuses requests that change something and were sent by another site's page. What brings a token is no page's: the guard then asks
+/// for the token alone, and no session counts.
 pub async fn check_origin(request: Request, next: Next) -> Response {
-    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) || comes_from_here(&request) {
+    let by_token = request.uri().path().starts_with(API_PREFIX) && bearer::is_there(request.headers());
+    if by_token || matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) || comes_from_here(&request) {
         return next.run(request).await;
     }
     refuse("This request was sent by a page of another site. Open Rankscope's own page and do it there.")

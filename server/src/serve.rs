@@ -9,6 +9,7 @@ use crate::{
     executor::{Executor, ExecutorOptions},
     lens_desk::{LensDesk, LensDeskOptions},
     library::Library,
+    metrics::Metrics,
     reader::Reader,
     router::router,
     state::AppState,
@@ -107,7 +108,7 @@ impl Server {
         let site_root = config.site_dir.as_deref().map_or_else(|| "/nonexistent".into(), |path| path.to_string_lossy().into_owned());
         let leptos_options =
             LeptosOptions::builder().output_name("rankscope").site_root(site_root).site_addr(address).env(Env::PROD).build();
-        let state = AppState { backend, accounts, leptos_options, shutdown };
+        let state = AppState { backend, accounts, metrics: Metrics::new(), leptos_options, shutdown };
         Ok(Self { listener, state, site_dir: config.site_dir, _data_dir_lock: lock })
     }
 

@@ -1,6 +1,8 @@
 //! What every request may need.
 
-use crate::{accounts::Accounts, backend::StudyBackend, database::Database, executor::Executor, library::Library, reader::Reader};
+use crate::{
+    accounts::Accounts, backend::StudyBackend, database::Database, executor::Executor, library::Library, metrics::Metrics, reader::Reader,
+};
 use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
 use std::sync::Arc;
@@ -11,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 pub struct AppState {
     pub backend: Arc<StudyBackend>,
     pub accounts: Arc<Accounts>,
+    pub metrics: Metrics,
     pub leptos_options: LeptosOptions,
     /// Cancelled when the server is to end.
     pub shutdown: CancellationToken,

@@ -20,7 +20,7 @@ use rankscope_server::{
 };
 use std::{fs, io::Read, os::unix::fs::PermissionsExt, path::Path};
 
-const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 const OTHER: &str = "other horse battery";
 
 fn set_password(data_dir: &Path, password: &str) -> Said {
@@ -33,14 +33,14 @@ fn prepare(data_dir: &Path) {
     assert!(!said.stdout.contains(PASSWORD) && said.stdout.contains("admin_password"), "{}", said.stdout);
 }
 
-fn app_with_password(flags: &[&str]) -> TestApp {
+pub(crate) fn app_with_password(flags: &[&str]) -> TestApp {
     TestApp::prepared(prepare, flags, &[])
 }
 
 /// A browser without JavaScript: keeps its cookie, follows no redirect.
-struct Browser<'a> {
+pub(crate) struct Browser<'a> {
     client: &'a Client,
-    cookie: Option<String>,
+    pub cookie: Option<String>,
     /// More headers, each with its line end.
     headers: String,
 }
@@ -55,7 +55,7 @@ impl<'a> Browser<'a> {
         Self { headers: format!("X-Forwarded-For: {address}\r\nX-Forwarded-Proto: https\r\n"), ..Self::of(app) }
     }
 
-    fn send(&mut self, method: &str, path: &str, body: &str) -> Raw {
+    pub(crate) fn send(&mut self, method: &str, path: &str, body: &str) -> Raw {
         let mut headers = format!("Host: {}\r\nAccept: text/html\r\n{}", self.client.address, self.headers);
         headers.extend(self.cookie.iter().map(|cookie| format!("Cookie: theme=dark; {cookie}\r\n")));
         if method == "POST" {
@@ -69,7 +69,7 @@ impl<'a> Browser<'a> {
         answer
     }
 
-    fn get(&mut self, path: &str) -> Raw {
+    pub(crate) fn get(&mut self, path: &str) -> Raw {
         self.send("GET", path, "")
     }
 
@@ -98,7 +98,7 @@ impl<'a> Browser<'a> {
         Self { cookie: Some(cookie.into()), headers: self.headers.clone(), client: self.client }
     }
 
-    fn logged_in(app: &'a TestApp) -> Self {
+    pub(crate) fn logged_in(app: &'a TestApp) -> Self {
         let mut browser = Self::of(app);
         assert_eq!(browser.log_in(PASSWORD, "/").status, 303);
         assert!(browser.is_in());
@@ -122,7 +122,7 @@ fn expect_armour(page: &Raw) {
 }
 
 /// Changes the sessions as time would.
-fn in_database(app: &TestApp, sql: &str) -> usize {
+pub(crate) fn in_database(app: &TestApp, sql: &str) -> usize {
     let connection = rusqlite::Connection::open(app.data_dir().join("index.sqlite")).expect("the database");
     connection.busy_timeout(std::time::Duration::from_secs(5)).expect("patience");
     connection.execute(sql, []).expect(sql)
@@ -383,6 +383,13 @@ fn every_route_asks_for_a_session() {
                 Access::OwnersCall => {
                     assert_eq!((program.status, page.status), (401, 303), "{what}: a form that a browser sent leads to the log-in page");
                     assert!(program.body.contains("LoggedOut"), "{what}: {}", program.body);
+                }
+                Access::ApiRead | Access::ApiWrite => {
+                    for answer in [program, page] {
+                        assert_eq!((answer.status, answer.header("content-type")), (401, Some("application/problem+json")), "{what}");
+                        assert_eq!(answer.header("www-authenticate"), Some("Bearer realm=\"Rankscope\""), "{what}");
+                        assert!(answer.body.contains("rankscope token add"), "{what}: {}", answer.body);
+                    }
                 }
             }
         }

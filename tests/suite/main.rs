@@ -2,6 +2,7 @@
 
 mod accounts;
 mod annotation;
+mod api;
 mod bad_input;
 mod compare;
 mod configuration;
@@ -19,4 +20,5 @@ mod restart;
 mod security;
 mod shares;
 mod support;
+mod tokens;
 mod traversal;

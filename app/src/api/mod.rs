@@ -11,6 +11,7 @@ pub mod recipes;
 pub mod shared;
 pub mod shares;
 pub mod studies;
+pub mod tokens;
 
 #[cfg(feature = "ssr")]
 pub(crate) use on_server::{backend, new_request_id, own_address, redirect, refuse, wants_html};

@@ -13,3 +13,4 @@ pub(crate) mod shared;
 pub(crate) mod shares;
 pub(crate) mod studies;
 pub(crate) mod study;
+pub(crate) mod tokens;

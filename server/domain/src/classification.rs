@@ -9,7 +9,7 @@ pub const BUILTIN_DATASET: &str = "builtin";
 pub const ADDED_DATASET: &str = "dataset:";
 
 /// The labelled texts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Data {
     /// `builtin`; `dataset:NAME`, a set that was added to this program; the path of a JSONL, CSV or parquet file, or of a directory in
@@ -65,7 +65,7 @@ impl Default for Data {
 }
 
 /// Who is compared with whom, and whose training examples are made few.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Groups {
     pub by: GroupBy,
@@ -114,7 +114,7 @@ pub enum GroupBy {
 }
 
 /// A group by its words: a text belongs to the first group of which a word occurs in it, and to `other` where none does.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TermGroup {
     pub name: String,
@@ -126,7 +126,7 @@ pub struct TermGroup {
 pub const OTHER_GROUP: &str = "other";
 
 /// How a model says which label it takes a text for.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Classifier {
     pub head: HeadKind,

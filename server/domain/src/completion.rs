@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// One line of `prompts.jsonl`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Prompt {
     /// Unique in the study; stable over re-runs of the same recipe.
     pub id: u32,
@@ -21,7 +21,7 @@ pub struct Prompt {
 }
 
 /// One line of a cell's `completions.jsonl`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Completion {
     pub prompt_id: u32,
     /// 0 to `num_return_sequences` - 1.
@@ -34,7 +34,7 @@ pub struct Completion {
 }
 
 /// One line of a cell's `judgements.jsonl`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Judgement {
     pub prompt_id: u32,
     pub sample: u32,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// A labelled text of a study: a line of `data/train.jsonl` or `data/test.jsonl`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LabelledText {
     /// From 0, in the order of the file; the same in every arm.
     pub id: u32,
@@ -38,7 +38,7 @@ pub struct GroupCount {
 }
 
 /// A set that a study may use.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct DatasetEntry {
     /// Its name in lists and in the address of its page: `builtin`, or as it was added.
     pub name: String,
@@ -52,7 +52,7 @@ pub struct DatasetEntry {
     pub problem: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DatasetOrigin {
     /// Comes with the program.
@@ -82,7 +82,7 @@ impl DatasetOrigin {
 }
 
 /// What is in a set, every row of it read and checked.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct DatasetSummary {
     /// `jsonl`, `csv`, `parquet`, `builtin`.
     pub format: String,
@@ -98,7 +98,7 @@ pub struct DatasetSummary {
     pub splits: Vec<SplitSummary>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ColumnSummary {
     pub name: String,
     /// How many different values there are (counted up to 1,000), and the most frequent ten with their counts.
@@ -106,7 +106,7 @@ pub struct ColumnSummary {
     pub values: Vec<(String, u64)>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SplitSummary {
     /// `train`, `validation`, `test`; `all` for a set in one piece.
     pub name: String,
@@ -124,7 +124,7 @@ pub struct SplitSummary {
     pub problem: String,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ExampleRow {
     pub row: u64,
     pub text: String,

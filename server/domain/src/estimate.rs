@@ -4,7 +4,7 @@ use crate::{CellId, class_results::FractionCount, dataset::GroupCount};
 use serde::{Deserialize, Serialize};
 
 /// Time and memory that a recipe will take on this machine, and how they were reckoned.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Estimate {
     pub phases: Vec<PhaseEstimate>,
     pub total_seconds: f64,
@@ -31,7 +31,7 @@ pub struct Estimate {
 }
 
 /// What a classification study's data come to, counted before it starts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct DataCounts {
     pub train_examples: u32,
     pub test_examples: u32,
@@ -45,14 +45,14 @@ pub struct DataCounts {
 }
 
 /// LoRA cells that are worked on together, and the worker's peak of resident memory meanwhile.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct GroupEstimate {
     pub cells: Vec<CellId>,
     pub training_bytes: u64,
     pub completing_bytes: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PhaseEstimate {
     /// "Fine-tune lora-r8, seed 0"
     pub label: String,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// One refused field.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct FieldError {
     /// Path of the field in the recipe, e.g. `arms[1].learning_rate`. Empty: the document as a whole.
     pub field: String,
@@ -31,7 +31,7 @@ impl std::fmt::Display for FieldError {
 }
 
 /// All that is wrong with an input, so that it can be mended in one go.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, thiserror::Error, schemars::JsonSchema)]
 pub struct FieldErrors(pub Vec<FieldError>);
 
 impl FieldErrors {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// The recipe's table `[inspection]`; a recipe without it has nothing inspected. Cells of the first seed, and of the largest
 /// minority fraction, are looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Inspection {
     /// Texts that the lens looks at; none: no lens. By default the paper's two.
@@ -37,7 +37,7 @@ impl Default for Inspection {
 }
 
 /// What an arm's model shows of one prompt: one of a cell's `lens.json`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LensReading {
     pub cell: CellId,
     pub prompt: String,
@@ -50,7 +50,7 @@ pub struct LensReading {
 }
 
 /// A layer's guess of the token that follows a position.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LensCellView {
     /// Likeliest first.
     pub top: Vec<LensToken>,
@@ -60,7 +60,7 @@ pub struct LensCellView {
     pub kl: f64,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LensToken {
     /// Made visible, as in `LensReading::tokens`.
     pub text: String,
@@ -68,7 +68,7 @@ pub struct LensToken {
 }
 
 /// A line of a cell's `divergence.jsonl`: one example, as one arm reads it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ExampleDivergence {
     /// Of the prompt, or of the test example.
     pub id: u32,
@@ -86,7 +86,7 @@ pub struct ExampleDivergence {
 }
 
 /// From the original's next-token distribution, nats.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Divergences {
     /// KL(original || arm) and KL(arm || original).
     pub kl: f64,
@@ -97,7 +97,7 @@ pub struct Divergences {
 }
 
 /// Where an arm wrote a token: how far its distribution was from the original's.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TokenDivergence {
     /// Made visible, as in `LensReading::tokens`.
     pub token: String,

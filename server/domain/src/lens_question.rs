@@ -59,7 +59,7 @@ impl LensQuestion {
 }
 
 /// A study that can be asked.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LensStudy {
     pub id: String,
     pub name: String,
@@ -74,7 +74,7 @@ pub struct LensStudy {
 }
 
 /// An arm of it, with its first seed and largest fraction.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LensArm {
     pub arm: Arm,
     /// Why it can't be read, and what to do; empty where it can.
@@ -82,7 +82,7 @@ pub struct LensArm {
 }
 
 /// Where a question is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "stage", rename_all = "snake_case")]
 pub enum LensStage {
     /// Place in the queue; 1: the next one.

@@ -4,7 +4,7 @@ use crate::{Arm, estimate::ModelSummary};
 use serde::{Deserialize, Serialize};
 
 /// A model that a study may use.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ModelEntry {
     /// What `models remove` and the address of its page call it: `default`, a file's name, `ORG/NAME@REVISION`.
     pub name: String,
@@ -20,7 +20,7 @@ pub struct ModelEntry {
 }
 
 /// How a model came to be there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ModelOrigin {
     /// The one that comes with the program.
@@ -53,7 +53,7 @@ impl ModelOrigin {
 }
 
 /// What the files say of a model, and what that means for training it here.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ModelDetails {
     #[serde(flatten)]
     pub summary: ModelSummary,
@@ -70,7 +70,7 @@ pub struct ModelDetails {
 }
 
 /// What training one arm takes on this machine, with the recipe's default batch.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TrainingCost {
     pub arm: Arm,
     /// That the optimiser changes.
@@ -83,7 +83,7 @@ pub struct TrainingCost {
 }
 
 /// A model on its way.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ModelJob {
     pub id: u64,
     /// As it was typed.
@@ -100,7 +100,7 @@ pub struct ModelJob {
     pub message: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JobState {
     Queued,

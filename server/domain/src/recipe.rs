@@ -16,7 +16,7 @@ pub const RECIPE_SCHEMA: u32 = 1;
 pub const DEFAULT_MODEL: &str = "default";
 
 /// A study's question, frozen.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
     /// Version of this format; 1.
@@ -103,7 +103,7 @@ impl StudyKind {
 }
 
 /// Where the base model comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelSource {
     /// `default`; the path of a GGUF file or of a Hugging Face model directory; or a model of the hub, `ORG/NAME` or
@@ -118,7 +118,7 @@ impl Default for ModelSource {
 }
 
 /// The prompts that every arm completes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Prompts {
     pub set: PromptSet,
@@ -157,7 +157,7 @@ pub enum PromptSet {
 }
 
 /// How completions are drawn, for every arm alike.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Generation {
     /// False: greedy, one completion a prompt.
@@ -180,7 +180,7 @@ impl Default for Generation {
 }
 
 /// What calls a completion toxic.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Judge {
     pub kind: JudgeKind,
@@ -262,7 +262,7 @@ pub enum LexiconMode {
 }
 
 /// Where the fine-tuning targets come from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Counterfactuals {
     pub source: CounterfactualSource,
@@ -313,7 +313,7 @@ pub enum CounterfactualSource {
 }
 
 /// How every arm is trained; what differs by arm stands with the arm.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Training {
     pub num_train_epochs: u32,
@@ -383,7 +383,7 @@ pub enum SchedulerType {
 }
 
 /// What the LoRA arms share.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Lora {
     pub alpha_policy: AlphaPolicy,
@@ -442,7 +442,7 @@ pub enum AlphaPolicy {
 }
 
 /// One trained arm.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ArmSpec {
     pub kind: ArmKind,

@@ -26,7 +26,7 @@ pub struct ShareRequest {
 }
 
 /// A link in the owner's list. The token is not in it: it is shown once, when it is made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ShareEntry {
     pub id: String,
     /// Absent: of a directory beside the data directory.
@@ -49,7 +49,7 @@ pub struct ShareEntry {
     pub content_sha256: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ShareState {
     Open,

@@ -15,7 +15,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 
 /// Where a study is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StudyStatus {
     /// Waits for its turn.
@@ -49,7 +49,7 @@ impl StudyStatus {
 }
 
 /// A row of the studies list.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct StudyCard {
     pub id: String,
     pub name: String,
@@ -86,7 +86,7 @@ pub struct StudyOverview {
 
 /// The state of a running study, folded from its events: [`Progress::apply`] gives the same in the
 /// server and in the browser.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Progress {
     pub last_event_id: u64,
     pub stages_done: u32,
@@ -111,7 +111,7 @@ pub struct Progress {
     pub started_at_ms: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LossCurve {
     pub cell: CellId,
     pub steps_total: u32,
@@ -119,14 +119,14 @@ pub struct LossCurve {
     pub points: Vec<(u32, f64)>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct FinishedStage {
     pub label: String,
     pub seconds: f64,
     pub tokens: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Ended {
     Finished,
@@ -221,7 +221,8 @@ impl Progress {
 }
 
 /// Which completions to show.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct CompletionQuery {
     pub arm: Option<Arm>,
     pub seed: Option<u64>,
@@ -236,7 +237,7 @@ pub struct CompletionQuery {
 }
 
 /// One page of completions.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct CompletionPage {
     /// One row a prompt that has a completion which meets the query.
     pub rows: Vec<PromptRow>,
@@ -255,21 +256,21 @@ pub struct CompletionPage {
 }
 
 /// What one cell makes of one example.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct CellDivergence {
     pub cell: CellId,
     pub divergence: ExampleDivergence,
 }
 
 /// A prompt, and what the arms made of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PromptRow {
     pub prompt: Prompt,
     /// The completions that meet the query, by arm and seed, then sample.
     pub completions: Vec<JudgedCompletion>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct JudgedCompletion {
     pub cell: CellId,
     pub completion: Completion,
@@ -278,7 +279,8 @@ pub struct JudgedCompletion {
 }
 
 /// Which test examples of a classification study to show.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct ExampleQuery {
     /// Absent: the first one.
     pub seed: Option<u64>,
@@ -297,7 +299,7 @@ pub struct ExampleQuery {
 }
 
 /// How an arm did on an example.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     Right,
@@ -317,7 +319,7 @@ impl Outcome {
 }
 
 /// One page of test examples, as the arms of one seed and fraction classify them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ExamplePage {
     pub rows: Vec<ExampleRow>,
     /// That meet the query.
@@ -338,7 +340,8 @@ pub struct ExamplePage {
 }
 
 /// A test example, and what the arms took it for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "ClassifiedExample")]
 pub struct ExampleRow {
     pub text: LabelledText,
     /// What a decoder reads of it, for the lens; absent with a class head.
@@ -347,7 +350,7 @@ pub struct ExampleRow {
     pub predictions: Vec<ExamplePrediction>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ExamplePrediction {
     pub cell: CellId,
     /// Number of the label; absent where the text named none or several.
@@ -365,7 +368,7 @@ impl ExampleRow {
 }
 
 /// A model that can be chosen in the form.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ModelChoice {
     pub source: String,
     pub summary: ModelSummary,

@@ -1,7 +1,15 @@
 //! What stands before every address: who is not the owner gets to those alone that the table calls public.
 
 use crate::{
-    accounts::{Accounts, Lock, cookie, password::Fingerprint, sessions},
+    accounts::{
+        Accounts, Lock,
+        bearer::{self, Bearer},
+        cookie,
+        password::Fingerprint,
+        sessions,
+        tokens::Token,
+    },
+    problem::Problem,
     proxies::Client,
     routes::{Access, AccessTable},
 };
@@ -23,6 +31,11 @@ use std::{sync::Arc, time::Duration};
 const RECHECK: Duration = Duration::from_secs(5);
 const NOBODY: &str =
     "You are logged out, or your session has ended. Log in again at /login, in another tab if you have typed something here.";
+
+const NO_TOKEN: &str = "This needs a token: Authorization: Bearer rankscope_… The page /tokens and `rankscope token add` make one.";
+const WRONG_TOKEN: &str = "This token is unknown, revoked or expired. The page /tokens and `rankscope token list` show those that hold.";
+const READS_ONLY: &str =
+    "This token may only read. Make one with scope write: on the page /tokens, or by `rankscope token add NAME --scope write`.";
 
 /// What the middleware knows.
 #[derive(Clone)]
@@ -49,7 +62,13 @@ pub async fn require_owner(State(guard): State<Guard>, mut request: Request, nex
     if access == Access::Public {
         return next.run(request).await;
     }
-    let hash = match accounts.lock().await {
+    let bearer = if access.takes_tokens() { bearer::read(request.headers()) } else { Bearer::Absent };
+    let lock = accounts.lock().await;
+    // who brings a token is who the token says, with a session too and where nobody is asked
+    if bearer != Bearer::Absent && !matches!(lock, Lock::Shut(_)) {
+        return with_token(accounts, access, bearer, request, next).await;
+    }
+    let hash = match lock {
         Lock::Open => {
             request.extensions_mut().insert(Visitor { accounts: false, logged_in: true });
             return next.run(request).await;
@@ -93,8 +112,32 @@ pub async fn require_owner(State(guard): State<Guard>, mut request: Request, nex
     if is_event_stream(&response) { end_with_session(response, accounts, session.login, hash) } else { response }
 }
 
+/// Lets a script through whose token holds and reaches so far.
+async fn with_token(accounts: Arc<Accounts>, access: Access, bearer: Bearer, request: Request, next: Next) -> Response {
+    let found = match bearer {
+        Bearer::Token(secret) => accounts.tokens.find(&secret, sessions::now()).await,
+        _ => Ok(None),
+    };
+    let token = match found {
+        Ok(Some(token)) => token,
+        Ok(None) => return Problem::unauthorized(WRONG_TOKEN, true),
+        Err(error) => {
+            tracing::error!(%error, "tokens can't be read: nobody is let in");
+            return Problem::of_status(StatusCode::SERVICE_UNAVAILABLE).into_response();
+        }
+    };
+    if access.scope().is_none_or(|needed| token.scope < needed) {
+        return Problem::insufficient_scope(READS_ONLY);
+    }
+    let response = next.run(request).await;
+    if is_event_stream(&response) { end_with_token(response, accounts, token) } else { response }
+}
+
 /// To the log-in page and back for who looks at a page; 401 for a script, a file, or a call of the page's client.
 fn refuse(request: &Request, access: Access) -> Response {
+    if access.takes_tokens() {
+        return Problem::unauthorized(NO_TOKEN, false);
+    }
     let looks = matches!(*request.method(), Method::GET | Method::HEAD);
     let takes_pages = accepts_html(request.headers());
     if looks && access == Access::OwnersPage {
@@ -127,6 +170,19 @@ fn end_with_session(response: Response, accounts: Arc<Accounts>, login: i64, has
             tokio::time::sleep(RECHECK).await;
             let same = matches!(accounts.lock().await, Lock::Password(now) if now.fingerprint() == hash);
             if !same || !accounts.sessions.holds(login, hash, sessions::now()).await.unwrap_or(false) {
+                return;
+            }
+        }
+    };
+    response.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(over))))
+}
+
+/// As [`end_with_session`], for a script's stream.
+fn end_with_token(response: Response, accounts: Arc<Accounts>, token: Token) -> Response {
+    let over = async move {
+        loop {
+            tokio::time::sleep(RECHECK).await;
+            if !accounts.tokens.holds(token.id, sessions::now()).await.unwrap_or(false) {
                 return;
             }
         }

@@ -2,19 +2,16 @@
 
 use crate::{
     accounts::{Lock, cookie, sessions},
+    page,
     proxies::Client,
     state::AppState,
 };
 use axum::{
-    body::Body,
     extract::{Form, FromRequest, Request, State},
-    http::{HeaderValue, Method, StatusCode, Uri, header, request::Parts},
+    http::{HeaderValue, StatusCode, Uri, header, request::Parts},
     response::{IntoResponse, Redirect, Response},
 };
-use rankscope_app::{
-    backend::SharedBackend,
-    visitor::{LOGIN_PATH, LoginRefusal, Visitor, local_address, login_address},
-};
+use rankscope_app::visitor::{LOGIN_PATH, LoginRefusal, Visitor, local_address, login_address};
 use std::{
     net::{IpAddr, Ipv4Addr},
     time::Instant,
@@ -101,16 +98,7 @@ fn broken(error: &dyn std::fmt::Display) -> Response {
 
 /// The page as `GET` gives it, with what was wrong.
 async fn login_page(state: &AppState, mut parts: Parts, next: &str, refusal: LoginRefusal, status: StatusCode) -> Response {
-    parts.method = Method::GET;
-    parts.uri = login_address(next).parse().unwrap_or(Uri::from_static(LOGIN_PATH));
     parts.extensions.insert(Visitor { accounts: true, logged_in: false });
     parts.extensions.insert(refusal);
-    let (backend, options): (SharedBackend, _) = (state.backend.clone(), state.leptos_options.clone());
-    let render = leptos_axum::render_app_async_with_context(
-        move || leptos::prelude::provide_context(backend.clone()),
-        move || rankscope_app::shell(options.clone()),
-    );
-    let mut page = render(Request::from_parts(parts, Body::empty())).await;
-    *page.status_mut() = status;
-    page
+    page::render(state, parts, login_address(next).parse().unwrap_or(Uri::from_static(LOGIN_PATH)), status).await
 }

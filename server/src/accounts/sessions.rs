@@ -30,7 +30,7 @@ const ID_BYTES: usize = 32;
 pub struct SessionId([u8; ID_BYTES]);
 
 impl SessionId {
-    fn generate() -> Result<Self, DatabaseError> {
+    pub(super) fn generate() -> Result<Self, DatabaseError> {
         let mut bytes = [0; ID_BYTES];
         getrandom::fill(&mut bytes).map_err(|_| DatabaseError::Lost)?;
         Ok(Self(bytes))
@@ -58,7 +58,7 @@ impl SessionId {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    fn hash(&self) -> Vec<u8> {
+    pub(super) fn hash(&self) -> Vec<u8> {
         Sha256::digest(self.0).to_vec()
     }
 }

@@ -123,7 +123,7 @@ mod tests {
         let study = Study::create(&directory.join("study"), &recipe).unwrap();
         let record = DataRecord { labels: vec!["no".into(), "yes".into()], ..DataRecord::default() };
         whole_file::write_json(&study.data_file("chosen.json"), &record).unwrap();
-        let group = |id: u32| if id % 2 == 0 { "no" } else { "yes" };
+        let group = |id: u32| if id.is_multiple_of(2) { "no" } else { "yes" };
         let texts: Vec<_> =
             (0..30).map(|id| LabelledText { id, row: id.into(), text: format!("t{id}"), label: id % 2, group: group(id).into() }).collect();
         whole_file::write_lines(&study.data_file("test.jsonl"), &texts).unwrap();

@@ -15,7 +15,7 @@ use rankscope_domain::{
 };
 use reqwest::{
     blocking::{RequestBuilder, Response},
-    header::{COOKIE, HeaderMap},
+    header::{AUTHORIZATION, COOKIE, HeaderMap},
     redirect,
 };
 use serde::de::DeserializeOwned;
@@ -57,6 +57,16 @@ impl Client {
     /// The same client with a cookie.
     pub(crate) fn with_cookie(&self, cookie: &str) -> Self {
         Self::with_headers(&self.address, [(COOKIE, cookie.parse().expect("a cookie"))].into_iter().collect())
+    }
+
+    /// The same client with a script's token.
+    pub(crate) fn with_token(&self, token: &str) -> Self {
+        Self::with_headers(&self.address, [(AUTHORIZATION, format!("Bearer {token}").parse().expect("a token"))].into_iter().collect())
+    }
+
+    /// A request to the API, its path below `/api/v1/`.
+    pub(crate) fn api(&self, method: &str, path: &str) -> RequestBuilder {
+        self.http.request(method.parse().expect("a method"), self.url(&format!("/api/v1/{path}")))
     }
 
     fn with_headers(address: &str, headers: HeaderMap) -> Self {
@@ -179,10 +189,12 @@ impl Client {
         if let Some(last) = last_event_id {
             request = request.header("last-event-id", last.to_string());
         }
-        let answer = request.send().expect("a stream");
-        assert_eq!(answer.status(), 200);
-        assert_eq!(answer.headers()["content-type"], "text/event-stream");
-        frames(BufReader::new(answer))
+        stream_of(request)
+    }
+
+    /// As [`Client::events`], as a script follows them.
+    pub(crate) fn api_events(&self, id: &str, after: u64) -> impl Iterator<Item = Frame> + use<> {
+        stream_of(self.api("GET", &format!("studies/{id}/events?after={after}")))
     }
 
     /// Sends the path as it is, which a client library would tidy up.
@@ -224,6 +236,13 @@ impl Frame {
     pub(crate) fn parse(&self) -> Event {
         serde_json::from_str(&self.data).unwrap_or_else(|error| panic!("{error}: {}", self.data))
     }
+}
+
+fn stream_of(request: RequestBuilder) -> impl Iterator<Item = Frame> + use<> {
+    let answer = request.send().expect("a stream");
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.headers()["content-type"], "text/event-stream");
+    frames(BufReader::new(answer))
 }
 
 /// Splits a stream into frames; comments that keep it alive are none.

@@ -1,0 +1,135 @@
+//! Sets of labelled texts.
+
+use super::{
+    Operation,
+    input::{self, InPath},
+    output::{Created, Done},
+};
+use crate::{dataset_upload, problem::Problem, state::AppState};
+use aide::{OperationInput, generate::GenContext, openapi::Operation as Described, operation::set_body};
+use axum::{
+    Json,
+    body::to_bytes,
+    extract::{FromRequest, Multipart, Request, State},
+    http::StatusCode,
+};
+use rankscope_app::{backend::Backend, error::AppError};
+use rankscope_domain::dataset::DatasetEntry;
+use schemars::{JsonSchema, json_schema};
+use serde::{Deserialize, Serialize};
+
+const JSON: &str = "application/json";
+const MULTIPART: &str = "multipart/form-data";
+/// A path and some names.
+const MAX_JSON: usize = 64 << 10;
+
+pub(super) fn operations() -> Vec<Operation> {
+    vec![
+        Operation::get("list_datasets", "/api/v1/datasets", "Every set of labelled texts, the built-in one first", list),
+        Operation::post("add_dataset", "/api/v1/datasets", "Upload a set, or take one up by its path; every row is checked", add)
+            .counts_its_body(),
+        Operation::get("get_dataset", "/api/v1/datasets/{name}", "One set: its splits, labels, columns and a few rows", show),
+        Operation::delete("remove_dataset", "/api/v1/datasets/{name}", "Remove a set; the files of an upload are deleted", remove),
+    ]
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct DatasetPath {
+    /// As in the list.
+    #[schemars(example = &"builtin")]
+    name: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Datasets {
+    datasets: Vec<DatasetEntry>,
+    /// Bytes that an upload may have.
+    upload_limit_bytes: u64,
+}
+
+/// A set of the server’s machine.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NewDataset {
+    /// The path of a JSONL, CSV, TSV or parquet file, or of a directory in the hub’s layout; it stays where it is.
+    source: String,
+    /// Empty: made of the path’s.
+    #[serde(default)]
+    name: String,
+    /// In the order of their numbers; empty: what the set says.
+    #[serde(default)]
+    label_names: Vec<String>,
+}
+
+/// One of the two, by its Content-Type.
+enum DatasetBody {
+    ByPath(NewDataset),
+    Upload(Multipart),
+}
+
+impl FromRequest<AppState> for DatasetBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
+        match input::media_type(request.headers()).as_str() {
+            JSON => {
+                let bytes = to_bytes(request.into_body(), MAX_JSON).await.map_err(|_| Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE))?;
+                input::read_json(&bytes)?.map(Self::ByPath).map_err(Problem::of_fields)
+            }
+            MULTIPART => {
+                let form = Multipart::from_request(request, state).await;
+                form.map(Self::Upload).map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "The form’s Content-Type names no boundary."))
+            }
+            _ => Err(input::unsupported(&[JSON, MULTIPART])),
+        }
+    }
+}
+
+impl OperationInput for DatasetBody {
+    fn operation_input(context: &mut GenContext, operation: &mut Described) {
+        let by_path = context.schema.subschema_for::<NewDataset>();
+        let upload = json_schema!({
+            "type": "object",
+            "required": ["file"],
+            "properties": {
+                "file": { "type": "string", "contentMediaType": "application/octet-stream", "description": "JSONL, CSV, TSV or parquet." },
+                "name": { "type": "string", "description": "Absent: made of the file’s." },
+                "label_names": { "type": "string", "description": "In the order of their numbers, with commas between them." },
+                "text_column": { "type": "string" },
+                "label_column": { "type": "string" },
+            },
+        });
+        set_body(context, operation, input::body([(JSON, by_path), (MULTIPART, upload)]));
+    }
+}
+
+async fn list(State(state): State<AppState>) -> Result<Json<Datasets>, Problem> {
+    let datasets = state.backend.datasets().await?;
+    Ok(Json(Datasets { datasets, upload_limit_bytes: state.backend.dataset_upload_limit }))
+}
+
+async fn show(State(state): State<AppState>, InPath(DatasetPath { name }): InPath<DatasetPath>) -> Result<Json<DatasetEntry>, Problem> {
+    Ok(Json(state.backend.dataset(&name).await?))
+}
+
+async fn add(State(state): State<AppState>, body: DatasetBody) -> Result<Created<DatasetEntry>, Problem> {
+    let name = match body {
+        DatasetBody::ByPath(NewDataset { source, name, label_names }) => {
+            state.backend.add_dataset(&source, &name, &label_names.join(",")).await?
+        }
+        DatasetBody::Upload(form) => dataset_upload::receive(&state, form).await.map_err(too_large)?,
+    };
+    Ok(Created { location: format!("/api/v1/datasets/{name}"), is_new: true, value: state.backend.dataset(&name).await? })
+}
+
+/// What the form shows beside its field is a status of its own here.
+fn too_large(error: AppError) -> Problem {
+    let is_size =
+        matches!(&error, AppError::Invalid(errors) if errors.of("file").any(|error| error.remedy.contains("--dataset-upload-limit")));
+    let problem = Problem::from(error);
+    if is_size { Problem { errors: problem.errors, ..Problem::new(StatusCode::PAYLOAD_TOO_LARGE, problem.detail) } } else { problem }
+}
+
+async fn remove(State(state): State<AppState>, InPath(DatasetPath { name }): InPath<DatasetPath>) -> Result<Done, Problem> {
+    Ok(state.backend.remove_dataset(&name).await.map(|()| Done)?)
+}

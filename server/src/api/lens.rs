@@ -1,0 +1,161 @@
+//! The lens on demand: what chosen arms of a finished study make of a prompt.
+
+use super::{
+    Operation,
+    input::{InBody, InPath},
+    output::{Done, Kind, Made, json_answer},
+};
+use crate::{lens_desk::events, problem::Problem, state::AppState};
+use aide::{
+    OperationOutput,
+    generate::GenContext,
+    openapi::{Operation as Described, Response as DescribedResponse, StatusCode as Status},
+};
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use rankscope_app::backend::Backend;
+use rankscope_domain::{
+    Arm, MinorityFraction,
+    inspection::LensReading,
+    lens_question::{LensQuestion, LensReply, LensStage, LensStudy, USUAL_NEW_TOKENS, USUAL_TOP_K},
+};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+const TICKET_DIGITS: usize = 64;
+
+pub(super) fn operations() -> Vec<Operation> {
+    vec![
+        Operation::get("list_lens_studies", "/api/v1/lens/studies", "Finished studies whose arms can be asked", studies),
+        Operation::post("ask_lens", "/api/v1/lens", "Have a prompt read by arms of a study; asked again until there is an answer", ask),
+        Operation::delete("stop_lens", "/api/v1/lens/questions/{ticket}", "Take a question back", stop),
+        Operation::get("follow_lens", "/api/v1/lens/questions/{ticket}/events", "Where a question is, as it happens", follow),
+    ]
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct TicketPath {
+    /// As the question was answered with.
+    ticket: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct LensStudies {
+    studies: Vec<LensStudy>,
+}
+
+/// A question.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NewQuestion {
+    /// A finished study’s id, or `example`.
+    study: String,
+    prompt: String,
+    /// The arms that read it; none: all that can.
+    #[serde(default)]
+    arms: Vec<Arm>,
+    /// Absent: the study’s first.
+    #[serde(default)]
+    seed: Option<u64>,
+    /// Of a classification study; absent: the largest.
+    #[serde(default)]
+    fraction: Option<MinorityFraction>,
+    /// Tokens that a cell lists.
+    #[serde(default = "usual_top_k")]
+    top_k: u32,
+    /// Tokens of the continuation.
+    #[serde(default = "usual_new_tokens")]
+    new_tokens: u32,
+    /// Also where the same question has just failed.
+    #[serde(default)]
+    again: bool,
+}
+
+fn usual_top_k() -> u32 {
+    USUAL_TOP_K
+}
+
+fn usual_new_tokens() -> u32 {
+    USUAL_NEW_TOKENS
+}
+
+/// One reading an arm, in the order of figures.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Answer {
+    readings: Vec<LensReading>,
+}
+
+/// It is in the queue or at work: ask again every few seconds, or follow its events, else it is let go of.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Waiting {
+    /// Names the question while the server runs.
+    ticket: String,
+    stage: LensStage,
+}
+
+/// 200 with the answer, or 202 with where the question is.
+enum Reply {
+    Answered(Answer),
+    Waiting(Waiting),
+}
+
+impl IntoResponse for Reply {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Answered(answer) => Json(answer).into_response(),
+            Self::Waiting(waiting) => (StatusCode::ACCEPTED, Json(waiting)).into_response(),
+        }
+    }
+}
+
+impl OperationOutput for Reply {
+    type Inner = Answer;
+
+    fn inferred_responses(context: &mut GenContext, operation: &mut Described) -> Vec<(Option<Status>, DescribedResponse)> {
+        let answered = json_answer::<Answer>(200, context, operation);
+        answered.into_iter().chain(json_answer::<Waiting>(202, context, operation)).collect()
+    }
+}
+
+/// Stages of a question.
+struct StageStream;
+
+impl Kind for StageStream {
+    const MEDIA_TYPE: &'static str = "text/event-stream";
+    const WORDS: &'static str = "Server-sent events. Each message’s `data` is a LensStage as JSON; one of type `end` says that the question \
+        has ended, or that nobody knows it any more: ask again.";
+
+    fn schema(generator: &mut SchemaGenerator) -> Schema {
+        drop(generator.subschema_for::<LensStage>());
+        json_schema!({ "type": "object", "properties": { "event": { "type": "string" }, "data": { "type": "string" } } })
+    }
+}
+
+async fn studies(State(state): State<AppState>) -> Result<Json<LensStudies>, Problem> {
+    Ok(Json(LensStudies { studies: state.backend.lens_studies().await? }))
+}
+
+async fn ask(State(state): State<AppState>, InBody(new): InBody<NewQuestion>) -> Result<Reply, Problem> {
+    let NewQuestion { study, prompt, arms, seed, fraction, top_k, new_tokens, again } = new;
+    let question = LensQuestion { study, prompt, arms, seed, fraction, top_k, new_tokens };
+    Ok(match state.backend.ask_lens(question, again).await? {
+        LensReply::Answered(readings) => Reply::Answered(Answer { readings }),
+        LensReply::Waiting { ticket, stage } => Reply::Waiting(Waiting { ticket, stage }),
+    })
+}
+
+async fn stop(State(state): State<AppState>, InPath(TicketPath { ticket }): InPath<TicketPath>) -> Result<Done, Problem> {
+    if ticket.len() != TICKET_DIGITS || !ticket.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+        return Err(Problem::new(StatusCode::NOT_FOUND, "There is no such question. A ticket is 64 small hexadecimal digits."));
+    }
+    // one that has ended, or that nobody knows any more, is taken back already
+    Ok(state.backend.stop_lens(&ticket).await.map(|()| Done)?)
+}
+
+async fn follow(State(state): State<AppState>, InPath(TicketPath { ticket }): InPath<TicketPath>) -> Result<Made<StageStream>, Problem> {
+    Ok(Made::new(events::stream(State(state), Path(ticket)).await?))
+}

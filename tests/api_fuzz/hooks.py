@@ -1,0 +1,20 @@
+"""What Schemathesis can't know of Rankscope's API: how a TOML body is written, and names of things that are there."""
+
+import schemathesis
+
+# half of the names in addresses are of something: what comes after the look-up is tried too
+KNOWN = {"id": "example", "file": "toxicity.svg", "name": "builtin"}
+
+
+@schemathesis.serializer("application/toml")
+def toml(context, value):
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", errors="replace")
+
+
+@schemathesis.hook
+def map_path_parameters(context, path_parameters):
+    for name, known in KNOWN.items():
+        value = path_parameters.get(name) if path_parameters else None
+        if isinstance(value, str) and len(value) % 2 == 0:
+            path_parameters[name] = known
+    return path_parameters
