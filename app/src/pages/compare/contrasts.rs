@@ -153,9 +153,10 @@ fn definition(contrasts: &[ComparedContrast], unit: Unit, measure: &str, example
         text += " One training of each arm: p by McNemar’s exact test on the same test examples, 95 % interval by bootstrap over them; neither says anything of other seeds.";
     }
     if has(ContrastTest::SignFlipExamples) {
+        let seeds = if measure == "accuracy" { ", and over seeds where there are several (of two studies each for itself)" } else { "" };
         text += &format!(
-            " Paired by example: the mean over seeds of each of the {examples} that both arms answered; p by a two-sided sign-flip permutation \
-             test over examples, 95 % interval by bootstrap over examples, and over seeds where there are several (of two studies each for itself)."
+            " Paired by example: the mean over the seeds of each of the {examples} that both arms answered; p by a two-sided sign-flip \
+             permutation test over examples, 95 % interval by bootstrap over examples{seeds}."
         );
     }
     if has(ContrastTest::Unpaired) {

@@ -51,13 +51,11 @@ pub(super) fn table(comparison: &Comparison, sides: &[Side], against: Option<Com
         }
     }
     let families = MEASURES.into_iter().zip(contrasts).filter(|(_, found)| !found.is_empty()).map(|(name, found)| family(name, found));
-    Ok(ContrastTable {
-        families: families.collect(),
-        notes: notes::models(&studies, sides).into_iter().collect(),
-        studies,
-        pairings,
-        ..ContrastTable::default()
-    })
+    let mut told: Vec<String> = notes::models(&studies, sides).into_iter().collect();
+    if against.is_some_and(|one| !one.arm.is_trained()) {
+        told.push("The original has no divergence from itself: arms are contrasted as if none had been chosen.".into());
+    }
+    Ok(ContrastTable { families: families.collect(), notes: told, studies, pairings, ..ContrastTable::default() })
 }
 
 fn other_models(study: usize, against: usize) -> Pairing {
