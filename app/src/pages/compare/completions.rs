@@ -107,7 +107,7 @@ fn arm_column(column: &ComparedCompletions, show: Memo<bool>) -> impl IntoView +
         .completions
         .iter()
         .cloned()
-        .map(|completion| view! { <CompletionItem completion several_seeds show strip=None alone=None /> })
+        .map(|completion| view! { <CompletionItem completion several_seeds show strip=None alone=None lens=None /> })
         .collect_view();
     let content = if column.completions.is_empty() {
         view! { <p class="note">"Not in this study, or not completed yet."</p> }.into_any()

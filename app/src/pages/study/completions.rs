@@ -11,6 +11,7 @@ use crate::{
     charts::{HeatScale, token_strip},
     components::{error_view::ErrorNotice, pending::Pending},
     form::percent_encode,
+    lens_form::lens_address,
     quantity,
 };
 use leptos::prelude::*;
@@ -177,6 +178,23 @@ impl Links {
     }
 }
 
+/// Where the lens reads a prompt, and the prompt with a completion behind it, beside the original; the owner's alone.
+#[derive(Clone)]
+struct LensLinks {
+    prompt: String,
+    completed: String,
+}
+
+impl Links {
+    /// Of the completion that is shown alone.
+    fn lens(&self, prompt: &str, of: &JudgedCompletion) -> Option<LensLinks> {
+        let id = self.place.owners_id().filter(|_| self.alone(of).is_none())?;
+        let arms = if of.cell.arm == Arm::Original { vec![Arm::Original] } else { vec![Arm::Original, of.cell.arm] };
+        let address = |text: &str| lens_address(id, text, &arms, Some(of.cell.seed), None);
+        Some(LensLinks { prompt: address(prompt), completed: address(&format!("{prompt}{}", of.completion.text)) })
+    }
+}
+
 /// The way from the bars to here, a link a step.
 fn trail(place: &StudyPlace, page: &CompletionPage, query: &CompletionQuery, asked: Option<bool>) -> impl IntoView + use<> {
     let group = page.rows.first().map(|row| row.prompt.group.clone()).filter(|group| !group.is_empty() && page.groups.len() > 1);
@@ -283,7 +301,8 @@ fn PromptBlock(row: PromptRow, show: Memo<bool>, links: Links, divergences: Arc<
                     let name = format!("strip-{}-{}", prompt.id, completion.cell);
                     let strip = token_strip(&name, &tokens, scale);
                     let alone = links.alone(&completion);
-                    view! { <CompletionItem completion several_seeds show strip alone /> }
+                    let lens = links.lens(&prompt.prompt, &completion);
+                    view! { <CompletionItem completion several_seeds show strip alone lens /> }
                 })
                 .collect_view();
             view! { <div class="arm-column"><h4>{arm.label()}</h4><ul>{items}</ul></div> }
@@ -310,6 +329,7 @@ pub(crate) fn CompletionItem(
     strip: Option<String>,
     /// The address of it alone.
     alone: Option<String>,
+    lens: Option<LensLinks>,
 ) -> impl IntoView {
     let verdict = completion.judgement.as_ref().map(|judgement| judgement.verdict);
     let (sign, label, class) = match verdict {
@@ -344,6 +364,9 @@ pub(crate) fn CompletionItem(
                 }
             }}
             {alone.map(|address| view! { <p class="note"><a href=address>"its divergence and lens"</a></p> })}
+            {lens.map(|LensLinks { prompt, completed }| view! {
+                <p class="note">"Through the lens: " <a href=prompt>"the prompt"</a> ", " <a href=completed>"the prompt with this completion"</a></p>
+            })}
         </li>
     }
 }

@@ -6,6 +6,7 @@ use crate::{
     api::examples::get_examples,
     components::{error_view::ErrorNotice, pending::Pending, scrolling::scrolling},
     form::percent_encode,
+    lens_form::lens_address,
     quantity,
 };
 use leptos::prelude::*;
@@ -105,6 +106,12 @@ pub(super) fn examples_view(id: &str, page: &ExamplePage, query: &ExampleQuery) 
     });
     let filters = (!alone).then(|| filters(id, page, query));
     let table = (!page.rows.is_empty()).then(|| table(id, page, query, alone));
+    let lens = page.rows.first().filter(|_| alone).and_then(|row| row.prompt.as_ref()).map(|prompt| {
+        // what was looked into, to go with the divergences below
+        let fraction = page.divergences.iter().find_map(|found| found.cell.minority).or(page.fraction);
+        let address = lens_address(id, prompt, &[], Some(page.seed), fraction);
+        view! { <p><a href=address>"Look at the question through the lens"</a></p> }
+    });
     let inside = alone.then(|| example_divergences(&page.divergences, "this example", false));
     let pager = pager(id, page, query);
     view! {
@@ -112,6 +119,7 @@ pub(super) fn examples_view(id: &str, page: &ExamplePage, query: &ExampleQuery) 
         {filters}
         <p role="status">{count} " " {of}</p>
         {table}
+        {lens}
         {inside}
         {pager}
     }
