@@ -274,6 +274,8 @@ impl Inner {
             };
             match report {
                 LensReport::Stage { number: of, stage } if of == number => self.queue().tell(&turn.ticket, stage),
+                // an answer that crossed the order to stop is for nobody
+                LensReport::Answered { number: of, .. } if of == number && kill_at.is_some() => return Ok(Err(stopped())),
                 LensReport::Answered { number: of, findings } if of == number => return Ok(Ok(findings)),
                 LensReport::Refused { number: of, errors } if of == number => return Ok(Err(AppError::Invalid(errors))),
                 LensReport::Failed { number: of, reason } if of == number => {
