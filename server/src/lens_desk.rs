@@ -206,20 +206,16 @@ impl Inner {
         // studies may have started while it waited
         self.check_room(&turn.task).await?;
         self.queue().tell(&turn.ticket, LensStage::Loading { what: "the lens’s worker".into() });
-        if let Some(known) = running
-            && !known.worker.is_alive()
-        {
+        let mut answered = self.converse(self.alive(running)?, turn).await;
+        if answered.is_err() && running.as_ref().is_some_and(|known| known.worker.was_gone_before()) {
             *running = None;
+            answered = self.converse(self.alive(running)?, turn).await;
         }
-        let running_now = match running.take() {
-            Some(running) => running,
-            None => Running { worker: LensWorker::start(&self.options)?, memory_bytes: 0, idle_since: Instant::now() },
-        };
-        let Running { worker, memory_bytes, .. } = running.insert(running_now);
-        let answered = self.converse(worker, turn).await;
         match answered {
             Ok(Ok(findings)) => {
-                *memory_bytes = findings.memory_bytes;
+                if let Some(running) = running {
+                    running.memory_bytes = findings.memory_bytes;
+                }
                 let (cache, task, findings) = (self.cache.clone(), turn.task.clone(), Arc::new(findings));
                 let kept = findings.clone();
                 if let Err(error) = blocking(move || cache.keep(&task, &kept).map_err(|error| from_study("keeping an answer", error))).await
@@ -235,6 +231,18 @@ impl Inner {
                 Err(error)
             }
         }
+    }
+
+    /// The worker that runs, or a new one.
+    fn alive<'r>(&self, running: &'r mut Option<Running>) -> Result<&'r mut LensWorker, AppError> {
+        if running.as_mut().is_some_and(|known| !known.worker.is_alive()) {
+            *running = None;
+        }
+        let running_now = match running.take() {
+            Some(running) => running,
+            None => Running { worker: LensWorker::start(&self.options)?, memory_bytes: 0, idle_since: Instant::now() },
+        };
+        Ok(&mut running.insert(running_now).worker)
     }
 
     /// The outer error: the worker is gone, or has to go.
@@ -266,6 +274,8 @@ impl Inner {
             };
             match report {
                 LensReport::Stage { number: of, stage } if of == number => self.queue().tell(&turn.ticket, stage),
+                // an answer that crossed the order to stop is for nobody
+                LensReport::Answered { number: of, .. } if of == number && kill_at.is_some() => return Ok(Err(stopped())),
                 LensReport::Answered { number: of, findings } if of == number => return Ok(Ok(findings)),
                 LensReport::Refused { number: of, errors } if of == number => return Ok(Err(AppError::Invalid(errors))),
                 LensReport::Failed { number: of, reason } if of == number => {

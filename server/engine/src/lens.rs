@@ -90,15 +90,20 @@ pub fn lens(
     (0..loras.len()).for_each(|arm| batch.push(tokens, 0, Some(arm)));
     let mut panels = vec![LensPanel { layers: Vec::new() }; loras.len() + 1];
     let mut kept = Vec::new();
-    each_layer(model, loras, &batch, observer, |layer, states| {
-        let rows = |panel: usize| Ok::<_, EngineError>(states.narrow(0, panel * tokens.len(), tokens.len())?.contiguous()?);
-        // memory of its own: a part would keep the whole
-        let original = rows(0)?.copy()?;
+    each_few_layers(model, loras, &batch, tokens.len(), observer, |first, states| {
+        let rows = |panel: usize| {
+            let of_layer = |states: &Tensor| states.narrow(0, panel * tokens.len(), tokens.len());
+            Ok::<_, EngineError>(Tensor::cat(&states.iter().map(of_layer).collect::<Result<Vec<_>, _>>()?, 0)?)
+        };
+        let original = rows(0)?;
         let arms = (1..=loras.len()).map(rows).collect::<Result<Vec<_>, _>>()?;
         let arms: Vec<(&Unembedding, &Tensor)> = arms.iter().map(|states| (&unembedding, states)).collect();
-        let all = cells(layer, (&unembedding, &original), true, &arms, options)?;
-        panels.iter_mut().zip(all).for_each(|(panel, cells)| panel.layers.push(cells));
-        kept.push(original);
+        let all = cells(first, tokens.len(), (&unembedding, &original), true, &arms, options)?;
+        panels.iter_mut().zip(all).for_each(|(panel, cells)| panel.take(cells, tokens.len()));
+        for layer in 0..states.len() {
+            // memory of its own: a part would keep the whole
+            kept.push(original.narrow(0, layer * tokens.len(), tokens.len())?.copy()?);
+        }
         Ok(())
     })?;
     let original = panels.remove(0);
@@ -128,9 +133,11 @@ pub fn lens_of_another(
     let mut batch = Batch::default();
     batch.push(&original.tokens, 0, None);
     let mut panel = LensPanel { layers: Vec::with_capacity(layers) };
-    each_layer(model, &[], &batch, observer, |layer, states| {
-        let arms = [(&unembedding, states)];
-        panel.layers.extend(cells(layer, (&original.unembedding, &original.states[layer]), false, &arms, options)?);
+    let positions = original.tokens.len();
+    each_few_layers(model, &[], &batch, positions, observer, |first, states| {
+        let (own, kept) = (Tensor::cat(states, 0)?, Tensor::cat(&original.states[first..first + states.len()], 0)?);
+        let all = cells(first, positions, (&original.unembedding, &kept), false, &[(&unembedding, &own)], options)?;
+        all.into_iter().for_each(|cells| panel.take(cells, positions));
         Ok(())
     })?;
     Ok(panel)
@@ -149,38 +156,60 @@ fn check(model: &Model, tokens: &[u32], options: &LensOptions, unembedding: &Une
     model.check_tokens(tokens)
 }
 
-/// Runs a batch and shows what the unembedding would see after each layer.
-fn each_layer(
+impl LensPanel {
+    /// The cells of whole layers.
+    fn take(&mut self, cells: Vec<LensCell>, positions: usize) {
+        let mut cells = cells.into_iter();
+        while cells.len() > 0 {
+            self.layers.push(cells.by_ref().take(positions).collect());
+        }
+    }
+}
+
+/// Runs a batch and shows what the unembedding would see after each layer: some layers at a time, the first's number with them. The
+/// table of the unembedding is by far the largest matrix: it is read once for as many layers as fill a block of logits.
+fn each_few_layers(
     model: &Model,
     loras: &[&Lora],
     batch: &Batch,
+    positions: usize,
     observer: &mut dyn FnMut(Signal) -> Flow,
-    mut see: impl FnMut(usize, &Tensor) -> Result<(), EngineError>,
+    mut see: impl FnMut(usize, &[Tensor]) -> Result<(), EngineError>,
 ) -> Result<(), EngineError> {
     let network = model.network(loras);
     let rows: Vec<u32> = (0..batch.rows() as u32).collect();
     let total = model.info().layers + 1;
+    let mut unseen = Vec::new();
     network.each_layer(batch, |layer, hidden| {
-        see(layer, &network.before_unembedding(hidden, &rows, &batch.arms)?)?;
+        unseen.push(network.before_unembedding(hidden, &rows, &batch.arms)?);
+        if (unseen.len() + 1) * positions > LOGIT_ROWS || layer + 1 == total {
+            see(layer + 1 - unseen.len(), &unseen)?;
+            unseen.clear();
+        }
         let signal = Signal::Scored { done: layer + 1, total, tokens: batch.rows() as u64 };
         if observer(signal).is_break() { Err(EngineError::Stopped) } else { Ok(()) }
     })
 }
 
-/// Cells of one layer for the original, where asked for, and then for each arm. The original's distributions are made once.
+/// Cells of some layers for the original, where asked for, and then for each arm: the first layer's positions, then the next one's. The
+/// original's distributions are made once.
 fn cells(
-    layer: usize,
+    first: usize,
+    positions: usize,
     original: (&Unembedding, &Tensor),
     with_original: bool,
     arms: &[(&Unembedding, &Tensor)],
     options: &LensOptions,
 ) -> Result<Vec<Vec<LensCell>>, EngineError> {
-    let positions = original.1.dims()[0];
-    let mut all = vec![Vec::with_capacity(positions); arms.len() + usize::from(with_original)];
-    for start in (0..positions).step_by(LOGIT_ROWS) {
-        let count = LOGIT_ROWS.min(positions - start);
+    let rows = original.1.dims()[0];
+    let mut all = vec![Vec::with_capacity(rows); arms.len() + usize::from(with_original)];
+    for start in (0..rows).step_by(LOGIT_ROWS) {
+        let count = LOGIT_ROWS.min(rows - start);
         let logits = |(unembedding, states): (&Unembedding, &Tensor)| unembedding.logits(&states.narrow(0, start, count)?);
-        let named = |whose: &str, row: usize| format!("{whose} after layer {layer} at position {}", start + row);
+        let named = |whose: &str, row: usize| {
+            let (layer, position) = (first + (start + row) / positions, (start + row) % positions);
+            format!("{whose} after layer {layer} at position {position}")
+        };
         let original = logits(original)?;
         let original = values(&original)?;
         let vocabulary = original.len() / count;

@@ -5,12 +5,20 @@ use super::LensDeskOptions;
 use crate::error::internal;
 use rankscope_app::error::AppError;
 use rankscope_study::lens_bench::{LensOrder, LensReport, LensTask};
-use std::{fs::File, io, os::unix::process::ExitStatusExt, process::Stdio, time::Duration};
+use std::{
+    fs::File,
+    io,
+    os::unix::process::ExitStatusExt,
+    process::Stdio,
+    time::{Duration, Instant},
+};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
     process::{Child, ChildStdin, ChildStdout, Command},
 };
 
+/// A worker whose end is seen so soon after an order, and that has said nothing of it, was gone before.
+const GONE_BEFORE: Duration = Duration::from_millis(300);
 /// How long one that has nothing to do may take to end.
 const END_GRACE: Duration = Duration::from_secs(5);
 
@@ -20,6 +28,9 @@ pub(super) struct LensWorker {
     reports: Lines<BufReader<ChildStdout>>,
     /// Of the last order.
     number: u64,
+    /// When it was given, where nothing was reported of it yet.
+    unheard_since: Option<Instant>,
+    gone_before: bool,
 }
 
 /// What came from the worker.
@@ -59,7 +70,7 @@ impl LensWorker {
         let missing = || io::Error::other("a pipe of the child is missing");
         let orders = child.stdin.take().ok_or_else(missing)?;
         let reports = BufReader::new(child.stdout.take().ok_or_else(missing)?).lines();
-        Ok(Self { child, orders, reports, number: 0 })
+        Ok(Self { child, orders, reports, number: 0, unheard_since: None, gone_before: false })
     }
 
     pub(super) fn is_alive(&mut self) -> bool {
@@ -69,6 +80,7 @@ impl LensWorker {
     /// Gives the number that its reports will have. An error: it is gone.
     pub(super) async fn order(&mut self, task: &LensTask) -> Result<u64, AppError> {
         self.number += 1;
+        self.unheard_since = Some(Instant::now());
         let order = LensOrder::Answer { number: self.number, task: Box::new(task.clone()) };
         match self.send(&order).await {
             Ok(()) => Ok(self.number),
@@ -91,14 +103,23 @@ impl LensWorker {
     pub(super) async fn listen(&mut self) -> Said {
         match self.reports.next_line().await {
             Ok(Some(line)) => match serde_json::from_str(&line) {
-                Ok(report) => Said::Report(report),
+                Ok(report) => {
+                    self.unheard_since = None;
+                    Said::Report(report)
+                }
                 Err(error) => Said::Nothing(internal("a report of the lens's worker can't be read", &error)),
             },
             Ok(None) | Err(_) => Said::Nothing(self.why_it_ended().await),
         }
     }
 
+    /// Whether it died with nothing to do, and the last order came too late to be the reason.
+    pub(super) fn was_gone_before(&self) -> bool {
+        self.gone_before
+    }
+
     async fn why_it_ended(&mut self) -> AppError {
+        self.gone_before = self.unheard_since.is_some_and(|since| since.elapsed() < GONE_BEFORE);
         let exit = tokio::time::timeout(END_GRACE, self.child.wait()).await.ok().and_then(Result::ok);
         tracing::error!(?exit, "the lens's worker ended in the middle of a question");
         let again = "Nothing is lost: it is started again for the next question.";
