@@ -105,5 +105,9 @@ async fn revoke(State(state): State<AppState>, InPath(SharePath { id }): InPath<
 }
 
 async fn revoke_all(State(state): State<AppState>, InPath(StudyPath { id }): InPath<StudyPath>) -> Result<Done, Problem> {
+    // a deleted study may have links still
+    if state.backend.shares(&id).await?.is_empty() {
+        state.backend.row(&id).await?;
+    }
     Ok(state.backend.revoke_shares(&id).await.map(|()| Done)?)
 }
