@@ -30,9 +30,9 @@ pub const COMPARISON_FIGURES: [(&str, ComparisonView); 5] = [
 
 /// The figure as a file of its own: `None` where there is no such figure or nothing to draw. An error names what the view asks for and the
 /// comparison does not have.
-pub fn comparison_svg(name: &str, comparison: &Comparison, view: &CompareView) -> Result<Option<String>, FieldErrors> {
+pub fn comparison_svg(name: &str, comparison: &Comparison, view: &CompareView, width: Width) -> Result<Option<String>, FieldErrors> {
     if name != "lens" {
-        return Ok(draw_comparison(name, comparison, Width::Wide));
+        return Ok(draw_comparison(name, comparison, width));
     }
     let (rows, errors) = lens_rows(comparison, view);
     errors.into_result(())?;

@@ -41,7 +41,7 @@ pub const LENS_FIGURE: &str = "lens";
 
 /// The figure as a file of its own: `None` where there is no such figure or nothing to draw. An error names what the view asks for
 /// and the study does not have.
-pub fn figure_svg(name: &str, results: &StudyResults, view: &FigureView) -> Result<Option<String>, FieldErrors> {
+pub fn figure_svg(name: &str, results: &StudyResults, view: &FigureView, width: Width) -> Result<Option<String>, FieldErrors> {
     let view = match &results.classification {
         Some(classification) => {
             let (resolved, errors) = view.resolve(classification);
@@ -50,12 +50,13 @@ pub fn figure_svg(name: &str, results: &StudyResults, view: &FigureView) -> Resu
         None => view.clone(),
     };
     if name == "arm_groups"
+        && results.classification.is_none()
         && let Some(arm) = view.arm.filter(|arm| results.arms.iter().all(|result| result.arm != *arm))
     {
         let names = results.arms.iter().map(|result| result.arm.to_string()).collect::<Vec<_>>().join(", ");
         return Err(FieldErrors::one("arm", arm, format!("This study does not have it. It has: {names}.")));
     }
-    Ok(draw_figure(name, results, &view, Width::Wide))
+    Ok(draw_figure(name, results, &view, width))
 }
 
 /// `view` is resolved.

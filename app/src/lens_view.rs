@@ -4,7 +4,7 @@
 mod tests;
 
 use crate::{
-    charts::{HeatPalette, HeatScale, LensHeatmap, LensPanel, lens_heatmap},
+    charts::{HeatPalette, HeatScale, LensHeatmap, LensPanel, Width, lens_sheet},
     form::percent_encode,
 };
 use rankscope_domain::{
@@ -201,7 +201,7 @@ pub(crate) fn last_cell(reading: &LensReading) -> Option<&LensCellView> {
 }
 
 /// The heatmap as a file of its own: `None` where there is nothing to draw. An error names what the view asks for and the study has not.
-pub fn lens_svg(readings: Vec<LensReading>, view: &LensView) -> Result<Option<String>, FieldErrors> {
+pub fn lens_svg(readings: Vec<LensReading>, view: &LensView, width: Width) -> Result<Option<String>, FieldErrors> {
     let prompts = lens_prompts(&readings).len();
     if prompts == 0 {
         return Ok(None);
@@ -209,7 +209,7 @@ pub fn lens_svg(readings: Vec<LensReading>, view: &LensView) -> Result<Option<St
     let shown = of_prompt(readings, view.prompt);
     let (resolved, errors) = view.resolve(prompts, &shown);
     let view = errors.into_result(resolved)?;
-    Ok(lens_heatmap(&lens_map(&shown, &view)))
+    Ok(lens_sheet(&lens_map(&shown, &view), width))
 }
 
 /// `readings` of one prompt; `view` resolved. The scale is that of all arms, whichever are shown.

@@ -27,14 +27,16 @@ mod lens_form;
 mod lens_table;
 mod lens_view;
 mod pages;
+mod paper_width;
 mod quantity;
 mod raw_text;
 pub mod routes;
 mod shell;
+pub mod tables;
 pub mod visitor;
 
 #[cfg(feature = "ssr")]
-pub use api::datasets::refused_dataset_address;
+pub use api::{datasets::refused_dataset_address, studies::refused_import_address};
 pub use comparison_figures::{COMPARISON_FIGURES, comparison_svg};
 pub use comparison_view::CompareView;
 pub use figure_view::FigureView;
@@ -43,6 +45,7 @@ pub use inspection_figures::WeightMeasure;
 pub use lens_form::{LENS_FIGURE_PATH, LensForm, lens_address};
 pub use lens_view::{LensMode, LensView, lens_svg};
 pub use pages::shared::SHARED_PREFIX;
+pub use paper_width::PaperWidth;
 pub use routes::App;
 pub use shell::shell;
 

@@ -17,6 +17,13 @@ export class StudiesPage {
     await expect(this.page.getByRole("heading", { level: 1, name: "Studies" })).toBeVisible();
   }
 
+  /** Sends an archive of a study. */
+  async import(file: Parameters<Locator["setInputFiles"]>[0]): Promise<void> {
+    await this.page.getByText("Import a study").click();
+    await this.page.getByLabel("Archive").setInputFiles(file);
+    await this.page.getByRole("button", { name: "Import and check" }).click();
+  }
+
   row(name: string): Locator {
     return this.rows.filter({ has: this.page.getByRole("link", { name, exact: true }) });
   }

@@ -68,6 +68,11 @@ export class StudyPage {
     await expect(this.status).toContainText(status, { timeout: patienceMs });
   }
 
+  /** What can be taken away of the whole study. */
+  async openExport(): Promise<void> {
+    await this.page.getByText("Export …").click();
+  }
+
   async deleteForGood(): Promise<void> {
     await this.page.getByText("Delete …").click();
     await this.page.getByRole("button", { name: "Delete this study" }).click();

@@ -7,6 +7,7 @@ use crate::{
     datasets,
     error::{from_study, internal, no_such_study},
     executor::{Executor, Stopped},
+    imports,
     lens_desk::{LensDesk, study_of},
     library::Library,
     model_jobs::ModelJobs,
@@ -37,8 +38,13 @@ use rankscope_study::{
     hub::HubSource,
     studies_using_dataset,
 };
-use std::path::Path;
-use tokio::sync::{Mutex, Semaphore};
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use tempfile::TempDir;
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 /// More studies than this do not wait for their turn.
@@ -61,10 +67,16 @@ pub struct StudyBackend {
     pub shares: Shares,
     /// One start after another: the second of two equal requests finds the first one's answer.
     starting: Mutex<()>,
+    /// Bytes that an uploaded archive of a study may have.
+    pub study_upload_limit: u64,
     /// Reading a model's headers takes memory: a few at a time.
     checking: Semaphore,
     /// Comparing takes a core: a few at a time.
     comparing: Semaphore,
+    /// Drawing takes a processor: a few at a time.
+    drawing: Arc<Semaphore>,
+    /// Archives take a disk, and as long as whoever gets them is slow.
+    packing: Arc<Semaphore>,
 }
 
 impl StudyBackend {
@@ -74,7 +86,7 @@ impl StudyBackend {
         executor: Executor,
         lens_desk: LensDesk,
         environment: Environment,
-        dataset_upload_limit: u64,
+        (dataset_upload_limit, study_upload_limit): (u64, u64),
         shutdown: CancellationToken,
     ) -> Self {
         let library = reader.library().clone();
@@ -83,7 +95,6 @@ impl StudyBackend {
         let datasets = DatasetShelf::new(&environment);
         let shares = Shares::new(database.clone(), library.data_dir());
         let annotations = Annotations::new(database.clone(), library.clone());
-        let (starting, checking, comparing) = (Mutex::default(), Semaphore::new(2), Semaphore::new(2));
         Self {
             database,
             library,
@@ -97,9 +108,12 @@ impl StudyBackend {
             datasets,
             dataset_upload_limit,
             shares,
-            starting,
-            checking,
-            comparing,
+            starting: Mutex::default(),
+            study_upload_limit,
+            checking: Semaphore::new(2),
+            comparing: Semaphore::new(2),
+            drawing: Arc::new(Semaphore::new(2)),
+            packing: Arc::new(Semaphore::new(4)),
         }
     }
 
@@ -109,7 +123,54 @@ impl StudyBackend {
         if id.is_example() {
             return if self.library.has_example() { Ok(example_row()) } else { Err(no_such_study()) };
         }
-        self.database.study(&id).await.map_err(broken)?.ok_or_else(no_such_study)
+        match self.database.study(&id).await.map_err(broken)? {
+            Some(row) => Ok(row),
+            None => {
+                self.take_up_imports().await?;
+                self.database.study(&id).await.map_err(broken)?.ok_or_else(no_such_study)
+            }
+        }
+    }
+
+    /// Leave to draw, for as long as it is held.
+    pub async fn permit_to_draw(&self) -> Result<OwnedSemaphorePermit, AppError> {
+        self.drawing.clone().acquire_owned().await.map_err(|error| internal("waiting to draw", &error))
+    }
+
+    /// Leave to pack or unpack an archive, for as long as it is held.
+    pub fn permit_to_pack(&self) -> Result<OwnedSemaphorePermit, AppError> {
+        let busy = "Four archives are under way already. Wait until one is done, then try again.";
+        self.packing.clone().try_acquire_owned().map_err(|_| AppError::Conflict(busy.into()))
+    }
+
+    /// Takes in an archive that lies in `folder`, or says what is wrong with it; the folder goes either way.
+    pub async fn import(&self, archive: PathBuf, folder: TempDir) -> Result<StudyId, AppError> {
+        let permit = self.permit_to_pack()?;
+        let (library, limit) = (self.library.clone(), self.study_upload_limit);
+        let id = blocking(move || {
+            let _permit = permit;
+            imports::take_in(&library, &archive, folder, imports::limits_of(limit))
+        })
+        .await?;
+        self.database.insert_found(&id, StudyStatus::Finished, "").await.map_err(broken)?;
+        tracing::info!(%id, "a study was imported");
+        Ok(id)
+    }
+
+    /// What `rankscope import` put beside the others while this server runs.
+    async fn take_up_imports(&self) -> Result<(), AppError> {
+        let known: HashSet<StudyId> = self.database.studies().await.map_err(broken)?.into_iter().map(|row| row.id).collect();
+        let library = self.library.clone();
+        let imported = blocking(move || {
+            let ids = library.ids().map_err(|error| internal("listing the studies", &error))?;
+            let is_imported = |id: &StudyId| library.study(id).is_some_and(|study| matches!(study.imported(), Ok(Some(_))));
+            Ok(ids.into_iter().filter(|id| !known.contains(id) && is_imported(id)).collect::<Vec<_>>())
+        })
+        .await?;
+        for id in imported {
+            self.database.insert_found(&id, StudyStatus::Finished, "").await.map_err(broken)?;
+        }
+        Ok(())
     }
 
     /// Checks every row of an upload and takes it in.
@@ -140,6 +201,7 @@ impl StudyBackend {
 #[async_trait::async_trait]
 impl Backend for StudyBackend {
     async fn studies(&self) -> Result<Vec<StudyCard>, AppError> {
+        self.take_up_imports().await?;
         let mut rows = self.database.studies().await.map_err(broken)?;
         rows.extend(self.library.has_example().then(example_row));
         let reader = self.reader.clone();

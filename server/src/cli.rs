@@ -1,5 +1,6 @@
 //! The command line.
 
+mod archive;
 mod bench;
 mod check;
 mod class_table;
@@ -113,6 +114,16 @@ enum Command {
     Share(share::ShareFlags),
     /// End a share link: from then on it opens nothing
     Revoke(share::RevokeFlags),
+    /// Write a study as one archive, or as one page to read
+    ///
+    /// The archive (ZIP) has the study's files, every figure (SVG, PNG, PDF) and table (CSV, JSON, LaTeX), a report, and a list of all
+    /// files with their SHA-256. Another Rankscope takes it in by `rankscope import`, or on its page of studies.
+    Export(archive::ExportFlags),
+    /// Take in a study that Rankscope exported elsewhere
+    ///
+    /// Every file is checked before the study is there; what is wrong leaves nothing behind. A server of the same data directory that
+    /// runs shows it at once.
+    Import(archive::ImportFlags),
     /// Set or remove the password that the pages ask for
     #[command(subcommand)]
     Password(password::PasswordCommand),
@@ -170,7 +181,8 @@ pub fn main() -> ExitCode {
         Command::Share(flags) => flags.json(),
         Command::Revoke(flags) => flags.json,
         Command::Token(command) => command.json(),
-        Command::Serve(_) | Command::Worker { .. } | Command::LensWorker | Command::Password(_) => false,
+        Command::Import(flags) => flags.json,
+        Command::Export(_) | Command::Serve(_) | Command::Worker { .. } | Command::LensWorker | Command::Password(_) => false,
     };
     match dispatch(cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -215,6 +227,8 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Datasets(command) => datasets::datasets(&cli.common, command),
         Command::Share(flags) => share::share(&cli.common, flags),
         Command::Revoke(flags) => share::revoke(&cli.common, flags),
+        Command::Export(flags) => archive::export(&cli.common, &flags),
+        Command::Import(flags) => archive::import(&cli.common, &flags),
         Command::Password(command) => password::password(&cli.common, command),
         Command::Token(command) => token::token(&cli.common, command),
         Command::Estimate { recipe, json } => check::estimate(&cli.common, &recipe, json),

@@ -32,10 +32,11 @@ const MEMORY_LIMIT: &str = "memory_limit";
 const DEVICE: &str = "device";
 const DATASETS_DIR: &str = "datasets_dir";
 const DATASET_UPLOAD_LIMIT: &str = "dataset_upload_limit";
+const STUDY_UPLOAD_LIMIT: &str = "study_upload_limit";
 const ADMIN_PASSWORD_FILE: &str = "admin_password_file";
 const TRUSTED_PROXIES: &str = "trusted_proxies";
 const HOSTS: &str = "hosts";
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 13] = [
     ADDRESS,
     DATA_DIR,
     SITE_DIR,
@@ -45,12 +46,15 @@ const FIELDS: [&str; 12] = [
     DEVICE,
     DATASETS_DIR,
     DATASET_UPLOAD_LIMIT,
+    STUDY_UPLOAD_LIMIT,
     ADMIN_PASSWORD_FILE,
     TRUSTED_PROXIES,
     HOSTS,
 ];
 /// Bytes of a set that may be uploaded, where nothing is said.
 const UPLOAD_LIMIT: u64 = 512 << 20;
+/// Bytes of a study's archive that may be uploaded, where nothing is said.
+const ARCHIVE_LIMIT: u64 = 4 << 30;
 
 /// What every command may be told.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -90,6 +94,9 @@ pub struct ServeFlags {
     /// The largest set of texts that may be uploaded, as 1GiB or in bytes [default: 512MiB]
     #[arg(long, value_name = "SIZE")]
     pub dataset_upload_limit: Option<String>,
+    /// The largest archive of a study that may be uploaded, as 1GiB or in bytes [default: 4GiB]
+    #[arg(long, value_name = "SIZE")]
+    pub study_upload_limit: Option<String>,
     /// A file with the admin password, as containers are given it: set at the start, hashed, as `password set` does
     #[arg(long, value_name = "FILE")]
     pub admin_password_file: Option<PathBuf>,
@@ -118,6 +125,8 @@ pub struct Config {
     pub datasets_dir: PathBuf,
     /// Bytes of a set that may be uploaded.
     pub dataset_upload_limit: u64,
+    /// Bytes of a study's archive that may be uploaded.
+    pub study_upload_limit: u64,
     /// A file with the admin password to set at the start.
     pub admin_password_file: Option<PathBuf>,
     pub trusted_proxies: Proxies,
@@ -202,10 +211,14 @@ pub fn load(common: &CommonFlags, serve: &ServeFlags) -> Result<Config, FieldErr
         errors.0.extend(error.0);
         Processor::Cpu
     });
-    let dataset_upload_limit = layers.dataset_upload_limit().unwrap_or_else(|error| {
-        errors.0.extend(error.0);
-        UPLOAD_LIMIT
-    });
+    let mut upload_limit = |field: &'static str, usual: u64| {
+        layers.upload_limit(field, usual).unwrap_or_else(|error| {
+            errors.0.extend(error.0);
+            usual
+        })
+    };
+    let dataset_upload_limit = upload_limit(DATASET_UPLOAD_LIMIT, UPLOAD_LIMIT);
+    let study_upload_limit = upload_limit(STUDY_UPLOAD_LIMIT, ARCHIVE_LIMIT);
     let datasets_dir = layers.path(DATASETS_DIR).unwrap_or_else(|| data_dir.join(DATASETS));
     let trusted_proxies = layers.trusted_proxies().unwrap_or_else(|error| {
         errors.0.extend(error.0);
@@ -226,6 +239,7 @@ pub fn load(common: &CommonFlags, serve: &ServeFlags) -> Result<Config, FieldErr
         processor,
         datasets_dir,
         dataset_upload_limit,
+        study_upload_limit,
         admin_password_file,
         trusted_proxies,
         hosts,
@@ -294,6 +308,7 @@ impl Layers {
             (MEMORY_LIMIT, common.memory_limit.clone().map(OsString::from)),
             (DEVICE, common.device.clone().map(OsString::from)),
             (DATASETS_DIR, common.datasets_dir.clone().map(OsString::from)),
+            (STUDY_UPLOAD_LIMIT, serve.study_upload_limit.clone().map(OsString::from)),
             (DATASET_UPLOAD_LIMIT, serve.dataset_upload_limit.clone().map(OsString::from)),
         ];
         let environment = FIELDS.map(|field| (field, env::var_os(variable(field)).filter(|value| !value.is_empty())));
@@ -367,15 +382,15 @@ impl Layers {
         self.path(DATASETS_DIR).unwrap_or_else(|| self.path(DATA_DIR).or_else(default_data_dir).unwrap_or_default().join(DATASETS))
     }
 
-    fn dataset_upload_limit(&self) -> Result<u64, FieldErrors> {
-        let Some(setting) = self.get(DATASET_UPLOAD_LIMIT) else { return Ok(UPLOAD_LIMIT) };
+    fn upload_limit(&self, field: &'static str, usual: u64) -> Result<u64, FieldErrors> {
+        let Some(setting) = self.get(field) else { return Ok(usual) };
         let text = setting.value.to_string_lossy();
         match text.parse::<MemorySize>() {
             Ok(MemorySize(bytes)) if bytes >= 1 << 10 => Ok(bytes),
             _ => Err(FieldErrors::one(
-                DATASET_UPLOAD_LIMIT,
+                field,
                 &text,
-                self.said(DATASET_UPLOAD_LIMIT, "Write bytes, or a size such as 512MiB, of at least 1 KiB: what an upload may have."),
+                self.said(field, "Write bytes, or a size such as 512MiB, of at least 1 KiB: what an upload may have."),
             )),
         }
     }

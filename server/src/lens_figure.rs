@@ -5,7 +5,7 @@ use axum::{
     extract::{Query, State},
     response::IntoResponse,
 };
-use rankscope_app::{LensForm, LensView, error::AppError, lens_svg};
+use rankscope_app::{LensForm, LensView, PaperWidth, error::AppError, lens_svg};
 
 /// `GET /lens/figure.svg`; the query is that of the page. What was not asked on the page is not there.
 pub async fn figure(State(state): State<AppState>, Query(pairs): Query<Vec<(String, String)>>) -> Result<impl IntoResponse, EdgeError> {
@@ -25,7 +25,9 @@ pub async fn figure(State(state): State<AppState>, Query(pairs): Query<Vec<(Stri
     let drawn = tokio::task::spawn_blocking(move || {
         let study = study_of(&library, &question.study)?;
         let readings = desk.kept(&study, &question)?.ok_or_else(not_there)?;
-        lens_svg(readings, &view).map_err(AppError::Invalid)?.ok_or_else(not_there)
+        let width = PaperWidth::default();
+        let svg = lens_svg(readings, &view, width.drawing()).map_err(AppError::Invalid)?.ok_or_else(not_there)?;
+        Ok::<_, AppError>(width.fit(&svg))
     });
     let svg = drawn.await.map_err(|error| crate::error::internal("a download panicked", &error))??;
     Ok((headers("image/svg+xml", "lens.svg"), svg))

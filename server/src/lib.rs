@@ -18,7 +18,9 @@ pub mod event_stream;
 pub mod event_tail;
 pub mod example;
 pub mod executor;
+pub mod export;
 pub mod health;
+pub mod imports;
 pub mod lens_desk;
 pub mod lens_figure;
 pub mod library;
@@ -37,6 +39,7 @@ pub mod shares;
 pub mod site;
 pub mod state;
 pub mod study_id;
+pub mod study_upload;
 pub mod telemetry;
 pub mod worker_lock;
 

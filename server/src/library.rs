@@ -5,7 +5,9 @@ use rankscope_study::Study;
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    time::Duration,
 };
+use tempfile::TempDir;
 
 /// Where studies are.
 #[derive(Debug, Clone)]
@@ -25,10 +27,33 @@ impl Library {
         Ok(library)
     }
 
-    /// What an interrupted deletion left behind.
+    /// The same beside a server that may be there: nothing is cleared away.
+    pub fn beside(data_dir: &Path) -> io::Result<Self> {
+        let studies = data_dir.join("studies");
+        fs::create_dir_all(&studies)?;
+        Ok(Self { studies, example: None })
+    }
+
+    /// A folder for an archive that comes in and for what is unpacked of it; gone with all that is in it when it is dropped.
+    pub fn incoming(&self) -> io::Result<TempDir> {
+        tempfile::Builder::new().prefix(INCOMING).tempdir_in(&self.studies)
+    }
+
+    /// Takes a study's directory up under a new name.
+    pub fn adopt(&self, directory: &Path) -> io::Result<StudyId> {
+        let id = StudyId::generate();
+        fs::rename(directory, self.studies.join(id.as_str()))?;
+        // so that the name lasts
+        fs::File::open(&self.studies).and_then(|folder| folder.sync_all())?;
+        Ok(id)
+    }
+
+    /// What an interrupted deletion left behind, or an interrupted import of the day before.
     fn clear_leftovers(&self) {
         for entry in fs::read_dir(&self.studies).into_iter().flatten().flatten() {
-            if entry.file_name().to_string_lossy().starts_with(DELETED) {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let is_left = || entry.metadata().and_then(|data| data.modified()).is_ok_and(|at| at.elapsed().is_ok_and(|age| age > A_DAY));
+            if name.starts_with(DELETED) || name.starts_with(INCOMING) && is_left() {
                 remove_whole(&entry.path())
                     .unwrap_or_else(|error| tracing::warn!(path = %entry.path().display(), %error, "can't be deleted"));
             }
@@ -91,6 +116,9 @@ impl Library {
 }
 
 const DELETED: &str = ".deleted-";
+const INCOMING: &str = ".import-";
+/// An import on the command line may be under way while a server starts.
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Removes a directory with all that is in it. A link is removed, and never what it leads to.
 fn remove_whole(path: &Path) -> io::Result<()> {

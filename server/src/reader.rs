@@ -10,6 +10,7 @@ use crate::{
 use rankscope_app::error::AppError;
 use rankscope_domain::{
     Arm, Recipe, StudyResults,
+    provenance::ImportNote,
     view::{Ended, Progress, StudyCard, StudyOverview, StudyStatus},
 };
 use rankscope_study::Study;
@@ -31,6 +32,7 @@ pub struct Reader {
 struct Known {
     study: Study,
     recipe: Recipe,
+    imported: Option<ImportNote>,
     tail: EventTail,
     progress: Progress,
     /// Changes with `results.json`.
@@ -94,7 +96,9 @@ impl Reader {
                 let study = self.library.study(id).ok_or_else(no_such_study)?;
                 let recipe = study.recipe().map_err(|error| from_study("reading a recipe", error))?;
                 let tail = EventTail::new(study.directory(), 0);
-                let fresh = Known { study, recipe, tail, progress: Progress::default(), results_at: None, results: None };
+                // a note that can't be read takes nothing from the study
+                let imported = study.imported().unwrap_or_default();
+                let fresh = Known { study, recipe, imported, tail, progress: Progress::default(), results_at: None, results: None };
                 let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
                 all.entry(id.clone()).or_insert_with(|| Arc::new(Mutex::new(fresh))).clone()
             }
@@ -137,6 +141,7 @@ impl Known {
             seeds: self.recipe.seeds.len() as u32,
             progress: if row.status == StudyStatus::Finished { 1.0 } else { self.progress.fraction() },
             is_example: row.id.is_example(),
+            imported: self.imported.clone(),
             shares: if row.status == StudyStatus::Finished { self.shares() } else { Vec::new() },
             queue_position: row.queue_position,
         }

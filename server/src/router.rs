@@ -86,9 +86,13 @@ pub fn router(state: AppState, site_dir: Option<&Path>) -> Router {
         .layer(middleware::from_fn(security::check_path))
         .layer(middleware::from_fn_with_state(guard, require_owner))
         .layer(
-            CompressionLayer::new()
-                .quality(CompressionLevel::Fastest)
-                .compress_when(DefaultPredicate::new().and(NotForContentType::const_new("text/event-stream"))),
+            CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(
+                DefaultPredicate::new()
+                    .and(NotForContentType::const_new("text/event-stream"))
+                    // packed already
+                    .and(NotForContentType::const_new("application/zip"))
+                    .and(NotForContentType::const_new("application/pdf")),
+            ),
         );
     routes.layer(layers).with_state(state)
 }

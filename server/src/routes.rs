@@ -12,6 +12,7 @@ use crate::{
     lens_figure, metrics,
     shares::downloads as shared,
     state::AppState,
+    study_upload,
 };
 use axum::{
     http::Method,
@@ -116,6 +117,11 @@ pub fn own_routes() -> Vec<OwnRoute> {
         route(Method::GET, "/lens/{ticket}/events", OwnersFile, Small, get(events::stream)),
         route(Method::GET, LENS_FIGURE_PATH, OwnersFile, Small, get(lens_figure::figure)),
         route(Method::GET, "/compare/figures/{file}", OwnersFile, Small, get(comparison_figure::figure)),
+        route(Method::GET, "/s/{token}/tables/{table}", Public, Small, get(shared::table)),
+        route(Method::GET, "/studies/{id}/tables/{table}", OwnersFile, Small, get(downloads::table)),
+        route(Method::GET, "/studies/{id}/report.html", OwnersFile, Small, get(downloads::report)),
+        route(Method::GET, "/studies/{id}/export.zip", OwnersFile, Small, get(downloads::bundle)),
+        route(Method::POST, "/studies/import", OwnersFile, Own, post(study_upload::upload)),
         route(Method::POST, "/datasets/upload", OwnersFile, Own, post(dataset_upload::upload)),
         route(Method::POST, TOKENS_PATH, OwnersFile, Small, post(token_form::add)),
         route(Method::GET, "/metrics", ApiRead, Small, get(metrics::show)),
@@ -218,6 +224,7 @@ mod tests {
             (Method::GET, "/s/{token}/recipe.toml"),
             (Method::GET, "/s/{token}/results.json"),
             (Method::GET, "/s/{token}/figures/{file}"),
+            (Method::GET, "/s/{token}/tables/{table}"),
             (Method::POST, GetShared::PATH),
             (Method::POST, GetSharedLens::PATH),
             (Method::POST, GetSharedCompletions::PATH),

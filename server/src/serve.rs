@@ -103,8 +103,8 @@ impl Server {
             LensDesk::new(desk, database.clone(), library.clone(), shutdown.clone()).context("opening the lens's kept answers")?;
         lens_desk.start();
         let accounts = Arc::new(Accounts::new(password, database.clone(), config.trusted_proxies, config.hosts, exposed));
-        let backend =
-            Arc::new(StudyBackend::new(database, reader, executor, lens_desk, environment, config.dataset_upload_limit, shutdown.clone()));
+        let upload_limits = (config.dataset_upload_limit, config.study_upload_limit);
+        let backend = Arc::new(StudyBackend::new(database, reader, executor, lens_desk, environment, upload_limits, shutdown.clone()));
         let site_root = config.site_dir.as_deref().map_or_else(|| "/nonexistent".into(), |path| path.to_string_lossy().into_owned());
         let leptos_options =
             LeptosOptions::builder().output_name("rankscope").site_root(site_root).site_addr(address).env(Env::PROD).build();

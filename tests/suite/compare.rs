@@ -65,10 +65,10 @@ fn figures_of_several_studies_can_be_taken_away() {
         let svg = app.client.get(&format!("/compare/figures/{figure}.svg?studies={one},{other}&view=recipe"));
         assert_eq!(svg.headers()["content-type"], "image/svg+xml");
         let text = svg.text().unwrap();
-        assert!(text.starts_with("<svg") && text.contains("Longer"), "{figure}: {text}");
+        assert!(text.starts_with("<?xml") && text.contains("Longer"), "{figure}: {text}");
     }
     for (file, query, status, says) in [
-        ("toxicity.png", "", 404, "There are: toxicity, groups, accuracy, kl, lens."),
+        ("toxicity.gif", "", 404, "There are: toxicity, groups, accuracy, kl, lens."),
         ("pie.svg", "", 404, "There are: toxicity"),
         ("accuracy.svg", "", 404, "nothing to draw"),
         ("lens.svg", "", 404, "nothing to draw"),

@@ -9,6 +9,7 @@ mod configuration;
 mod datasets;
 mod events;
 mod example;
+mod export;
 mod hub;
 mod interruption;
 mod layering;

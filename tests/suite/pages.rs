@@ -51,17 +51,17 @@ fn files_can_be_taken_away() {
     for figure in rankscope_app::FIGURES {
         let svg = app.client.get(&format!("/studies/{id}/figures/{figure}.svg"));
         if svg.status() == 404 {
-            assert!(svg.text().unwrap().contains("nothing to draw"), "{figure}");
+            assert!(svg.text().unwrap().contains("nothing to show"), "{figure}");
             continue;
         }
         assert_eq!(svg.headers()["content-type"], "image/svg+xml");
-        assert!(svg.text().unwrap().starts_with("<svg"), "{figure}");
+        assert!(svg.text().unwrap().starts_with("<?xml"), "{figure}");
     }
     assert!(rankscope_app::FIGURES.contains(&"toxicity"));
     let unreadable = app.client.get(&format!("/studies/{id}/figures/accuracy.svg?fraction=2"));
     assert_eq!(unreadable.status(), 422);
     assert!(unreadable.text().unwrap().contains("is no fraction of the minority"));
-    for missing in ["figures/nothing.svg", "figures/toxicity.png", "nothing"] {
+    for missing in ["figures/nothing.svg", "figures/toxicity.gif", "nothing"] {
         assert_eq!(app.client.get(&format!("/studies/{id}/{missing}")).status(), 404, "{missing}");
     }
 }

@@ -61,6 +61,7 @@ fn wrong_names() -> Vec<String> {
 fn right_name<'a>(parameter: &str, token: &'a str) -> &'a str {
     match parameter {
         "file" => "toxicity.svg",
+        "table" => "toxicity.csv",
         "*name" => "default",
         "token" => token,
         "ticket" => "00000000000000000000000000000000000000000000000000000000000000aa",

@@ -42,3 +42,13 @@ pub async fn delete_study(id: String) -> Result<(), AppError> {
     super::redirect("/");
     Ok(())
 }
+
+/// The address of the list with the refusal of an archive on it: what a form that a browser sent by itself is answered with.
+#[cfg(feature = "ssr")]
+pub fn refused_import_address(error: &AppError) -> String {
+    use crate::form::percent_encode;
+    /// Addresses have to fit a header line.
+    const LONGEST: usize = 3_000;
+    let text: String = error.to_string().chars().take(LONGEST).collect();
+    format!("/?refused={}#import", percent_encode(&text))
+}

@@ -3,7 +3,7 @@
 use super::{
     canvas::{Anchor, Description, draw, fitted},
     heat::HeatScale,
-    lens_heatmap::{GAP, LAYER_COLUMN, LensHeatmap, LensPanel, describe, paint, paint_layers},
+    lens_heatmap::{GAP, LAYER_COLUMN, LENS_CELL, LensHeatmap, LensPanel, describe, paint, paint_layers},
     palette::{INK, MUTED},
 };
 
@@ -73,10 +73,10 @@ pub fn compared_lens(figure: &LensRows) -> Option<String> {
                     continue;
                 };
                 canvas.text(left, cells - 12.0, &fitted(&map.panels[0].title, 12.0, panel_width), 12.0, INK, Anchor::Start);
-                paint(canvas, map, &map.panels[0], (left, cells));
+                paint(canvas, map, &map.panels[0], (left, cells), LENS_CELL);
             }
             if let Some(map) = maps.iter().flatten().next() {
-                paint_layers(canvas, map, (0.0, cells));
+                paint_layers(canvas, map, (0.0, cells), LENS_CELL.1);
             }
             top += row_height(maps);
         }

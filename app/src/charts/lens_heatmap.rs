@@ -2,6 +2,7 @@
 //! to the right, each cell coloured by a number and labelled with its likeliest token. All panels have one scale.
 
 use super::{
+    Width,
     canvas::{Anchor, Canvas, Description, draw, fitted},
     heat::{HeatScale, NO_NUMBER, ink_on},
     palette::{INK, MUTED, RULE},
@@ -75,14 +76,16 @@ pub fn lens_panel(map: &LensHeatmap, index: usize) -> Option<String> {
     let id = format!("lens-{index}");
     let title = format!("{}: {}", panel.title, map.measure);
     let text = describe(map, panel);
-    Some(draw(width, height, &Description { id: &id, title: &title, text: &text }, |canvas| paint(canvas, map, panel, (0.0, 0.0))))
+    Some(draw(width, height, &Description { id: &id, title: &title, text: &text }, |canvas| {
+        paint(canvas, map, panel, (0.0, 0.0), LENS_CELL)
+    }))
 }
 
 /// The names of the rows, to stand left of the panels.
 pub fn lens_layers(map: &LensHeatmap) -> String {
     let height = map.panel_size().1;
     let description = Description { id: "lens-layers", title: "Layers", text: "From the embedding, lowest, to the last layer, on top" };
-    draw(LAYER_COLUMN, height, &description, |canvas| paint_layers(canvas, map, (0.0, 0.0)))
+    draw(LAYER_COLUMN, height, &description, |canvas| paint_layers(canvas, map, (0.0, 0.0), LENS_CELL.1))
 }
 
 /// The colours and what they measure.
@@ -93,25 +96,39 @@ pub fn lens_legend(map: &LensHeatmap) -> String {
     })
 }
 
-/// All panels side by side with the legend: the file. `None` where there is no cell.
-pub fn lens_heatmap(map: &LensHeatmap) -> Option<String> {
-    const TOP: f64 = 70.0;
-    let (wide, high) = map.panel_size();
-    if map.tokens.is_empty() || map.rows() == 0 {
+/// All panels with the legend, for a sheet of paper: as many side by side as fit, the others beneath. A prompt of more tokens than fit
+/// makes it wider. `None` where there is no cell.
+pub fn lens_sheet(map: &LensHeatmap, width: Width) -> Option<String> {
+    const LEGEND: f64 = 44.0;
+    const HEADING: f64 = 24.0;
+    /// Less than on a page, where a cell is pointed at.
+    const ROW: f64 = 15.0;
+    const NARROWEST: f64 = 40.0;
+    let tokens = map.tokens.len();
+    if tokens == 0 || map.rows() == 0 || map.panels.is_empty() {
         return None;
     }
-    let width = (LAYER_COLUMN + map.panels.len() as f64 * (wide + GAP)).max(320.0);
-    let height = TOP + high + 4.0;
+    let room = width.pixels() - LAYER_COLUMN - 2.0;
+    let cell_of = |panels: usize| (room - (panels - 1) as f64 * GAP) / (panels * tokens) as f64;
+    let across = (1..=map.panels.len()).rev().find(|&panels| cell_of(panels) >= NARROWEST).unwrap_or(1);
+    let cell = (cell_of(across).clamp(NARROWEST, LENS_CELL.0), ROW);
+    let panel = (tokens as f64 * cell.0, HEADING + map.rows() as f64 * ROW + TOKEN_ROW);
+    let down = map.panels.len().div_ceil(across);
+    let wide = (LAYER_COLUMN + across as f64 * (panel.0 + GAP) - GAP + 2.0).max(width.pixels());
+    let high = LEGEND + down as f64 * (panel.1 + 6.0);
     let text = map.panels.iter().map(|panel| describe(map, panel)).collect::<Vec<_>>().join(" ");
     let title = format!("Logit lens of “{}”: {}", map.tokens.join(""), map.measure);
-    Some(draw(width, height, &Description { id: "lens", title: &title, text: &text }, |canvas| {
-        canvas.paper(width, height);
+    Some(draw(wide, high, &Description { id: &width.id("lens"), title: &title, text: &text }, |canvas| {
+        canvas.paper(wide, high);
         map.scale.paint_legend(canvas, 2.0, 2.0, 280.0, &map.measure);
-        paint_layers(canvas, map, (0.0, TOP));
-        for (index, panel) in map.panels.iter().enumerate() {
-            let left = LAYER_COLUMN + index as f64 * (wide + GAP);
-            canvas.text(left, TOP - 14.0, &fitted(&panel.title, 13.0, wide), 13.0, INK, Anchor::Start);
-            paint(canvas, map, panel, (left, TOP));
+        for (index, one) in map.panels.iter().enumerate() {
+            let left = LAYER_COLUMN + (index % across) as f64 * (panel.0 + GAP);
+            let top = LEGEND + (index / across) as f64 * (panel.1 + 6.0);
+            if index % across == 0 {
+                paint_layers(canvas, map, (0.0, top + HEADING), ROW);
+            }
+            canvas.text(left, top + 12.0, &fitted(&one.title, 13.0, panel.0), 13.0, INK, Anchor::Start);
+            paint(canvas, map, one, (left, top + HEADING), cell);
         }
     }))
 }
@@ -131,18 +148,21 @@ pub(super) fn describe(map: &LensHeatmap, panel: &LensPanel) -> String {
     )
 }
 
-pub(super) fn paint_layers(canvas: &Canvas<'_>, map: &LensHeatmap, (left, top): (f64, f64)) {
-    for layer in 0..map.rows() {
-        let (_, y, _, height) = map.place_of(layer, 0);
-        canvas.text(left + LAYER_COLUMN - 6.0, top + y + height / 2.0, &layer_name(layer), SIZE, MUTED, Anchor::End);
+/// `high`: of a cell.
+pub(super) fn paint_layers(canvas: &Canvas<'_>, map: &LensHeatmap, (left, top): (f64, f64), high: f64) {
+    let rows = map.rows();
+    for layer in 0..rows {
+        let y = top + (rows - layer - 1) as f64 * high;
+        canvas.text(left + LAYER_COLUMN - 6.0, y + high / 2.0, &layer_name(layer), SIZE, MUTED, Anchor::End);
     }
 }
 
-pub(super) fn paint(canvas: &Canvas<'_>, map: &LensHeatmap, panel: &LensPanel, (left, top): (f64, f64)) {
+/// `cell`: its width and height.
+pub(super) fn paint(canvas: &Canvas<'_>, map: &LensHeatmap, panel: &LensPanel, (left, top): (f64, f64), (width, height): (f64, f64)) {
+    let rows = map.rows();
     for (layer, row) in panel.values.iter().enumerate() {
         for (position, value) in row.iter().enumerate().take(map.tokens.len()) {
-            let (x, y, width, height) = map.place_of(layer, position);
-            let (x, y) = (left + x, top + y);
+            let (x, y) = (left + position as f64 * width, top + rows.saturating_sub(layer + 1) as f64 * height);
             let colour = value.filter(|value| value.is_finite()).map_or(NO_NUMBER, |value| map.scale.colour(value));
             canvas.bar(x, y, x + width - 1.0, y + height - 1.0, colour);
             let text = panel.texts.get(layer).and_then(|row| row.get(position)).map_or("", String::as_str);
@@ -152,10 +172,10 @@ pub(super) fn paint(canvas: &Canvas<'_>, map: &LensHeatmap, panel: &LensPanel, (
             }
         }
     }
-    let bottom = top + map.rows() as f64 * LENS_CELL.1;
-    canvas.line(&[(left, bottom), (left + map.panel_size().0 - 1.0, bottom)], RULE, 1.0);
+    let bottom = top + rows as f64 * height;
+    canvas.line(&[(left, bottom), (left + map.tokens.len() as f64 * width - 1.0, bottom)], RULE, 1.0);
     for (position, token) in map.tokens.iter().enumerate() {
-        let x = left + (position as f64 + 0.5) * LENS_CELL.0;
-        canvas.text(x, bottom + 12.0, &fitted(token, SIZE, LENS_CELL.0 - 8.0), SIZE, INK, Anchor::Middle);
+        let x = left + (position as f64 + 0.5) * width;
+        canvas.text(x, bottom + 12.0, &fitted(token, SIZE, width - 8.0), SIZE, INK, Anchor::Middle);
     }
 }

@@ -36,7 +36,7 @@ pub use confusion_matrices::{ConfusionPanel, confusion_matrices};
 pub use density_ridges::{DensityRidge, density_ridges, is_logarithmic};
 pub use heat::{HeatPalette, HeatScale};
 pub use length_histogram::{LengthPanel, length_histogram};
-pub use lens_heatmap::{LENS_CELL, LensHeatmap, LensPanel, layer_name, lens_heatmap, lens_layers, lens_legend, lens_panel};
+pub use lens_heatmap::{LENS_CELL, LensHeatmap, LensPanel, layer_name, lens_layers, lens_legend, lens_panel, lens_sheet};
 pub use loss_curves::loss_curves;
 pub use margin_histograms::{MarginPanel, margin_histograms};
 pub use measure_dots::{MeasurePanel, measure_dots};
@@ -57,7 +57,7 @@ pub enum Width {
 }
 
 impl Width {
-    fn pixels(self) -> f64 {
+    pub(crate) fn pixels(self) -> f64 {
         match self {
             Width::Narrow => 328.0,
             Width::Wide => 720.0,

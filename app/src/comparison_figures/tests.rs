@@ -97,11 +97,11 @@ fn the_lens_has_a_row_a_study_and_one_scale() {
     let rows = rows.unwrap();
     assert!(errors.0.is_empty());
     assert_eq!(rows.rows.iter().map(|row| row.panels.len()).collect::<Vec<_>>(), [3, 3]);
-    let svg = comparison_svg("lens", &both, &view).unwrap().unwrap();
+    let svg = comparison_svg("lens", &both, &view, Width::Wide).unwrap().unwrap();
     check("two", "lens", &svg);
     for mode in [LensMode::Kl, LensMode::Probability, LensMode::Difference] {
         let view = CompareView { lens: crate::comparison_view::ComparedLensView { mode, ..Default::default() }, ..Default::default() };
-        check(mode.name(), "lens", &comparison_svg("lens", &both, &view).unwrap().unwrap());
+        check(mode.name(), "lens", &comparison_svg("lens", &both, &view, Width::Wide).unwrap().unwrap());
     }
 
     // a study that lacks an arm has an empty place there; other tokens have their own axis
@@ -121,9 +121,9 @@ fn the_lens_has_a_row_a_study_and_one_scale() {
         lens: crate::comparison_view::ComparedLensView { mode: LensMode::Difference, ..Default::default() },
         ..Default::default()
     };
-    assert_eq!(comparison_svg("lens", &both, &apart), Ok(None), "cells of other tokens are not subtracted");
+    assert_eq!(comparison_svg("lens", &both, &apart, Width::Wide), Ok(None), "cells of other tokens are not subtracted");
     apart.lens.a = Some(NamedArm { study: Some("B".into()), arm: Arm::Lora(2) });
-    let refused = comparison_svg("lens", &both, &apart).unwrap_err();
+    let refused = comparison_svg("lens", &both, &apart, Width::Wide).unwrap_err();
     assert!(refused.0[0].remedy.contains("There are: A:original, A:lora-r2, A:full, B:original, B:full."), "{refused}");
 }
 

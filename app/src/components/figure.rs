@@ -1,6 +1,6 @@
 //! A figure, its download and the table beside it.
 
-use crate::charts::Width;
+use crate::{charts::Width, components::take_away::TakeAway, tables::table_of_figure};
 use leptos::prelude::*;
 
 /// `draw` gives the SVG for a width; both are in the page, and the style sheet shows the one that fits.
@@ -18,12 +18,16 @@ pub(crate) fn Figure(
     /// What of it is shown, as in the address: `?fraction=0.5`; empty: all.
     #[prop(into, optional)]
     query: String,
+    /// Its numbers are no table that can be taken away.
+    #[prop(optional)]
+    figure_alone: bool,
     /// The numbers of the figure as a table.
     children: Children,
 ) -> impl IntoView {
     let wide = draw(Width::Wide);
     let narrow = draw(Width::Narrow);
-    let download = (!base.is_empty()).then(|| format!("{base}/figures/{name}.svg{query}"));
+    let table = if figure_alone { "" } else { table_of_figure(name) };
+    let take_away = (!base.is_empty()).then(|| view! { <TakeAway base figure=name table=table.to_string() query /> });
     let heading_id = format!("{name}-title");
     let id_of_heading = heading_id.clone();
     view! {
@@ -37,9 +41,7 @@ pub(crate) fn Figure(
                 }
             })}
             {children()}
-            {download.map(|address| view! {
-                <p class="download"><a href=address download="" rel="external">"Download this figure (SVG)"</a></p>
-            })}
+            {take_away}
         </section>
     }
 }

@@ -1,6 +1,6 @@
 //! The answer of a logit lens: what is shown of it, as links, and the panels. A study's tab and the page `/lens` have the same.
 
-use super::{error_view::ErrorNotice, lens_panels::Panels};
+use super::{error_view::ErrorNotice, lens_panels::Panels, take_away::TakeAway};
 use crate::{
     api::lens::LensPage,
     charts::{HeatPalette, lens_legend},
@@ -29,7 +29,7 @@ pub(crate) fn LensResults(
     let (view, missing) = asked.resolve(page.prompts.len(), &page.readings);
     let mut errors = errors;
     errors.0.extend(missing.0);
-    let file = place.figure_address(&asked);
+    let (file, base, query) = (place.figure_address(&asked), place.path.clone(), asked.query());
     let with_continuations = place.with_continuations;
     let links = Links { place, asked: asked.clone(), show: show_asked };
     let map = lens_map(&page.readings, &view);
@@ -53,7 +53,10 @@ pub(crate) fn LensResults(
             <summary>"Every cell as a table"</summary>
             <div class="scroll" role="group" aria-label="Every cell" tabindex="0" inner_html=table></div>
         </details>
-        <p class="download"><a href=file download="" rel="external">"Download this figure (SVG)"</a></p>
+        {match file {
+            Some(file) => view! { <p class="take-away"><a href=file download="" rel="external">"Download this figure (SVG)"</a></p> }.into_any(),
+            None => view! { <TakeAway base figure=LENS_FIGURE table=LENS_FIGURE.to_string() query /> }.into_any(),
+        }}
         <Definitions />
     }
 }
@@ -64,8 +67,8 @@ pub(crate) struct LensPlace {
     path: String,
     /// What the query holds besides the view, name and value.
     fixed: Vec<(&'static str, String)>,
-    /// Path of the figure, whose query holds the fixed part where it has to.
-    figure: String,
+    /// Path of the figure of a question, whose query holds the fixed part; a study's figures and tables lie below its path.
+    figure: Option<String>,
     /// False: they were not shared.
     with_continuations: bool,
 }
@@ -74,15 +77,14 @@ impl LensPlace {
     /// A tab of a study.
     pub(crate) fn study(place: &StudyPlace) -> Self {
         let base = place.base();
-        let figure = format!("{base}/figures/{LENS_FIGURE}.svg");
-        Self { path: base, fixed: vec![("tab", "lens".into())], figure, with_continuations: place.has_completions() }
+        Self { path: base, fixed: vec![("tab", "lens".into())], figure: None, with_continuations: place.has_completions() }
     }
 
     /// The page of a question.
     pub(crate) fn question(form: &LensForm) -> Self {
         let fixed = form.pairs();
         let query = fixed.iter().map(|(name, value)| encoded(name, value)).collect::<Vec<_>>().join("&");
-        Self { path: LENS_PATH.into(), fixed, figure: format!("{LENS_FIGURE_PATH}?{query}"), with_continuations: true }
+        Self { path: LENS_PATH.into(), fixed, figure: Some(format!("{LENS_FIGURE_PATH}?{query}")), with_continuations: true }
     }
 
     fn address(&self, view: &LensView, show: Option<bool>) -> String {
@@ -91,9 +93,9 @@ impl LensPlace {
         format!("{}?{}", self.path, fixed.chain(view.pairs()).chain(show).collect::<Vec<_>>().join("&"))
     }
 
-    fn figure_address(&self, view: &LensView) -> String {
-        let (query, sign) = (view.pairs().join("&"), if self.figure.contains('?') { '&' } else { '?' });
-        if query.is_empty() { self.figure.clone() } else { format!("{}{sign}{query}", self.figure) }
+    fn figure_address(&self, view: &LensView) -> Option<String> {
+        let (figure, query) = (self.figure.as_ref()?, view.pairs().join("&"));
+        Some(if query.is_empty() { figure.clone() } else { format!("{figure}&{query}") })
     }
 }
 

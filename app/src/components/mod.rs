@@ -14,3 +14,4 @@ pub(crate) mod pending;
 pub(crate) mod scrolling;
 pub(crate) mod share_strip;
 pub(crate) mod status_mark;
+pub(crate) mod take_away;

@@ -117,7 +117,7 @@ fn without_an_inspection_there_is_no_figure() {
     let mut results = study(&[Arm::Full], 1.3, true, StudyKind::Toxicity);
     results.inspection = None;
     for figure in INSPECTION_FIGURES {
-        assert_eq!(figure_svg(figure, &results, &FigureView::default()), Ok(None));
+        assert_eq!(figure_svg(figure, &results, &FigureView::default(), Width::Wide), Ok(None));
     }
 }
 

@@ -111,20 +111,22 @@ fn drawings_are_legible_in_every_mode_and_no_markup() {
                 let (view, _) = LensView { mode, palette, ..LensView::default() }.resolve(2, &shown);
                 let map = lens_map(&shown, &view);
                 let what = format!("{mode:?} {palette:?} of {layers} layers");
-                let svg = lens_heatmap(&map).unwrap();
-                check_legible(&what, &as_read(&svg));
-                assert!(!svg.contains("<script"), "{what}");
+                for width in [Width::Narrow, Width::Wide] {
+                    let svg = lens_sheet(&map, width).unwrap();
+                    check_legible(&what, &as_read(&svg));
+                    assert!(!svg.contains("<script"), "{what}");
+                    if let Some(folder) = std::env::var_os("RANKSCOPE_DRAW_TO") {
+                        // to look at: RANKSCOPE_DRAW_TO=FOLDER cargo test -p rankscope-app --features ssr lens_view
+                        std::fs::create_dir_all(&folder).unwrap();
+                        let file = format!("lens-{layers}-{}-{}-{width:?}.svg", mode.name(), palette.name());
+                        std::fs::write(std::path::Path::new(&folder).join(file), svg).unwrap();
+                    }
+                }
                 for index in 0..map.panels.len() {
                     check_legible(&what, &as_read(&lens_panel(&map, index).unwrap()));
                 }
                 check_legible(&what, &lens_layers(&map));
                 check_legible(&what, &as_read(&lens_legend(&map)));
-                if let Some(folder) = std::env::var_os("RANKSCOPE_DRAW_TO") {
-                    // to look at: RANKSCOPE_DRAW_TO=FOLDER cargo test -p rankscope-app --features ssr lens_view
-                    std::fs::create_dir_all(&folder).unwrap();
-                    let file = format!("lens-{layers}-{}-{}.svg", mode.name(), palette.name());
-                    std::fs::write(std::path::Path::new(&folder).join(file), svg).unwrap();
-                }
             }
         }
     }
@@ -132,21 +134,21 @@ fn drawings_are_legible_in_every_mode_and_no_markup() {
 
 #[test]
 fn without_readings_there_is_no_figure_and_what_is_missing_is_said() {
-    assert_eq!(lens_svg(Vec::new(), &LensView::default()), Ok(None));
-    let errors = lens_svg(readings(&ARMS, 2, 2), &LensView { prompt: 9, ..LensView::default() }).unwrap_err();
+    assert_eq!(lens_svg(Vec::new(), &LensView::default(), Width::Wide), Ok(None));
+    let errors = lens_svg(readings(&ARMS, 2, 2), &LensView { prompt: 9, ..LensView::default() }, Width::Wide).unwrap_err();
     assert_eq!(errors.0[0].field, "prompt");
-    assert!(lens_svg(readings(&ARMS, 2, 2), &LensView::default()).unwrap().is_some());
+    assert!(lens_svg(readings(&ARMS, 2, 2), &LensView::default(), Width::Wide).unwrap().is_some());
 }
 
 #[test]
 fn a_large_model_is_a_file_that_a_browser_takes() {
     let arms = [Arm::Original, Arm::Lora(2), Arm::Lora(8), Arm::Lora(64), Arm::Full];
-    let svg = lens_svg(readings(&arms, 32, 40), &LensView::default()).unwrap().unwrap();
+    let svg = lens_svg(readings(&arms, 32, 40), &LensView::default(), Width::Wide).unwrap().unwrap();
     assert!(svg.len() < 3_000_000, "{} bytes for 33 x 40 x 5 cells", svg.len());
 }
 
 #[test]
 fn the_heatmap_is_as_it_was() {
-    let svg = lens_svg(readings(&ARMS[..2], 2, 3), &LensView::default()).unwrap().unwrap();
+    let svg = lens_svg(readings(&ARMS[..2], 2, 3), &LensView::default(), Width::Wide).unwrap().unwrap();
     insta::assert_snapshot!("lens", svg);
 }

@@ -15,6 +15,7 @@ use crate::{
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
 use rankscope_domain::{
     preset,
     view::{StudyCard, StudyStatus},
@@ -58,6 +59,7 @@ fn Studies(list: StudiesList) -> impl IntoView {
         } else {
             view! { <StudiesTable studies /> }.into_any()
         }}
+        <ImportStudy />
     }
 }
 
@@ -83,6 +85,31 @@ fn QuickLook(request_id: String) -> impl IntoView {
             </div>
         }
     })
+}
+
+/// A plain form that works without JavaScript; what is wrong with an archive comes back in the address.
+#[component]
+fn ImportStudy() -> impl IntoView {
+    let query = use_query_map();
+    let refused = query.with_untracked(|query| query.get("refused")).filter(|text| !text.is_empty());
+    let is_open = refused.is_some();
+    view! {
+        <details class="import" id="import" open=is_open>
+            <summary>"Import a study that was exported elsewhere"</summary>
+            {refused.map(|text| {
+                let lines = text.lines().map(|line| view! { <p>{line.to_string()}</p> }).collect_view();
+                view! { <div class="notice notice-error" role="alert" id="refused"><p><strong>"Nothing was changed."</strong></p>{lines}</div> }
+            })}
+            <form class="add-dataset" method="post" action="/studies/import" enctype="multipart/form-data">
+                <div class="field">
+                    <label for="import-file">"Archive"</label>
+                    <input id="import-file" name="file" type="file" required accept=".zip" aria-describedby="import-help" />
+                </div>
+                <button type="submit">"Import and check"</button>
+            </form>
+            <p class="note" id="import-help">"The ZIP that a study’s page or " <code>"rankscope export"</code> " wrote. Every file in it is checked; the study gets an id of its own, and says that it was imported."</p>
+        </details>
+    }
 }
 
 #[component]
@@ -132,6 +159,7 @@ fn StudyRow(card: StudyCard) -> impl IntoView {
             <th scope="row">
                 <a href=format!("/studies/{}", card.id)>{card.name}</a>
                 {card.is_example.then(|| view! { <span class="tag">"example"</span> })}
+                {card.imported.is_some().then(|| view! { <span class="tag">"imported"</span> })}
             </th>
             <td>
                 <StatusMark status=card.status />

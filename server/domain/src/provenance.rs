@@ -40,3 +40,13 @@ pub struct Host {
     /// What the models computed on when the study began: `cpu`, or `cuda:0` with the GPU's name.
     pub device: String,
 }
+
+/// `imported.json`: that a study was taken in from an archive. Its provenance is that of where it ran.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportNote {
+    /// RFC 3339, UTC.
+    pub imported_at: String,
+    /// Of the program that wrote the archive.
+    pub rankscope_version: String,
+    pub archive_sha256: String,
+}

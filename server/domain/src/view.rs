@@ -8,7 +8,7 @@ use crate::{
     estimate::ModelSummary,
     event::Happening,
     inspection::ExampleDivergence,
-    provenance::Provenance,
+    provenance::{ImportNote, Provenance},
     recipe::StudyKind,
     results::StudyResults,
 };
@@ -64,6 +64,9 @@ pub struct StudyCard {
     pub progress: f64,
     /// Came with the program: can't be deleted or resumed.
     pub is_example: bool,
+    /// Was made elsewhere, and taken in from an archive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<ImportNote>,
     /// By arm, where finished: the share of toxic completions, or of test examples that were classified rightly at the largest fraction.
     pub shares: Vec<(Arm, f64)>,
     /// Place in the queue, from 1, where queued.

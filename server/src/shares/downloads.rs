@@ -1,8 +1,9 @@
 //! Files below `/s/{token}`: the snapshot, and what its pages offer to take away. All of it is read from the frozen copy.
 
 use crate::{
-    downloads::{headers, nothing_to_draw},
+    downloads::{Make, headers},
     error::{EdgeError, internal},
+    export::{Shown, figure_file, table_file},
     shares::{Shares, gate::OpenShare, snapshot_file::SnapshotProblem},
     state::AppState,
 };
@@ -11,7 +12,7 @@ use axum::{
     extract::{Path, Query, State},
     response::IntoResponse,
 };
-use rankscope_app::{FIGURES, FigureView, LENS_FIGURE, LensView, error::AppError, figure_svg, lens_svg};
+use rankscope_app::error::AppError;
 use rankscope_domain::snapshot::{SharedStudy, Snapshot};
 use std::{collections::HashMap, sync::Arc};
 
@@ -41,30 +42,40 @@ pub async fn results(State(state): State<AppState>, Extension(share): Extension<
     Ok((headers("application/json", "results.json"), text))
 }
 
-/// `GET /s/{token}/figures/{NAME}.svg`; the query says what of it, as on its page.
+/// `GET /s/{token}/figures/{NAME}.{svg,png,pdf}`; the query says what of it, as on its page, and how wide.
 pub async fn figure(
     State(state): State<AppState>,
     Extension(share): Extension<OpenShare>,
     Path((_, file)): Path<(String, String)>,
     Query(query): Query<HashMap<String, String>>,
 ) -> Result<impl IntoResponse, EdgeError> {
-    let name = file.strip_suffix(".svg").and_then(|name| FIGURES.iter().find(|known| **known == name)).copied();
-    let name = name.ok_or_else(|| AppError::NotFound(format!("There is no such figure. There are: {}.", FIGURES.join(", "))))?;
-    let asked = |name: &str| query.get(name).cloned();
-    let svg = if name == LENS_FIGURE {
-        let (view, errors) = LensView::read(asked);
-        let view = errors.into_result(view).map_err(AppError::Invalid)?;
-        of_study(&state, share, move |study| lens_svg(study.lens.clone(), &view).map_err(AppError::Invalid)?.ok_or_else(nothing_to_draw))
-            .await?
-    } else {
-        let (view, errors) = FigureView::read(asked);
-        let view = errors.into_result(view).map_err(AppError::Invalid)?;
-        of_study(&state, share, move |study| {
-            figure_svg(name, &study.results, &view).map_err(AppError::Invalid)?.ok_or_else(nothing_to_draw)
-        })
-        .await?
-    };
-    Ok((headers("image/svg+xml", &format!("{name}.svg")), svg))
+    exported(&state, share, file, query, figure_file).await
+}
+
+/// `GET /s/{token}/tables/{NAME}.{csv,json,tex}`; the query says what of it, as on its page.
+pub async fn table(
+    State(state): State<AppState>,
+    Extension(share): Extension<OpenShare>,
+    Path((_, file)): Path<(String, String)>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Result<impl IntoResponse, EdgeError> {
+    exported(&state, share, file, query, table_file).await
+}
+
+async fn exported(
+    state: &AppState,
+    share: OpenShare,
+    file: String,
+    query: HashMap<String, String>,
+    make: Make,
+) -> Result<impl IntoResponse + use<>, EdgeError> {
+    let permit = state.backend.permit_to_draw().await?;
+    let made = of_study(state, share, move |study| {
+        let _permit = permit;
+        make(&file, Shown { results: &study.results, readings: &study.lens }, &|name| query.get(name).cloned())
+    })
+    .await?;
+    Ok((headers(made.media_type, &made.name), made.bytes))
 }
 
 /// What whoever has a right token is told when the copy behind it can't be shown; why is in the log.

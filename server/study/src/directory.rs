@@ -2,7 +2,11 @@
 
 use crate::{StudyError, event_log, whole_file};
 use rankscope_domain::{
-    CellId, MinorityFraction, Recipe, StudyResults, completion::Prompt, event::Event, inspection::LensReading, provenance::Provenance,
+    CellId, MinorityFraction, Recipe, StudyResults,
+    completion::Prompt,
+    event::Event,
+    inspection::LensReading,
+    provenance::{ImportNote, Provenance},
     view::Progress,
 };
 use std::{
@@ -79,6 +83,11 @@ impl Study {
 
     pub fn provenance(&self) -> Result<Option<Provenance>, StudyError> {
         whole_file::read_json(&self.provenance_path())
+    }
+
+    /// Whence the study came, where it was taken in from an archive.
+    pub fn imported(&self) -> Result<Option<ImportNote>, StudyError> {
+        whole_file::read_json(&self.directory.join(crate::archive::IMPORT_NOTE))
     }
 
     /// The chosen prompts; none before they are chosen.

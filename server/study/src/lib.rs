@@ -2,6 +2,7 @@
 //! Knows the engine and the domain; no HTTP server, no database.
 
 mod annotation;
+pub mod archive;
 pub mod catalogue;
 mod check;
 mod classification_text;

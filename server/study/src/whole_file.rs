@@ -140,7 +140,7 @@ pub(crate) fn hash_file(path: &Path) -> Result<String, StudyError> {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -10,7 +10,7 @@ mod inspect;
 mod load;
 mod train;
 
-pub(crate) use data::DataRecord;
+pub(crate) use data::{DataRecord, Subset};
 pub(crate) use train::lora_config;
 
 use crate::{

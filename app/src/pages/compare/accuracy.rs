@@ -39,6 +39,7 @@ pub(super) fn part(comparison: &Arc<Comparison>, links: &CompareLinks) -> AnyVie
             draw=move |width| draw_comparison("accuracy", &drawing, width)
             base=links.base()
             query=links.query()
+ figure_alone=true
         >
             {measures}
         </Figure>

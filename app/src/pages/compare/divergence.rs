@@ -49,6 +49,7 @@ pub(super) fn part(comparison: &Arc<Comparison>, links: &CompareLinks) -> AnyVie
             draw=move |width| draw_comparison("kl", &drawing, width)
             base=links.base()
             query=links.query()
+ figure_alone=true
         >
             {means}
             <details class="definition">

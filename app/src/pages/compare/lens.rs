@@ -5,7 +5,7 @@ use crate::{
     charts::{HeatPalette, compared_lens},
     comparison_figures::{arm_of, lens_pair, lens_rows, lens_token, lines_up, study_label},
     comparison_view::CompareView,
-    components::error_view::ErrorNotice,
+    components::{error_view::ErrorNotice, take_away::TakeAway},
     error::AppError,
     lens_table::lens_table,
     lens_view::{LensMode, LensView, last_cell},
@@ -38,7 +38,7 @@ pub(super) fn part(comparison: &Arc<Comparison>, view: &CompareView, links: &Com
         {apart}
         {svg.map(|svg| view! {
             <div class="scroll lens-figure" role="group" aria-label="Logit lens by study and arm" tabindex="0" inner_html=svg></div>
-            <p class="download"><a href=format!("{}/figures/lens.svg{}", links.base(), links.query()) download="" rel="external">"Download this figure (SVG)"</a></p>
+            <TakeAway base=links.base() figure="lens" query=links.query() />
         })}
         {continuations(lens, links, show)}
         <details class="definition">

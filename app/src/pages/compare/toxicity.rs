@@ -44,6 +44,7 @@ pub(super) fn part(comparison: &Arc<Comparison>, links: &CompareLinks) -> AnyVie
                 draw=drawn("groups")
                 base=links.base()
                 query=links.query()
+ figure_alone=true
             >
                 {table}
             </Figure>
@@ -66,6 +67,7 @@ pub(super) fn part(comparison: &Arc<Comparison>, links: &CompareLinks) -> AnyVie
             draw=drawn("toxicity")
             base=links.base()
             query=links.query()
+ figure_alone=true
         >
             {shares}
             <details class="definition">

@@ -7,7 +7,7 @@ use super::{
     place::{StudyPlace, TabStudy},
 };
 use crate::{
-    components::{claims::Claims, figure::Figure},
+    components::{claims::Claims, figure::Figure, take_away::TakeAway},
     figure_view::{FigureView, arms_of},
     figures::draw_figure,
     quantity,
@@ -122,6 +122,9 @@ fn by_reading(base: &str, results: &Arc<StudyResults>, class: &Arc<Classificatio
         let (results, view) = (results.clone(), view.clone());
         move |width| draw_figure(name, &results, &view, width)
     };
+    let take_away = |table: &str| view! { <TakeAway base=base table=table.to_string() query=query.clone() /> };
+    let (has_contrasts, has_trends) =
+        class.reading(reading).map_or((false, false), |results| (!results.contrasts.is_empty(), !results.trends.is_empty()));
     let has_gap = arms_of(class).iter().any(|arm| arm.rank().is_some());
     let gap = has_gap.then(|| {
         view! {
@@ -142,6 +145,7 @@ fn by_reading(base: &str, results: &Arc<StudyResults>, class: &Arc<Classificatio
     });
     view! {
         {paper_table(class, reading)}
+        {take_away("bias_and_parity")}
         {gap}
         <Figure
             name="worst_group_error"
@@ -154,8 +158,11 @@ fn by_reading(base: &str, results: &Arc<StudyResults>, class: &Arc<Classificatio
             <p class="note">"The numbers are those of the table in the paper’s form above."</p>
         </Figure>
         {contrasts_table(class, reading)}
+        {has_contrasts.then(|| take_away("contrasts"))}
         {trends_table(class, reading)}
+        {has_trends.then(|| take_away("trends"))}
         {fairness_table(class, reading)}
+        {take_away("fairness")}
     }
 }
 

@@ -8,7 +8,12 @@ use leptos::prelude::*;
 use rankscope_domain::view::{StudyCard, StudyStatus};
 
 #[component]
-pub(crate) fn Actions(card: StudyCard, cancel: ServerAction<CancelStudy>, resume: ServerAction<ResumeStudy>) -> impl IntoView {
+pub(crate) fn Actions(
+    card: StudyCard,
+    has_results: bool,
+    cancel: ServerAction<CancelStudy>,
+    resume: ServerAction<ResumeStudy>,
+) -> impl IntoView {
     let delete = ServerAction::<DeleteStudy>::new();
     let id = card.id.clone();
     let (cancel_id, resume_id, delete_id) = (id.clone(), id.clone(), id.clone());
@@ -42,6 +47,7 @@ pub(crate) fn Actions(card: StudyCard, cancel: ServerAction<CancelStudy>, resume
             <a class="button" href=format!("/studies/new?from={id}")>"Run again with changes"</a>
             {can_share.then(|| view! { <a class="button" href=links>"Share"</a> })}
             <a class="button" href=format!("/compare?studies={id}")>"Compare with …"</a>
+            {has_results.then(|| view! { <Export id=id.clone() /> })}
             {can_delete.then(|| view! {
                 <details class="confirm">
                     <summary class="button">"Delete …"</summary>
@@ -58,5 +64,24 @@ pub(crate) fn Actions(card: StudyCard, cancel: ServerAction<CancelStudy>, resume
             })}
             {failure}
         </div>
+    }
+}
+
+/// The whole study to take away: a form, so that what goes along can be chosen without JavaScript.
+#[component]
+fn Export(id: String) -> impl IntoView {
+    view! {
+        <details class="confirm">
+            <summary class="button">"Export …"</summary>
+            <div class="export">
+                <p><a href=format!("/studies/{id}/report.html") rel="external">"Report"</a> ": one page that needs nothing else."</p>
+                <form method="get" action=format!("/studies/{id}/export.zip")>
+                    <p>"Archive: recipe, results, completions, provenance, figures and tables. Another Rankscope takes it in."</p>
+                    <p><label><input type="checkbox" name="adapters" value="1" /> " with LoRA adapters"</label></p>
+                    <p><label><input type="checkbox" name="full" value="1" /> " with full weights, where they were kept"</label></p>
+                    <button type="submit">"Download the archive"</button>
+                </form>
+            </div>
+        </details>
     }
 }

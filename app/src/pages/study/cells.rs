@@ -2,7 +2,7 @@
 
 use super::place::StudyPlace;
 use crate::{
-    components::{figure::Figure, scrolling::scrolling},
+    components::{figure::Figure, scrolling::scrolling, take_away::TakeAway},
     figure_view::FigureView,
     figures::draw_figure,
     quantity,
@@ -113,6 +113,7 @@ pub(crate) fn Cells(results: Arc<StudyResults>, place: StudyPlace) -> impl IntoV
                     <tbody>{rows}</tbody>
                 </table>
             }.into_any())}
+            <TakeAway base=place.base() table="cells" />
             <Figure
                 name="loss"
                 title="Training loss"

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     charts::{HeatPalette, HeatScale, is_logarithmic, token_strip_legend},
-    components::{error_view::ErrorNotice, figure::Figure, scrolling::scrolling},
+    components::{error_view::ErrorNotice, figure::Figure, scrolling::scrolling, take_away::TakeAway},
     error::AppError,
     figure_view::FigureView,
     figures::draw_figure,
@@ -121,6 +121,7 @@ pub(crate) fn DivergenceResults(place: StudyPlace, results: Arc<StudyResults>, a
             </Figure>
         }
     });
+    let of_trend = inside.kl_trend.map(|_| view! { <TakeAway base=base.clone() table="kl_trend" /> }.into_any());
     let (trend, means) = (trend(&inside).into_any(), means_table(&inside).into_any());
     let by_rank = (inside.divergences.iter().filter(|one| one.arm.rank().is_some()).count() > 1).then(|| {
         view! {
@@ -132,6 +133,7 @@ pub(crate) fn DivergenceResults(place: StudyPlace, results: Arc<StudyResults>, a
                 base=base.clone()
             >
                 {trend}
+                {of_trend}
             </Figure>
         }
     });

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     class_figures::at_fraction,
-    components::{figure::Figure, measure_cell::measure_cell, scrolling::scrolling},
+    components::{figure::Figure, measure_cell::measure_cell, scrolling::scrolling, take_away::TakeAway},
     figure_view::FigureView,
     figures::draw_figure,
     quantity,
@@ -116,6 +116,7 @@ fn margins(figures: &Figures<'_>) -> AnyView {
             }
         })
         .collect_view();
+    let of_means = view! { <TakeAway base=figures.base.clone() table="margins" query=query.clone() /> }.into_any();
     let trends: Vec<_> = figures.reading.margin_trends.clone();
     let trends = (!trends.is_empty()).then(|| {
         let slope = |value: f64| if value < 0.0 { format!("\u{2212}{:.4}", -value) } else { format!("+{value:.4}") };
@@ -123,6 +124,7 @@ fn margins(figures: &Figures<'_>) -> AnyView {
             <h3>"Trend of the margin over the ranks"</h3>
             <p class="caption">"Change of the mean margin (a probability) for each doubling of the rank, over the samples called positive, at every fraction. The paper’s claim is that margins grow with the rank. p by a two-sided sign-flip test over test examples."</p>
             {trend_rows("Trends of the margin over the ranks", "Change a doubling", &trends, &slope)}
+            <TakeAway base=figures.base.clone() table="margin_trends" query=query.clone() />
         }
     });
     let caption = format!(
@@ -147,6 +149,7 @@ fn margins(figures: &Figures<'_>) -> AnyView {
                     <tbody>{rows}</tbody>
                 </table>
             }.into_any())}
+            {of_means}
         </Figure>
         {trends}
     }
@@ -174,6 +177,7 @@ fn reliability(figures: &Figures<'_>) -> AnyView {
         })
         .collect_view();
     let bins = bins_table(figures, &arms);
+    let of_errors = view! { <TakeAway base=figures.base.clone() table="calibration" query=query.clone() /> }.into_any();
     let caption = format!(
         "{}, minority fraction {}: how often predictions are right, by how sure they are. On the dashed line an arm is right as often as it is sure; below it, it is too sure. Pooled over the seeds.",
         figures.view.group.as_ref().map_or_else(|| "All test examples".to_string(), |group| format!("Test examples of {group}")),
@@ -188,6 +192,7 @@ fn reliability(figures: &Figures<'_>) -> AnyView {
                     <tbody>{rows}</tbody>
                 </table>
             }.into_any())}
+            {of_errors}
             <details class="definition"><summary>"The bins of the curves"</summary>{bins}</details>
         </Figure>
     }

@@ -97,18 +97,22 @@ fn Study(
         recipe_toml: study.recipe_toml,
         results: study.results.map(Arc::new),
         provenance,
-        machine: Some(place::Machine { host, directory: study.directory }),
+        machine: Some(place::Machine { host, directory: study.directory, imported: card.imported.clone() }),
     };
     let results_tab = shown.results.is_some().then_some(with_results);
     let progress_tab = move || view! { <progress::ProgressTab id=id.clone() status progress results_tab /> }.into_any();
+    let (is_imported, has_results) = (card.imported.is_some(), results_tab.is_some());
     view! {
         <Title text=name.clone() />
         <div class="title-row">
             <div>
-                <h1>{name} {is_example.then(|| view! { <span class="tag">"example"</span> })}</h1>
+                <h1>
+                    {name} {is_example.then(|| view! { <span class="tag">"example"</span> })}
+                    {is_imported.then(|| view! { <span class="tag">"imported"</span> })}
+                </h1>
                 <p class="lead"><StatusMark status /> " · " {summary} {queued.map(|text| format!(" {text}"))}</p>
             </div>
-            <actions::Actions card cancel resume />
+            <actions::Actions card has_results cancel resume />
         </div>
         {(!message.is_empty()).then(|| view! { <p class=message_class>{message}</p> })}
         <StudyTabs study=shown tabs=tabs::owners_tabs(kind) default_tab other=progress_tab />

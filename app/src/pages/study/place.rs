@@ -10,7 +10,7 @@ use crate::{
 };
 use rankscope_domain::{
     StudyResults,
-    provenance::{Host, Provenance},
+    provenance::{Host, ImportNote, Provenance},
     snapshot::SharedProvenance,
     view::{CompletionPage, CompletionQuery},
 };
@@ -89,6 +89,8 @@ pub(crate) struct Machine {
     /// Absent before the first worker starts.
     pub(crate) host: Option<Host>,
     pub(crate) directory: String,
+    /// That the study came from elsewhere.
+    pub(crate) imported: Option<ImportNote>,
 }
 
 /// The part that a share may show too, and the machine's.

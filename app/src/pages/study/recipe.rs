@@ -5,7 +5,7 @@ use crate::{components::copy_button::CopyButton, quantity};
 use leptos::prelude::*;
 use rankscope_domain::{
     estimate::ModelSummary,
-    provenance::{FileHash, Host},
+    provenance::{FileHash, Host, ImportNote},
     snapshot::SharedProvenance,
 };
 
@@ -13,8 +13,10 @@ use rankscope_domain::{
 pub(crate) fn RecipeTab(study: TabStudy) -> impl IntoView {
     let base = study.place.base();
     let is_owners = study.place.owners_id().is_some();
-    let (host, directory) = study.machine.map(|Machine { host, directory }| (host, directory)).unzip();
-    let host = host.flatten();
+    let (host, directory, imported) = match study.machine {
+        Some(Machine { host, directory, imported }) => (host, Some(directory), imported),
+        None => (None, None, None),
+    };
     let toml = study.recipe_toml.clone();
     view! {
         <section aria-labelledby="recipe-title">
@@ -35,6 +37,10 @@ pub(crate) fn RecipeTab(study: TabStudy) -> impl IntoView {
         </section>
         <section aria-labelledby="provenance-title">
             <h2 id="provenance-title">"Provenance"</h2>
+            {imported.map(|ImportNote { imported_at, rankscope_version, archive_sha256 }| view! {
+                <p class="note">{format!("Imported {}, from an archive that Rankscope {rankscope_version} wrote. What follows is of where the study ran.", quantity::time(&imported_at))}</p>
+                <dl class="facts"><dt>"Archive"</dt><dd><Hash sha256=archive_sha256 /></dd></dl>
+            })}
             {match study.provenance {
                 Some(provenance) => view! { <ProvenanceList provenance host /> }.into_any(),
                 None => view! { <p>"Written when the first worker starts."</p> }.into_any(),

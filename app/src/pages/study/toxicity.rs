@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     charts::{BarLink, with_bar_links},
-    components::{claims::Claims, figure::Figure, scrolling::scrolling},
+    components::{claims::Claims, figure::Figure, scrolling::scrolling, take_away::TakeAway},
     figure_view::FigureView,
     figures::{draw_figure, seeds},
     quantity,
@@ -121,8 +121,8 @@ fn Results(place: StudyPlace, results: Arc<StudyResults>) -> impl IntoView {
             {by_group}
             {by_seed}
         </section>
-        <Contrasts contrasts=results.contrasts.clone() />
-        <Counterfactuals results=results.clone() />
+        <Contrasts contrasts=results.contrasts.clone() base=place.base() />
+        <Counterfactuals results=results.clone() base=place.base() />
         <Cells results=results.clone() place />
     }
 }
@@ -368,7 +368,7 @@ fn SeedsTable(results: Arc<StudyResults>) -> impl IntoView {
 }
 
 #[component]
-fn Contrasts(contrasts: Vec<Contrast>) -> impl IntoView {
+fn Contrasts(contrasts: Vec<Contrast>, base: String) -> impl IntoView {
     (!contrasts.is_empty()).then(|| {
         let rows = contrasts
             .into_iter()
@@ -409,13 +409,14 @@ fn Contrasts(contrasts: Vec<Contrast>) -> impl IntoView {
                         <tbody>{rows}</tbody>
                     </table>
                 }.into_any())}
+                <TakeAway base table="contrasts" />
             </section>
         }
     })
 }
 
 #[component]
-fn Counterfactuals(results: Arc<StudyResults>) -> impl IntoView {
+fn Counterfactuals(results: Arc<StudyResults>, base: String) -> impl IntoView {
     let counts = results.counterfactuals.clone();
     let rows: [(&str, u64); 10] = [
         ("Prompts that led the original model to a toxic completion", counts.toxic_prompts.into()),
@@ -439,6 +440,7 @@ fn Counterfactuals(results: Arc<StudyResults>) -> impl IntoView {
                 <caption>"What became of the counterfactuals."</caption>
                 <tbody>{rows}</tbody>
             </table>
+            <TakeAway base table="counterfactuals" />
         </section>
     }
 }

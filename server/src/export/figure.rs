@@ -1,0 +1,72 @@
+//! A figure as a file, by its name and the query of its address.
+
+use super::{ExportedFile, Query, Shown, nothing_there, picture};
+use rankscope_app::{FIGURES, FigureView, LENS_FIGURE, LensView, PaperWidth, error::AppError, figure_svg, lens_svg};
+
+/// What a figure is written as. All are of the same drawing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FigureFormat {
+    Svg,
+    /// 300 dots an inch.
+    Png,
+    /// One page of the figure's size, its texts as text.
+    Pdf,
+}
+
+impl FigureFormat {
+    pub const ALL: [Self; 3] = [Self::Svg, Self::Png, Self::Pdf];
+
+    /// As files end.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Svg => "svg",
+            Self::Png => "png",
+            Self::Pdf => "pdf",
+        }
+    }
+
+    /// A file's name without its ending, and what it is; `None`: no figure is written so.
+    pub fn of_file(file: &str) -> Option<(&str, Self)> {
+        let (name, extension) = file.rsplit_once('.')?;
+        Some((name, Self::ALL.into_iter().find(|format| format.extension() == extension)?))
+    }
+
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Svg => "image/svg+xml",
+            Self::Png => "image/png",
+            Self::Pdf => "application/pdf",
+        }
+    }
+}
+
+/// `file`: name and ending, `accuracy.png`. The query says what of it, as on its page, and for which width: `?width=column`.
+pub fn figure_file(file: &str, shown: Shown<'_>, query: Query<'_>) -> Result<ExportedFile, AppError> {
+    let known = FigureFormat::of_file(file).and_then(|(name, format)| Some((*FIGURES.iter().find(|known| **known == name)?, format)));
+    let (name, format) = known.ok_or_else(|| {
+        AppError::NotFound(format!("There is no such figure. There are, ending in .svg, .png or .pdf: {}.", FIGURES.join(", ")))
+    })?;
+    let width = PaperWidth::read(query).map_err(AppError::Invalid)?;
+    let svg = if name == LENS_FIGURE {
+        let (view, errors) = LensView::read(query);
+        let view = errors.into_result(view).map_err(AppError::Invalid)?;
+        lens_svg(shown.readings.to_vec(), &view, width.drawing())
+    } else {
+        let (view, errors) = FigureView::read(query);
+        let view = errors.into_result(view).map_err(AppError::Invalid)?;
+        figure_svg(name, shown.results, &view, width.drawing())
+    };
+    let svg = svg.map_err(AppError::Invalid)?.ok_or_else(|| nothing_there("figure"))?;
+    figure_picture(name, &width.fit(&svg), format)
+}
+
+/// A drawing, fitted to its width on paper, in a format.
+pub fn figure_picture(name: &str, svg: &str, format: FigureFormat) -> Result<ExportedFile, AppError> {
+    let failed = |error: picture::PictureError| crate::error::internal("writing a figure", &error);
+    let bytes = match format {
+        FigureFormat::Svg => format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{svg}").into_bytes(),
+        FigureFormat::Png => picture::png(svg).map_err(failed)?,
+        FigureFormat::Pdf => picture::pdf(svg).map_err(failed)?,
+    };
+    Ok(ExportedFile { name: format!("{name}.{}", format.extension()), media_type: format.media_type(), bytes })
+}

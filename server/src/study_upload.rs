@@ -1,0 +1,85 @@
+//! `POST /studies/import`: the archive of a study from the page's form, written as it comes, checked, and taken in or gone again.
+
+use crate::{
+    error::{EdgeError, internal},
+    state::AppState,
+};
+use axum::{
+    extract::{
+        Multipart, State,
+        multipart::{Field, MultipartError},
+    },
+    http::{HeaderMap, header::ACCEPT},
+    response::{IntoResponse, Redirect, Response},
+};
+use rankscope_app::{error::AppError, refused_import_address};
+use rankscope_domain::FieldErrors;
+use tokio::io::AsyncWriteExt;
+
+/// Of an upload that is refused, so much more is read and dropped, so that a browser gets to see the answer.
+const DRAIN_LIMIT: u64 = 64 << 20;
+
+/// Leads a browser to the study, or back to the list with what is wrong; a program gets the study's id, or the error as text.
+pub async fn upload(State(state): State<AppState>, headers: HeaderMap, form: Multipart) -> Response {
+    let wants_html = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"));
+    match receive(&state, form).await {
+        Ok(id) if wants_html => Redirect::to(&format!("/studies/{id}")).into_response(),
+        Ok(id) => axum::Json(serde_json::json!({ "id": id })).into_response(),
+        Err(error) if wants_html => Redirect::to(&refused_import_address(&error)).into_response(),
+        Err(error) => EdgeError(error).into_response(),
+    }
+}
+
+async fn receive(state: &AppState, mut form: Multipart) -> Result<String, AppError> {
+    let at_disk = |error: std::io::Error| internal("writing an upload", &error);
+    let library = state.library().clone();
+    while let Some(field) = form.next_field().await.map_err(|error| broken_off(&error))? {
+        if field.name() != Some("file") {
+            continue;
+        }
+        if field.file_name().unwrap_or_default().is_empty() {
+            return Err(AppError::Invalid(FieldErrors::one("file", "", "Choose a file.")));
+        }
+        let folder = library.incoming().map_err(at_disk)?;
+        let archive = folder.path().join("archive.zip");
+        write(field, &archive, state.backend.study_upload_limit).await?;
+        return state.backend.import(archive, folder).await.map(|id| id.to_string());
+    }
+    Err(AppError::Invalid(FieldErrors::one("file", "", "Choose a file.")))
+}
+
+async fn write(mut field: Field<'_>, path: &std::path::Path, limit: u64) -> Result<(), AppError> {
+    let at_disk = |error: std::io::Error| internal("writing an upload", &error);
+    let file_name: String = field.file_name().unwrap_or_default().chars().take(200).collect();
+    let mut file = tokio::fs::File::create(path).await.map_err(at_disk)?;
+    let mut bytes = 0;
+    while let Some(chunk) = field.chunk().await.map_err(|error| broken_off(&error))? {
+        bytes += chunk.len() as u64;
+        if bytes > limit {
+            drain(&mut field).await;
+            let remedy = format!(
+                "The archive has more than {limit} bytes, which is the most that may be uploaded. Take it in with `rankscope import FILE.zip` \
+                 instead, or start the server with a larger --study-upload-limit."
+            );
+            return Err(AppError::Invalid(FieldErrors::one("file", file_name, remedy)));
+        }
+        file.write_all(&chunk).await.map_err(at_disk)?;
+    }
+    file.flush().await.map_err(at_disk)
+}
+
+/// What is left of a field, up to a limit.
+async fn drain(field: &mut Field<'_>) {
+    let mut left = DRAIN_LIMIT;
+    while let Ok(Some(chunk)) = field.chunk().await {
+        left = left.saturating_sub(chunk.len() as u64);
+        if left == 0 {
+            break;
+        }
+    }
+}
+
+fn broken_off(error: &MultipartError) -> AppError {
+    tracing::debug!(%error, "an upload could not be read");
+    AppError::Invalid(FieldErrors::one("file", "", "The upload broke off, or was no form with a file; send it again."))
+}

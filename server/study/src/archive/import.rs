@@ -1,0 +1,263 @@
+//! Unpacks an archive into a new study directory. Nothing in it is believed before it was checked; the caller removes the directory
+//! when something is wrong.
+
+use super::{
+    ARCHIVE_FORMAT, IMPORT_NOTE, MANIFEST, Manifest, STUDY_FOLDER,
+    content::{self, Content, content_of, refusal},
+    name,
+};
+use crate::{Study, StudyError, whole_file};
+use rankscope_domain::{
+    CellId, FieldErrors,
+    provenance::ImportNote,
+    results::RESULTS_SCHEMA,
+    view::{Ended, Progress},
+};
+use sha2::{Digest, Sha256};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, File},
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+use zip::{ZipArchive, result::ZipError};
+
+/// How much an archive may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ArchiveLimits {
+    /// Bytes of all files together, unpacked.
+    pub bytes: u64,
+    pub files: usize,
+}
+
+/// Of a list of files; ours have some kilobytes.
+const LARGEST_MANIFEST: u64 = 16 << 20;
+/// A file may be so many times as large as it is packed. Texts of studies come to 20, and deflate can't do more than 1032.
+const LARGEST_RATIO: u64 = 200;
+/// Below so many bytes no ratio is looked at.
+const SMALL: u64 = 1 << 20;
+
+/// What an archive may hold besides the study itself: it is checked against the manifest, and left where it is.
+fn is_left_out(path: &str) -> bool {
+    let names: Vec<&str> = path.split('/').collect();
+    let ends = |name: &str, endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
+    match names.as_slice() {
+        ["README.txt" | "report.html"] => true,
+        ["figures", name] => ends(name, &[".svg", ".png", ".pdf"]),
+        ["tables", name] => ends(name, &[".csv", ".json", ".tex"]),
+        _ => false,
+    }
+}
+
+/// An entry that is allowed to be there.
+struct Entry {
+    index: usize,
+    path: String,
+    /// Where it goes, and what it must be; none: it is looked at and left out.
+    to: Option<(PathBuf, Content)>,
+}
+
+/// Unpacks into `directory`, which is there and empty, and checks everything. An error names the file that is wrong, and why.
+pub fn unpack(archive: &Path, directory: &Path, limits: ArchiveLimits) -> Result<Study, StudyError> {
+    let sha256 = whole_file::hash_file(archive)?;
+    let file = File::open(archive).map_err(StudyError::at(archive))?;
+    let mut zip = ZipArchive::new(file).map_err(|error| whole_refusal(&why(&error)))?;
+    let entries = entries_of(&mut zip, directory, limits)?;
+    let manifest = read_manifest(&mut zip)?;
+    let listed: BTreeMap<&str, (u64, &str)> =
+        manifest.files.iter().map(|file| (file.path.as_str(), (file.bytes, file.sha256.as_str()))).collect();
+    if listed.len() != manifest.files.len() {
+        return Err(refusal(MANIFEST, "it lists a file twice"));
+    }
+    let mut left = limits.bytes;
+    let mut missing: BTreeSet<&str> = listed.keys().copied().collect();
+    for entry in &entries {
+        let Some((bytes, sha256)) = listed.get(entry.path.as_str()) else {
+            return Err(refusal(&entry.path, "the manifest does not list it"));
+        };
+        missing.remove(entry.path.as_str());
+        take_out(&mut zip, entry, *bytes, sha256, &mut left, limits)?;
+    }
+    if let Some(path) = missing.first() {
+        return Err(refusal(path, "the manifest lists it, and it is not there"));
+    }
+    for entry in &entries {
+        if let Some((path, content)) = &entry.to {
+            content::check(path, *content).map_err(|wrong| refusal(&entry.path, &wrong))?;
+        }
+    }
+    let study = check_together(directory, &entries)?;
+    let note = ImportNote {
+        imported_at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        rankscope_version: manifest.rankscope_version,
+        archive_sha256: sha256,
+    };
+    whole_file::write_json(&directory.join(IMPORT_NOTE), &note)?;
+    Ok(study)
+}
+
+fn whole_refusal(wrong: &str) -> StudyError {
+    FieldErrors::one("file", "", format!("This is no archive of a study: {wrong}. Choose a file that Rankscope exported.")).into()
+}
+
+fn why(error: &ZipError) -> String {
+    match error {
+        ZipError::Io(error) => format!("it can't be read ({error})"),
+        other => format!("it is no ZIP file, or damaged ({other})"),
+    }
+}
+
+/// Every entry, its name checked, none twice.
+fn entries_of(zip: &mut ZipArchive<File>, directory: &Path, limits: ArchiveLimits) -> Result<Vec<Entry>, StudyError> {
+    if zip.len() > limits.files {
+        return Err(whole_refusal(&format!("it holds {} files, more than the {} that are read", zip.len(), limits.files)));
+    }
+    if zip.has_duplicate_names() {
+        return Err(whole_refusal("two files in it have one name"));
+    }
+    if zip.has_overlapping_entries().map_err(|error| whole_refusal(&why(&error)))? {
+        return Err(whole_refusal("files in it overlap"));
+    }
+    let mut entries = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut has_manifest = false;
+    for index in 0..zip.len() {
+        let file = zip.by_index_raw(index).map_err(|error| whole_refusal(&why(&error)))?;
+        let shown = String::from_utf8_lossy(file.name_raw()).chars().take(200).collect::<String>();
+        let refuse = |wrong: &str| refusal(&shown, wrong);
+        if file.is_dir() {
+            // some programs write folders as entries, which hold nothing
+            name::checked(file.name_raw().strip_suffix(b"/").unwrap_or(file.name_raw())).map_err(refuse)?;
+            continue;
+        }
+        let path = name::checked(file.name_raw()).map_err(refuse)?.to_string();
+        if file.is_symlink() || !file.is_file() {
+            return Err(refuse("it is a link, and no file"));
+        }
+        if file.encrypted() {
+            return Err(refuse("it is encrypted"));
+        }
+        // on some file systems these are one name
+        if !seen.insert(path.to_lowercase()) {
+            return Err(refuse("another file has the same name but for capital letters"));
+        }
+        if path == MANIFEST {
+            has_manifest = true;
+            continue;
+        }
+        let to = match path.strip_prefix(STUDY_FOLDER) {
+            Some(inside) => {
+                let (_, content) = content_of(inside).ok_or_else(|| refuse("it is no file of a study"))?;
+                Some((directory.join(inside), content))
+            }
+            None if is_left_out(&path) => None,
+            None => return Err(refuse("it is no file of a study")),
+        };
+        entries.push(Entry { index, path, to });
+    }
+    if !has_manifest {
+        return Err(whole_refusal("it has no manifest.json"));
+    }
+    Ok(entries)
+}
+
+fn read_manifest(zip: &mut ZipArchive<File>) -> Result<Manifest, StudyError> {
+    let mut text = Vec::new();
+    let file = zip.by_name(MANIFEST).map_err(|error| refusal(MANIFEST, &why(&error)))?;
+    file.take(LARGEST_MANIFEST).read_to_end(&mut text).map_err(|error| refusal(MANIFEST, &format!("it can't be unpacked: {error}")))?;
+    let manifest: Manifest = serde_json::from_slice(&text).map_err(|error| refusal(MANIFEST, &format!("it can't be read: {error}")))?;
+    if manifest.rankscope_archive != ARCHIVE_FORMAT {
+        let wrong = format!(
+            "it is of the layout {}, and this program reads {ARCHIVE_FORMAT}; it was written by Rankscope {}",
+            manifest.rankscope_archive, manifest.rankscope_version
+        );
+        return Err(refusal(MANIFEST, &wrong));
+    }
+    Ok(manifest)
+}
+
+/// Unpacks one entry, counting and hashing; nothing is kept of one that is left out.
+fn take_out(
+    zip: &mut ZipArchive<File>,
+    entry: &Entry,
+    bytes: u64,
+    sha256: &str,
+    left: &mut u64,
+    limits: ArchiveLimits,
+) -> Result<(), StudyError> {
+    let refuse = |wrong: &str| refusal(&entry.path, wrong);
+    let mut file = zip.by_index(entry.index).map_err(|error| refuse(&why(&error)))?;
+    let most = file.compressed_size().saturating_mul(LARGEST_RATIO).max(SMALL);
+    let mut out: Box<dyn Write> = match &entry.to {
+        Some((path, _)) => {
+            if let Some(folder) = path.parent() {
+                fs::create_dir_all(folder).map_err(StudyError::at(folder))?;
+            }
+            Box::new(File::create_new(path).map_err(StudyError::at(path))?)
+        }
+        None => Box::new(io::sink()),
+    };
+    let mut hash = Sha256::new();
+    let mut piece = vec![0; 1 << 17];
+    let mut count = 0;
+    loop {
+        let read = file.read(&mut piece).map_err(|error| refuse(&format!("it can't be unpacked: {error}")))?;
+        if read == 0 {
+            break;
+        }
+        count += read as u64;
+        if count > bytes {
+            return Err(refuse("it is larger than the manifest says"));
+        }
+        if count > most {
+            return Err(refuse(&format!("unpacked it is more than {LARGEST_RATIO} times as large, which no file of a study is")));
+        }
+        *left = left
+            .checked_sub(read as u64)
+            .ok_or_else(|| whole_refusal(&format!("unpacked it has more than {} bytes, which is the most that is taken", limits.bytes)))?;
+        hash.update(&piece[..read]);
+        out.write_all(&piece[..read]).map_err(StudyError::at(entry.to.as_ref().map_or(Path::new(""), |(path, _)| path)))?;
+    }
+    out.flush().map_err(StudyError::at(Path::new(&entry.path)))?;
+    if count != bytes || whole_file::hex(&hash.finalize()) != sha256 {
+        return Err(refuse("its content is not what the manifest says; it was changed or damaged on the way"));
+    }
+    Ok(())
+}
+
+/// What no file shows by itself: that they are of one finished study.
+fn check_together(directory: &Path, entries: &[Entry]) -> Result<Study, StudyError> {
+    let refuse = |file: &str, wrong: &str| refusal(&format!("{STUDY_FOLDER}{file}"), wrong);
+    let study = Study::open(directory).map_err(|_| refuse("recipe.toml", "it is not there"))?;
+    let text = study.recipe_toml()?;
+    let recipe = study.recipe()?;
+    recipe.validate().map_err(|errors| refuse("recipe.toml", &errors.to_string()))?;
+    let Some(results) = study.results()? else { return Err(refuse("results.json", "it is not there")) };
+    if results.schema != RESULTS_SCHEMA {
+        let wrong = format!("it is of schema {}, and this program reads {RESULTS_SCHEMA}", results.schema);
+        return Err(refuse("results.json", &wrong));
+    }
+    let sha256 = whole_file::hash_text(&text);
+    if results.recipe_sha256 != sha256 || results.kind != recipe.kind {
+        return Err(refuse("results.json", "they are results of another recipe"));
+    }
+    let Some(provenance) = study.provenance()? else { return Err(refuse("provenance.json", "it is not there")) };
+    if provenance.recipe_sha256 != sha256 {
+        return Err(refuse("provenance.json", "it is the provenance of another recipe"));
+    }
+    let cells: BTreeSet<CellId> = recipe.cells().into_iter().collect();
+    for entry in entries {
+        let cell = entry.path.strip_prefix(STUDY_FOLDER).and_then(|path| path.strip_prefix("cells/")?.split('/').next()?.parse().ok());
+        if cell.is_some_and(|cell: CellId| !cells.contains(&cell)) {
+            return Err(refusal(&entry.path, "the recipe has no such cell"));
+        }
+    }
+    let mut progress = Progress::default();
+    for event in study.events_since(0)? {
+        progress.apply(&event);
+    }
+    if progress.ended != Some(Ended::Finished) {
+        return Err(refuse("events.jsonl", "the study was not finished, and only finished studies are taken in"));
+    }
+    Ok(study)
+}
