@@ -42,7 +42,7 @@ pub struct Host {
 }
 
 /// `imported.json`: that a study was taken in from an archive. Its provenance is that of where it ran.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ImportNote {
     /// RFC 3339, UTC.
     pub imported_at: String,

@@ -180,7 +180,7 @@ impl Links {
 
 /// Where the lens reads a prompt, and the prompt with a completion behind it, beside the original; the owner's alone.
 #[derive(Clone)]
-struct LensLinks {
+pub(crate) struct LensLinks {
     prompt: String,
     completed: String,
 }
