@@ -89,6 +89,8 @@ pub trait Backend: Send + Sync + 'static {
     fn dataset_upload_limit(&self) -> u64;
     /// Links of a study, newest first; empty: all.
     async fn shares(&self, study: &str) -> Result<Vec<ShareEntry>, AppError>;
+    /// Studies of these links that permit labels while there is no round of completions to label.
+    async fn studies_without_rounds(&self, shares: &[ShareEntry]) -> Result<Vec<String>, AppError>;
     /// What a link can be made for; `None`: there is no such study.
     async fn shareable(&self, study: &str) -> Result<Option<Shareable>, AppError>;
     /// Freezes a study and makes a link to the copy; gives the link's id.
@@ -101,6 +103,13 @@ pub trait Backend: Send + Sync + 'static {
     async fn shared(&self, token: &str) -> Result<SharedPage, AppError>;
     async fn shared_lens(&self, token: &str) -> Result<Vec<LensReading>, AppError>;
     async fn shared_completions(&self, token: &str, query: CompletionQuery) -> Result<CompletionPage, AppError>;
+    /// As the calls of labels above, for who has a link that permits it; the same error for every token that does not. The rounds tell of
+    /// nobody who came by another way.
+    async fn shared_rounds(&self, token: &str) -> Result<Vec<RoundSummary>, AppError>;
+    async fn consent_by_share(&self, token: &str, round: &str, name: &str) -> Result<(), AppError>;
+    async fn shared_labelling(&self, token: &str, round: &str, name: &str, at: Option<u32>) -> Result<Labelling, AppError>;
+    async fn give_label_by_share(&self, token: &str, round: &str, name: &str, item: &str, label: Label) -> Result<(), AppError>;
+    async fn undo_label_by_share(&self, token: &str, round: &str, name: &str) -> Result<Option<u32>, AppError>;
 }
 
 /// The context that server functions take it from.

@@ -3,7 +3,7 @@
 use crate::{
     components::log_out::LogOut,
     pages::{
-        annotate::AnnotatePage,
+        annotate::{AnnotatePage, SharedAnnotatePage},
         compare::ComparePage,
         datasets::{DatasetPage, DatasetsPage},
         lens::LensQuestionPage,
@@ -53,20 +53,37 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/studies/:id") view=StudyPage ssr=SsrMode::Async />
                     <Route path=path!("/shares") view=SharesPage ssr=SsrMode::Async />
                     <Route path=path!("/s/:token") view=SharedStudyPage ssr=SsrMode::Async />
+                    <Route path=path!("/s/:token/annotate") view=SharedAnnotatePage ssr=SsrMode::Async />
                 </Routes>
             </main>
-            <footer class="site">
-                <p>"Rankscope shows what each LoRA rank keeps of a model’s harms. " <a href="/tokens">"Tokens for scripts"</a></p>
-            </footer>
+            <Footer />
         </Router>
+    }
+}
+
+/// Whether the page is of those who were sent a link.
+fn is_shared() -> Memo<bool> {
+    let path = use_location().pathname;
+    Memo::new(move |_| path.read().starts_with(SHARED_PREFIX))
+}
+
+#[component]
+fn Footer() -> impl IntoView {
+    let is_shared = is_shared();
+    view! {
+        <footer class="site">
+            <p>
+                "Rankscope shows what each LoRA rank keeps of a model’s harms. "
+                {move || (!is_shared.get()).then(|| view! { <a href="/tokens">"Tokens for scripts"</a> })}
+            </p>
+        </footer>
     }
 }
 
 /// The owner's way around; who was sent a link has none.
 #[component]
 fn Header() -> impl IntoView {
-    let path = use_location().pathname;
-    let is_shared = Memo::new(move |_| path.read().starts_with(SHARED_PREFIX));
+    let is_shared = is_shared();
     view! {
         <header class="site">
             {move || if is_shared.get() {

@@ -124,17 +124,29 @@ impl Annotations {
         if let Some(place) = place {
             let item = order[place].clone();
             let label = own.get(&item.id).copied();
-            let (id, place_in_study) = (item.id.clone(), (item.cell, item.prompt_id, item.sample));
-            let found = self
-                .read(study, move |study| study.completion_text(place_in_study).map_err(|error| from_study("reading a completion", error)))
-                .await?;
-            let (prompt, text) = found.ok_or_else(|| {
-                AppError::Conflict("This completion is not in the study any more: its directory was changed. Begin another round.".into())
-            })?;
+            let id = item.id.clone();
+            let (prompt, text) = self.text_of(study, item).await?;
             labelling.place = Some(place as u32);
             labelling.item = Some(LabelItem { id, prompt, text, label });
         }
         Ok(labelling)
+    }
+
+    /// The prompt and the text of a round's completion.
+    pub async fn item_text(&self, study: &StudyId, round: &str, item: &str) -> Result<(String, String), AppError> {
+        let round = self.round(study, round).await?;
+        let items = self.database.round_items(&round.id).await.map_err(broken)?;
+        let item = items.into_iter().find(|known| known.id == item).ok_or_else(no_such_item)?;
+        self.text_of(study, item).await
+    }
+
+    async fn text_of(&self, study: &StudyId, item: SampledItem) -> Result<(String, String), AppError> {
+        let place = (item.cell, item.prompt_id, item.sample);
+        let found =
+            self.read(study, move |study| study.completion_text(place).map_err(|error| from_study("reading a completion", error))).await?;
+        found.ok_or_else(|| {
+            AppError::Conflict("This completion is not in the study any more: its directory was changed. Begin another round.".into())
+        })
     }
 
     /// Keeps a label at once; the same again changes nothing.
@@ -143,7 +155,7 @@ impl Annotations {
         self.must_have_consented(&round, annotator).await?;
         let items = self.database.round_items(&round.id).await.map_err(broken)?;
         if !items.iter().any(|known| known.id == item) {
-            return Err(AppError::NotFound("There is no such completion in this round. Reload the page to see the next one.".into()));
+            return Err(no_such_item());
         }
         if self.own_labels(&round, annotator).await?.get(item) == Some(&label) {
             return Ok(());
@@ -276,6 +288,10 @@ fn check_name(name: &str) -> Result<(), AppError> {
     }
     let shown: String = name.chars().take(NAME_LIMIT + 1).collect();
     Err(AppError::Invalid(FieldErrors::one("name", shown, format!("Give the annotator a name of 1 to {NAME_LIMIT} characters."))))
+}
+
+fn no_such_item() -> AppError {
+    AppError::NotFound("There is no such completion in this round. Reload the page to see the next one.".into())
 }
 
 fn no_such_round() -> AppError {

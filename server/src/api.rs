@@ -166,6 +166,11 @@ const SERVER_FUNCTIONS: &[(&str, &str)] = &[
     ("get_shared", "(what is behind a link: /s/{token}/snapshot.json)"),
     ("get_shared_lens", "(what is behind a link: /s/{token}/snapshot.json)"),
     ("get_shared_completions", "(what is behind a link: /s/{token}/snapshot.json)"),
+    ("list_shared_rounds", "(labels are given on the page behind a link: /s/{token}/annotate)"),
+    ("begin_shared_labelling", "(labels are given on the page behind a link: /s/{token}/annotate)"),
+    ("get_shared_labelling", "(labels are given on the page behind a link: /s/{token}/annotate)"),
+    ("give_shared_label", "(labels are given on the page behind a link: /s/{token}/annotate)"),
+    ("undo_shared_label", "(labels are given on the page behind a link: /s/{token}/annotate)"),
     ("list_tokens", "(a token must not tell of others: the page or the command line does)"),
     ("revoke_token", "(a token must not end others: the page or the command line does)"),
 ];

@@ -481,6 +481,10 @@ impl Backend for StudyBackend {
         self.list_shares(study).await
     }
 
+    async fn studies_without_rounds(&self, shares: &[ShareEntry]) -> Result<Vec<String>, AppError> {
+        self.waiting_for_a_round(shares).await
+    }
+
     async fn shareable(&self, study: &str) -> Result<Option<Shareable>, AppError> {
         self.shareable_study(study).await
     }
@@ -511,6 +515,26 @@ impl Backend for StudyBackend {
 
     async fn shared_completions(&self, token: &str, query: CompletionQuery) -> Result<CompletionPage, AppError> {
         self.shared_texts(token, query).await
+    }
+
+    async fn shared_rounds(&self, token: &str) -> Result<Vec<RoundSummary>, AppError> {
+        self.rounds_of_share(token).await
+    }
+
+    async fn consent_by_share(&self, token: &str, round: &str, name: &str) -> Result<(), AppError> {
+        self.consent_of_share(token, round, name).await
+    }
+
+    async fn shared_labelling(&self, token: &str, round: &str, name: &str, at: Option<u32>) -> Result<Labelling, AppError> {
+        self.labelling_of_share(token, round, name, at).await
+    }
+
+    async fn give_label_by_share(&self, token: &str, round: &str, name: &str, item: &str, label: Label) -> Result<(), AppError> {
+        self.label_of_share(token, round, name, item, label).await
+    }
+
+    async fn undo_label_by_share(&self, token: &str, round: &str, name: &str) -> Result<Option<u32>, AppError> {
+        self.undo_of_share(token, round, name).await
     }
 
     async fn annotation_rounds(&self, id: &str) -> Result<Vec<RoundSummary>, AppError> {

@@ -22,7 +22,10 @@ use leptos::server_fn::ServerFn;
 use leptos_axum::{AxumRouteListing, generate_route_list};
 use rankscope_app::{
     LENS_FIGURE_PATH,
-    api::shared::{GetShared, GetSharedCompletions, GetSharedLens},
+    api::{
+        shared::{GetShared, GetSharedCompletions, GetSharedLens},
+        shared_labelling::{BeginSharedLabelling, GetSharedLabelling, GiveSharedLabel, ListSharedRounds, UndoSharedLabel},
+    },
     visitor::{LOGIN_PATH, LOGOUT_PATH, TOKENS_PATH},
 };
 use rankscope_domain::token::TokenScope;
@@ -138,9 +141,18 @@ pub fn pages() -> Vec<AxumRouteListing> {
 /// Pages for those who are not logged in; every other page is the owner's.
 const OPEN_PAGES: [&str; 1] = [LOGIN_PATH];
 /// Pages for whoever has a right token; the gate before them asks for it.
-const SHARED_PAGES: [&str; 1] = ["/s/{token}"];
-/// What shared pages call, with their token.
-const SHARED_CALLS: [&str; 3] = [GetShared::PATH, GetSharedLens::PATH, GetSharedCompletions::PATH];
+const SHARED_PAGES: [&str; 2] = ["/s/{token}", "/s/{token}/annotate"];
+/// What shared pages call, with their token. The last three change something: labels, where the link permits them.
+const SHARED_CALLS: [&str; 8] = [
+    GetShared::PATH,
+    GetSharedLens::PATH,
+    GetSharedCompletions::PATH,
+    ListSharedRounds::PATH,
+    GetSharedLabelling::PATH,
+    BeginSharedLabelling::PATH,
+    GiveSharedLabel::PATH,
+    UndoSharedLabel::PATH,
+];
 /// Files of `public/`; beside them only the client's, below `/pkg/`.
 const OPEN_FILES: [&str; 2] = ["/favicon.svg", "/robots.txt"];
 
@@ -228,6 +240,13 @@ mod tests {
             (Method::POST, GetShared::PATH),
             (Method::POST, GetSharedLens::PATH),
             (Method::POST, GetSharedCompletions::PATH),
+            // with one that permits labels
+            (Method::GET, "/s/{token}/annotate"),
+            (Method::POST, ListSharedRounds::PATH),
+            (Method::POST, GetSharedLabelling::PATH),
+            (Method::POST, BeginSharedLabelling::PATH),
+            (Method::POST, GiveSharedLabel::PATH),
+            (Method::POST, UndoSharedLabel::PATH),
         ];
         assert_eq!(open, named.map(|(method, path)| (method, path.to_string())).into());
     }

@@ -3,11 +3,13 @@
 //! - [`token`]: what is in a link; [`expiry`]: how long it holds.
 //! - [`store`]: the links in the database, by the hash of their token.
 //! - [`snapshot_file`]: the frozen copies, by their content's hash.
-//! - [`gate`]: what stands before `/s/…`; [`downloads`]: the files below it; `pages`: what pages ask.
+//! - [`gate`]: what stands before `/s/…`; [`downloads`]: the files below it; `pages`: what pages ask;
+//!   `labelling`: what those may do whom a link lets label.
 
 pub mod downloads;
 pub mod expiry;
 pub mod gate;
+mod labelling;
 mod pages;
 pub mod snapshot_file;
 pub mod store;
@@ -84,6 +86,10 @@ impl Shares {
 
     /// Freezes a study and makes a link to the copy. `id`: absent for a directory beside the data directory.
     pub async fn make_of_study(&self, study: Study, id: Option<StudyId>, request: ShareRequest) -> Result<MadeShare, ShareError> {
+        if request.annotate && id.is_none() {
+            let remedy = "Labels are kept with a study of the data directory, and this one lies elsewhere. Share it without annotating.";
+            return Err(FieldErrors::one("annotate", true, remedy).into());
+        }
         let freeze = move |scope: ShareScope, frozen_at: String| {
             let title = study.recipe()?.name;
             Ok((title, study.snapshot(scope, frozen_at)?.ok_or(ShareError::NoResults)?))

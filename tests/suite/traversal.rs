@@ -186,7 +186,7 @@ fn no_argument_of_a_server_function_leads_out() {
     let calls: Vec<Route> =
         table().into_iter().filter(|route| route.path.starts_with("/api/") && !route.path.starts_with("/api/v1/")).collect();
     assert!(calls.iter().filter(|call| call.access == Access::OwnersCall).count() > 5);
-    assert_eq!(calls.iter().filter(|call| call.access == Access::Public).count(), 3, "what shared pages call");
+    assert_eq!(calls.iter().filter(|call| call.access == Access::Public).count(), 8, "what shared pages call");
     for Route { method, path, .. } in &calls {
         assert_eq!(method, "POST", "{path}: a call that a link can make");
         for wrong in wrong_names().iter().filter(|name| name.len() <= 5_000) {
@@ -200,13 +200,15 @@ fn no_argument_of_a_server_function_leads_out() {
                     "token",
                     "study",
                     "label",
+                    "round",
+                    "item",
                     "expires",
                     "query[arm]",
                     "recipe[name]",
                     "form[model.source]",
                 ]
                 .map(|field| (field, value.as_str()));
-                let json = serde_json::json!({ "id": value, "name": value, "source": value, "from": value, "token": value, "study": value, "query": { "page": 0, "group": value } });
+                let json = serde_json::json!({ "id": value, "name": value, "source": value, "from": value, "token": value, "study": value, "round": value, "item": value, "query": { "page": 0, "group": value } });
                 // each function reads one of the two
                 for request in [app.client.post(path).form(&fields), app.client.post(path).json(&json)] {
                     let answer = request.send().unwrap();

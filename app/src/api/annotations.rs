@@ -42,7 +42,7 @@ pub async fn new_round(id: String, items: String, allocation: String, seed: Stri
     let base = format!("/annotate/{id}");
     match drawn {
         Ok(round) => super::redirect(&format!("{base}?round={round}")),
-        Err(error) if plain_form => super::redirect(&refused_address(&base, &error)),
+        Err(error) if plain_form => super::redirect(&answers::refused_address(&base, &error)),
         Err(error) => return Err(error),
     }
     Ok(())
@@ -51,24 +51,14 @@ pub async fn new_round(id: String, items: String, allocation: String, seed: Stri
 /// Begins: the annotator has agreed to read text that may be harmful.
 #[server]
 pub async fn begin_labelling(id: String, round: String, name: String, agreed: Option<String>) -> Result<(), AppError> {
-    use crate::pages::annotate::labelling_address;
-    use rankscope_domain::{FieldErrors, annotation::Annotator};
+    use rankscope_domain::annotation::Annotator;
     let plain_form = super::wants_html();
     let annotator = Annotator::of_owner(&name);
     let begun: Result<(), AppError> = ask!(|backend| async {
-        if agreed.is_none() {
-            let remedy = "Tick the box to say that you will read text that may be harmful; without it nothing is shown.";
-            return Err(AppError::Invalid(FieldErrors::one("agreed", "", remedy)));
-        }
+        answers::must_agree(agreed.as_deref())?;
         backend.consent_to_label(&id, &round, &annotator).await
     });
-    let base = format!("/annotate/{id}");
-    match begun {
-        Ok(()) => super::redirect(&labelling_address(&base, &round, &annotator.name, None)),
-        Err(error) if plain_form => super::redirect(&format!("{}&round={round}", refused_address(&base, &error))),
-        Err(error) => return Err(error),
-    }
-    Ok(())
+    answers::begun(&format!("/annotate/{id}"), &round, &annotator.name, plain_form, begun)
 }
 
 /// `at`: a place in the annotator's order, counted from 1 as people do; absent: their first completion without a label.
@@ -81,46 +71,24 @@ pub async fn get_labelling(id: String, round: String, name: String, at: Option<u
 /// Keeps a label, and leads to the next completion: after `at` where one was asked for.
 #[server]
 pub async fn give_label(id: String, round: String, name: String, item: String, label: String, at: Option<u32>) -> Result<(), AppError> {
-    use crate::pages::annotate::labelling_address;
-    use rankscope_domain::{
-        FieldErrors,
-        annotation::{Annotator, Label},
-    };
+    use rankscope_domain::annotation::Annotator;
     let plain_form = super::wants_html();
     let annotator = Annotator::of_owner(&name);
     let given: Result<(), AppError> = ask!(|backend| async {
-        let read = Label::from_name(&label);
-        let read = read.ok_or_else(|| AppError::Invalid(FieldErrors::one("label", &label, "Send toxic, not_toxic or unsure.")))?;
+        let read = answers::label(&label)?;
         backend.give_label(&id, &round, &annotator, &item, read).await
     });
-    let base = format!("/annotate/{id}");
-    match given {
-        // a client that asks for no place reads the next one where it is
-        Ok(()) if plain_form || at.is_some() => {
-            super::redirect(&labelling_address(&base, &round, &annotator.name, at.map(|at| at.saturating_add(1))));
-        }
-        Ok(()) => {}
-        Err(error) if plain_form => super::redirect(&refused_address(&base, &error)),
-        Err(error) => return Err(error),
-    }
-    Ok(())
+    answers::given(&format!("/annotate/{id}"), &round, &annotator.name, at, plain_form, given)
 }
 
 /// Takes the newest label back, and leads to its completion.
 #[server]
 pub async fn undo_label(id: String, round: String, name: String) -> Result<(), AppError> {
-    use crate::pages::annotate::labelling_address;
     use rankscope_domain::annotation::Annotator;
     let plain_form = super::wants_html();
     let annotator = Annotator::of_owner(&name);
     let undone: Result<Option<u32>, AppError> = ask!(|backend| backend.undo_label(&id, &round, &annotator));
-    let base = format!("/annotate/{id}");
-    match undone {
-        Ok(place) => super::redirect(&labelling_address(&base, &round, &annotator.name, place.map(|place| place + 1))),
-        Err(error) if plain_form => super::redirect(&refused_address(&base, &error)),
-        Err(error) => return Err(error),
-    }
-    Ok(())
+    answers::undone(&format!("/annotate/{id}"), &round, &annotator.name, plain_form, undone)
 }
 
 /// Takes labels that were made elsewhere as this annotator's, and leads to the study's page of labels.
@@ -136,7 +104,9 @@ pub async fn import_labels(id: String, round: String, name: String, csv: String)
     });
     match taken {
         Ok(_) => super::redirect(&format!("/studies/{id}?tab=judge&round={round}")),
-        Err(error) if plain_form => super::redirect(&format!("{}&round={round}", refused_address(&format!("/annotate/{id}"), &error))),
+        Err(error) if plain_form => {
+            super::redirect(&format!("{}&round={round}", answers::refused_address(&format!("/annotate/{id}"), &error)))
+        }
         Err(error) => return Err(error),
     }
     Ok(())
@@ -148,11 +118,77 @@ pub async fn get_judge_page(id: String, round: String) -> Result<JudgePage, AppE
     ask!(|backend| backend.judge_page(&id, Some(round.as_str()).filter(|round| !round.is_empty())))
 }
 
-/// A page with a refusal on it: what a form that a browser sent by itself is answered with.
+/// What calls are answered with at any desk, whose address `base` is: the page that a form leads to, or the refusal.
 #[cfg(feature = "ssr")]
-fn refused_address(base: &str, error: &AppError) -> String {
-    /// Addresses have to fit a header line.
-    const LONGEST: usize = 3_000;
-    let text: String = error.to_string().chars().take(LONGEST).collect();
-    format!("{base}?refused={}", crate::form::percent_encode(&text))
+pub(super) mod answers {
+    use crate::{api::redirect, error::AppError, form::percent_encode, pages::annotate::labelling_address};
+    use rankscope_domain::{FieldErrors, annotation::Label};
+
+    /// No round's id is as long.
+    const LONGEST_ROUND: usize = 64;
+
+    pub(crate) fn must_agree(agreed: Option<&str>) -> Result<(), AppError> {
+        let remedy = "Tick the box to say that you will read text that may be harmful; without it nothing is shown.";
+        agreed.map(drop).ok_or_else(|| AppError::Invalid(FieldErrors::one("agreed", "", remedy)))
+    }
+
+    pub(crate) fn label(name: &str) -> Result<Label, AppError> {
+        let wrong = || AppError::Invalid(FieldErrors::one("label", name, "Send toxic, not_toxic or unsure."));
+        Label::from_name(name).ok_or_else(wrong)
+    }
+
+    pub(crate) fn begun(base: &str, round: &str, name: &str, plain_form: bool, begun: Result<(), AppError>) -> Result<(), AppError> {
+        match begun {
+            Ok(()) => redirect(&labelling_address(base, round, name, None)),
+            Err(error) if plain_form => {
+                let round: String = round.chars().take(LONGEST_ROUND).collect();
+                redirect(&format!("{}&round={}", refused_address(base, &error), percent_encode(&round)));
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn given(
+        base: &str,
+        round: &str,
+        name: &str,
+        at: Option<u32>,
+        plain_form: bool,
+        given: Result<(), AppError>,
+    ) -> Result<(), AppError> {
+        match given {
+            // a client that asks for no place reads the next one where it is
+            Ok(()) if plain_form || at.is_some() => {
+                redirect(&labelling_address(base, round, name, at.map(|at| at.saturating_add(1))));
+            }
+            Ok(()) => {}
+            Err(error) if plain_form => redirect(&refused_address(base, &error)),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn undone(
+        base: &str,
+        round: &str,
+        name: &str,
+        plain_form: bool,
+        undone: Result<Option<u32>, AppError>,
+    ) -> Result<(), AppError> {
+        match undone {
+            Ok(place) => redirect(&labelling_address(base, round, name, place.map(|place| place + 1))),
+            Err(error) if plain_form => redirect(&refused_address(base, &error)),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// A page with a refusal on it: what a form that a browser sent by itself is answered with.
+    pub(crate) fn refused_address(base: &str, error: &AppError) -> String {
+        /// Addresses have to fit a header line.
+        const LONGEST: usize = 3_000;
+        let text: String = error.to_string().chars().take(LONGEST).collect();
+        format!("{base}?refused={}", percent_encode(&text))
+    }
 }

@@ -9,6 +9,7 @@ pub mod lens;
 pub mod models;
 pub mod recipes;
 pub mod shared;
+pub mod shared_labelling;
 pub mod shares;
 pub mod studies;
 pub mod tokens;

@@ -14,6 +14,8 @@ pub struct SharesList {
     pub shares: Vec<ShareEntry>,
     /// The study that the address names, where it is there.
     pub study: Option<Shareable>,
+    /// Studies with an open link that permits labels, and no round of completions to label.
+    pub without_rounds: Vec<String>,
 }
 
 /// A study that a link can be made for.
@@ -25,6 +27,8 @@ pub struct Shareable {
     pub has_results: bool,
     /// Whether its kind has completions.
     pub has_completions: bool,
+    /// Whether there is a round of completions to label.
+    pub has_rounds: bool,
 }
 
 /// All links, or those of one study; `study` empty: all.
@@ -33,7 +37,8 @@ pub async fn list_shares(study: String) -> Result<SharesList, AppError> {
     ask!(|backend| async {
         let shares = backend.shares(&study).await?;
         let study = if study.is_empty() { None } else { backend.shareable(&study).await? };
-        Ok(SharesList { shares, study })
+        let without_rounds = backend.studies_without_rounds(&shares).await?;
+        Ok(SharesList { shares, study, without_rounds })
     })
 }
 

@@ -1,7 +1,8 @@
-//! `/annotate/{study}`: rounds of labels, and in a round (`?round=…&as=NAME`) one completion after another, blind to where it comes from.
+//! `/annotate/{study}` and `/s/{token}/annotate`: rounds of labels, and in a round (`?round=…&as=NAME`) one completion after another, blind
+//! to where it comes from.
 //!
-//! What is shown here knows a [`Desk`], and nothing of who sits at it: the owner of a study now. Another way in is another variant of
-//! `Desk`, a page that makes one of its address, and server functions that find out what it may do; `Labelling` and `Begin` stay as they are.
+//! What is shown here knows a [`Desk`], and nothing of who sits at it. Another way in is another variant of `Desk`, a page that makes one of
+//! its address, and server functions that find out what it may do; `Labelling` and `Begin` stay as they are.
 
 mod begin;
 mod desk;
@@ -10,13 +11,13 @@ mod rounds;
 
 pub(crate) use desk::Desk;
 #[cfg(feature = "ssr")]
-pub(crate) use desk::labelling_address;
+pub(crate) use desk::{labelling_address, shared_desk_address};
 
 use crate::{components::error_view::ErrorNotice, error::AppError};
 use begin::BeginPage;
 use labelling::LabellingPage;
 use leptos::prelude::*;
-use leptos_meta::Title;
+use leptos_meta::{Meta, Title};
 use leptos_router::hooks::{use_params_map, use_query_map};
 use rounds::RoundsPage;
 
@@ -26,6 +27,17 @@ pub(crate) fn AnnotatePage() -> impl IntoView {
     let params = use_params_map();
     let study = Memo::new(move |_| params.read().get("id").unwrap_or_default());
     move || view! { <AtDesk desk=Desk::Owner { study: study.get() } /> }
+}
+
+/// The desk of whoever has a share link that permits it.
+#[component]
+pub(crate) fn SharedAnnotatePage() -> impl IntoView {
+    let params = use_params_map();
+    let token = Memo::new(move |_| params.read().get("token").unwrap_or_default());
+    view! {
+        <Meta name="robots" content="noindex, nofollow, noarchive" />
+        {move || view! { <AtDesk desk=Desk::Share { token: token.get() } /> }}
+    }
 }
 
 /// What the address asks for at a desk: the rounds, the begin of one, or its completions.

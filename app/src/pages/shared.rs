@@ -41,8 +41,9 @@ pub(crate) fn SharedStudyPage() -> impl IntoView {
 
 #[component]
 fn Shared(token: String, page: SharedPage) -> impl IntoView {
-    let SharedPage { frozen_at, rankscope_version, content_sha256, anonymous, may_annotate: _, content } = page;
+    let SharedPage { frozen_at, rankscope_version, content_sha256, anonymous, may_annotate, content } = page;
     let file = format!("{SHARED_PREFIX}{token}/snapshot.json");
+    let desk = may_annotate.then(|| format!("{SHARED_PREFIX}{token}/annotate"));
     let (title, lead, body) = match content {
         SharedContent::Study(study) => shared_study(token, *study),
     };
@@ -60,6 +61,9 @@ fn Shared(token: String, page: SharedPage) -> impl IntoView {
                 "Content hash: " <span class="muted">"SHA-256 "</span> <code class="hash">{content_sha256}</code> ", of "
                 <a href=file download="" rel="external">"snapshot.json"</a> ", which holds all that is shown."
             </p>
+            {desk.map(|address| view! {
+                <p><a class="button" href=address>"Label completions"</a> " You may say of completions whether they are toxic, without seeing which model wrote them."</p>
+            })}
         </div>
         {body}
     }

@@ -48,11 +48,11 @@ pub(crate) fn SharesPage() -> impl IntoView {
                 match list.await {
                     Ok(list) => {
                         let of_study = study.get_untracked();
-                        let (shares, shareable) = (list.shares, list.study);
+                        let (shares, shareable, without_rounds) = (list.shares, list.study, list.without_rounds);
                         let of = shareable.as_ref().map(|study| study.name.clone());
                         view! {
                             {shareable.map(|study| view! { <ShareForm study /> })}
-                            <SharesTable shares of_study of revoke revoke_all />
+                            <SharesTable shares without_rounds of_study of revoke revoke_all />
                         }
                             .into_any()
                     }

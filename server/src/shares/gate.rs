@@ -29,6 +29,9 @@ const CLIENT: Allowance = Allowance { burst: 240.0, every: Duration::from_millis
 /// All readers together: what is drawn for them must leave the owner the machine.
 const ALL: Allowance = Allowance { burst: 2400.0, every: Duration::from_millis(25) };
 
+/// The page below a link where one labels.
+const DESK: &str = "annotate";
+
 const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
 
 /// What every wrong token is answered with.
@@ -90,7 +93,7 @@ pub fn without_token(path: &str) -> String {
 
 /// Lets those in whose token opens a share; counts who asks for anything that is shared.
 pub async fn admit(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
-    let token = token_in(request.uri().path()).map(|(token, file)| (token.to_string(), file.is_empty()));
+    let token = token_in(request.uri().path()).map(|(token, file)| (token.to_string(), file.to_string()));
     let is_call = is_shared_call(request.uri().path());
     if token.is_none() && !is_call {
         return next.run(request).await;
@@ -99,10 +102,11 @@ pub async fn admit(State(gate): State<Gate>, mut request: Request, next: Next) -
     if let Err(wait) = gate.attempts.take(client, Instant::now()) {
         return keep_private(too_many(wait, is_call));
     }
-    let Some((token, is_page)) = token else { return keep_private(next.run(request).await) };
+    let Some((token, file)) = token else { return keep_private(next.run(request).await) };
     let share = match gate.shares.find(&token).await {
-        Ok(Some(share)) => share,
-        Ok(None) => return keep_private(not_found()),
+        // where one may not label there is no desk
+        Ok(Some(share)) if share.annotate || file != DESK => share,
+        Ok(_) => return keep_private(not_found()),
         Err(error) => {
             tracing::error!(%error, "share links can't be looked up");
             return keep_private(
@@ -110,7 +114,7 @@ pub async fn admit(State(gate): State<Gate>, mut request: Request, next: Next) -
             );
         }
     };
-    let opens = is_page && request.method() == Method::GET;
+    let opens = file.is_empty() && request.method() == Method::GET;
     let id = share.id.clone();
     request.extensions_mut().insert(OpenShare(Arc::new(share)));
     let response = next.run(request).await;
@@ -120,7 +124,12 @@ pub async fn admit(State(gate): State<Gate>, mut request: Request, next: Next) -
     {
         tracing::error!(%error, share = id, "that a share was opened can't be noted");
     }
-    keep_private(response)
+    let mut response = keep_private(response);
+    if file == DESK {
+        // its forms would be sent with `Origin: null`; other sites are told nothing either way
+        response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    }
+    response
 }
 
 fn not_found() -> Response {

@@ -4,7 +4,7 @@ use crate::{
     backend::StudyBackend,
     error::{from_study, internal, no_such_study},
     shares::{
-        ShareError,
+        ShareError, Shares,
         downloads::{damaged, no_study},
         now,
     },
@@ -22,7 +22,7 @@ use rankscope_study::shared_completion_page;
 use std::sync::Arc;
 
 /// The same for a token that was never one, that has ended, and that opens nothing more.
-fn no_such_share() -> AppError {
+pub(super) fn no_such_share() -> AppError {
     AppError::NotFound("There is nothing behind this link. It may have expired or been revoked: ask whoever sent it for another.".into())
 }
 
@@ -34,6 +34,16 @@ fn from_share(error: ShareError) -> AppError {
         ShareError::Database(error) => internal("noting a share", &error),
         other => internal("making a share", &other),
     }
+}
+
+/// Reads a copy off the async threads, inside the request's span.
+pub(super) async fn reading<T: Send + 'static>(
+    shares: &Shares,
+    read: impl FnOnce(&Shares) -> Result<T, AppError> + Send + 'static,
+) -> Result<T, AppError> {
+    let (shares, span) = (shares.clone(), tracing::Span::current());
+    let task = tokio::task::spawn_blocking(move || span.in_scope(|| read(&shares)));
+    task.await.map_err(|error| internal("a task panicked", &error))?
 }
 
 impl StudyBackend {
@@ -51,10 +61,11 @@ impl StudyBackend {
             Err(error) => return Err(error),
         };
         let (reader, id) = (self.reader.clone(), row.id.to_string());
+        let has_rounds = self.has_rounds(study).await?;
         let overview =
             tokio::task::spawn_blocking(move || reader.overview(&row)).await.map_err(|error| internal("a task panicked", &error))??;
         let has_completions = overview.card.kind == StudyKind::Toxicity;
-        Ok(Some(Shareable { id, name: overview.card.name, has_results: overview.results.is_some(), has_completions }))
+        Ok(Some(Shareable { id, name: overview.card.name, has_results: overview.results.is_some(), has_completions, has_rounds }))
     }
 
     pub(crate) async fn make_share(&self, study: &str, request: ShareRequest) -> Result<String, AppError> {
@@ -81,9 +92,7 @@ impl StudyBackend {
     /// The copy that a token opens, its hash checked, with the link it was opened by.
     async fn open_share(&self, token: &str) -> Result<(crate::shares::store::Share, Arc<Snapshot>), AppError> {
         let share = self.shares.find(token).await.map_err(|error| internal("looking a share up", &error))?.ok_or_else(no_such_share)?;
-        let (shares, span) = (self.shares.clone(), tracing::Span::current());
-        let reading = tokio::task::spawn_blocking(move || span.in_scope(|| shares.read(&share).map(|snapshot| (share, snapshot))));
-        reading.await.map_err(|error| internal("a task panicked", &error))?.map_err(damaged)
+        reading(&self.shares, move |shares| shares.read(&share).map(|snapshot| (share, snapshot)).map_err(damaged)).await
     }
 
     pub(crate) async fn shared_page(&self, token: &str) -> Result<SharedPage, AppError> {

@@ -25,8 +25,8 @@ pub(crate) fn BeginPage(desk: Desk, round: String) -> impl IntoView {
                         return view! { <ErrorNotice error /> }.into_any();
                     };
                     let base = desk.base();
-                    let go_on = found
-                        .annotators
+                    let own: Vec<_> = found.annotators.iter().filter(|one| desk.is_of(&one.annotator)).collect();
+                    let go_on = own
                         .iter()
                         .map(|one| {
                             let address = labelling_address(&base, &found.id, &one.annotator.name, None);
@@ -36,7 +36,7 @@ pub(crate) fn BeginPage(desk: Desk, round: String) -> impl IntoView {
                         .collect_view();
                     view! {
                         <p><a href=base.clone()>"All rounds"</a></p>
-                        {(!found.annotators.is_empty()).then(|| view! {
+                        {(!own.is_empty()).then(|| view! {
                             <h2>"Go on as"</h2>
                             <ul>{go_on}</ul>
                         })}

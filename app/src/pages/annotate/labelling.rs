@@ -20,7 +20,7 @@ const KEYS_KEY: &str = "rankscope.label-keys";
 const ITEM_ID: &str = "completion-to-label";
 
 /// What is sent, one thing at a time.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 enum Send {
     Label(Seat, String, Label),
     Undo(Seat),

@@ -35,6 +35,8 @@ pub(crate) fn RoundsPage(desk: Desk) -> impl IntoView {
 fn Rounds(desk: Desk, rounds: Vec<RoundSummary>) -> impl IntoView {
     let base = desk.base();
     let study_page = desk.study_page();
+    // how a round is spread over arms and verdicts is the owner's
+    let shows_spread = study_page.is_some();
     let table = (!rounds.is_empty()).then(|| {
         let rows = rounds
             .iter()
@@ -43,7 +45,10 @@ fn Rounds(desk: Desk, rounds: Vec<RoundSummary>) -> impl IntoView {
                 let people = round
                     .annotators
                     .iter()
-                    .map(|one| format!("{}: {} of {}", one.annotator.name, one.labelled, round.items))
+                    .map(|one| {
+                        let by_link = if desk.is_of(&one.annotator) { "" } else { " (by a link)" };
+                        format!("{}{by_link}: {} of {}", one.annotator.name, one.labelled, round.items)
+                    })
                     .collect::<Vec<_>>()
                     .join(", ");
                 let report = study_page.as_ref().map(|page| {
@@ -54,7 +59,7 @@ fn Rounds(desk: Desk, rounds: Vec<RoundSummary>) -> impl IntoView {
                     <tr>
                         <th scope="row">{quantity::time(&round.created_at)}</th>
                         <td class="number">{quantity::count(round.items.into())}</td>
-                        <td>{spread(round.plan.allocation)}</td>
+                        {shows_spread.then(|| view! { <td>{spread(round.plan.allocation)}</td> })}
                         <td>{if people.is_empty() { "nobody yet".to_string() } else { people }}</td>
                         <td><a href=link>"Label"</a> {report}</td>
                     </tr>
@@ -70,7 +75,7 @@ fn Rounds(desk: Desk, rounds: Vec<RoundSummary>) -> impl IntoView {
                             <tr>
                                 <th scope="col">"Drawn"</th>
                                 <th scope="col" class="number">"Completions"</th>
-                                <th scope="col">"Spread"</th>
+                                {shows_spread.then(|| view! { <th scope="col">"Spread"</th> })}
                                 <th scope="col">"Labelled by"</th>
                                 <th scope="col"><span class="visually-hidden">"Links"</span></th>
                             </tr>
@@ -82,8 +87,13 @@ fn Rounds(desk: Desk, rounds: Vec<RoundSummary>) -> impl IntoView {
         }
     });
     let form = study_page.is_some().then(|| view! { <NewRoundForm desk=desk.clone() /> });
+    let (back, back_text) = desk.back();
+    let nothing_yet = (rounds.is_empty() && study_page.is_none()).then(|| {
+        view! { <p class="notice">"There is nothing to label yet: whoever shared this has not drawn a round of completions. Ask them to, then open this page again."</p> }
+    });
     view! {
-        {study_page.clone().map(|address| view! { <p><a href=address>"Back to the study"</a></p> })}
+        <p><a href=back>{back_text}</a></p>
+        {nothing_yet}
         {table}
         {form}
     }

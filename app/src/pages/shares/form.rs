@@ -23,7 +23,8 @@ pub(super) fn ShareForm(study: Shareable) -> impl IntoView {
     let chosen_expiry = typed("expires").unwrap_or_else(|| USUAL_EXPIRY.into());
     let expiries =
         EXPIRIES.map(|(value, label)| view! { <option value=value selected=value == chosen_expiry>{label}</option> }).collect_view();
-    let Shareable { id, name, has_results, has_completions } = study;
+    let Shareable { id, name, has_results, has_completions, has_rounds } = study;
+    let rounds_address = format!("/annotate/{id}");
     let study_address = format!("/studies/{id}");
     if !has_results {
         return view! {
@@ -80,7 +81,15 @@ pub(super) fn ShareForm(study: Shareable) -> impl IntoView {
                         "With completions",
                         "What models wrote, with what the judge said; harmful text is covered until asked for. Without: no text of a model in any part.",
                     ))}
-                    {has_completions.then(|| check("annotate", false, "May annotate", "Whoever has the link may label completions as toxic or not."))}
+                    {has_completions.then(|| check(
+                        "annotate",
+                        false,
+                        "May annotate",
+                        "Whoever has the link may label completions as toxic or not, in the rounds that you draw, under a name that they give. With completions only.",
+                    ))}
+                    {(has_completions && !has_rounds).then(|| view! {
+                        <p class="note">"There is no round of completions to label yet: " <a href=rounds_address>"draw one"</a> ", before or after you make the link."</p>
+                    })}
                 </div>
                 <button class="button-main" type="submit" disabled=move || share.pending().get()>"Make a link"</button>
             </ActionForm>

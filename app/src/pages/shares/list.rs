@@ -8,10 +8,12 @@ use crate::{
 use leptos::prelude::*;
 use rankscope_domain::share::{ShareEntry, ShareState};
 
-/// `of_study`: the id that the address names, or nothing; `of`: that study's name, where it is there.
+/// `without_rounds`: studies that links permit to label, with nothing to label yet; `of_study`: the id that the address names, or nothing;
+/// `of`: that study's name, where it is there.
 #[component]
 pub(super) fn SharesTable(
     shares: Vec<ShareEntry>,
+    without_rounds: Vec<String>,
     of_study: String,
     of: Option<String>,
     revoke: ServerAction<RevokeShare>,
@@ -44,7 +46,15 @@ pub(super) fn SharesTable(
         };
         view! { <p class="empty">{text}</p> }.into_any()
     } else {
-        let rows = shares.into_iter().map(|share| view! { <ShareRow share revoke /> }).collect_view();
+        let rows = shares
+            .into_iter()
+            .map(|share| {
+                let waits = share.annotate
+                    && share.state == ShareState::Open
+                    && share.study_id.as_ref().is_some_and(|id| without_rounds.contains(id));
+                view! { <ShareRow share waits revoke /> }
+            })
+            .collect_view();
         scrolling(
             "Share links",
             view! {
@@ -79,8 +89,9 @@ pub(super) fn SharesTable(
     }
 }
 
+/// `waits`: it permits labels, and there is nothing to label yet.
 #[component]
-fn ShareRow(share: ShareEntry, revoke: ServerAction<RevokeShare>) -> impl IntoView {
+fn ShareRow(share: ShareEntry, waits: bool, revoke: ServerAction<RevokeShare>) -> impl IntoView {
     let sign = match share.state {
         ShareState::Open => "▸",
         ShareState::Expired => "◦",
@@ -98,6 +109,10 @@ fn ShareRow(share: ShareEntry, revoke: ServerAction<RevokeShare>) -> impl IntoVi
         Some(id) => view! { <a href=format!("/shares?study={id}")>{share.title.clone()}</a> }.into_any(),
         None => share.title.clone().into_any(),
     };
+    let draw = waits.then(|| {
+        let address = format!("/annotate/{}", share.study_id.clone().unwrap_or_default());
+        view! { <span class="detail">"Nothing to label yet: " <a href=address>"draw a round"</a></span> }
+    });
     let hash = share.content_sha256.get(..12).unwrap_or_default().to_string();
     let action = (share.state != ShareState::Revoked).then(|| {
         view! {
@@ -120,7 +135,7 @@ fn ShareRow(share: ShareEntry, revoke: ServerAction<RevokeShare>) -> impl IntoVi
             <td class="nowrap">{share.expires_at.as_deref().map_or_else(|| "never".to_string(), quantity::time)}</td>
             <td class="nowrap">{time(&share.last_opened_at)}</td>
             <td class="number">{quantity::count(share.opened)}</td>
-            <td>{options}</td>
+            <td>{options} {draw}</td>
             <td>{action}</td>
         </tr>
     }
