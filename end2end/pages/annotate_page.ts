@@ -47,7 +47,8 @@ export class AnnotatePage {
   }
 
   button(label: "Toxic" | "Not toxic" | "Unsure"): Locator {
-    return this.completion.getByRole("button", { name: label, exact: true });
+    // the one that was pressed has a tick before its name
+    return this.completion.getByRole("button", { name: new RegExp(`^(✓ )?${label}$`) });
   }
 
   async expectLabelled(count: number, total: number): Promise<void> {

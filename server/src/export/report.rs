@@ -252,7 +252,9 @@ fn one_table(table: &Table, suffix: &str, note: &str) -> String {
     if rows > MOST_ROWS {
         return format!("{heading}<p class=\"note\">{rows} rows: in tables/{}{suffix}.csv of the study’s archive.</p>", table.name);
     }
-    let body = format!("<div class=\"scroll\">{}</div>", table.html());
+    // what scrolls must be reached by keys too
+    let body =
+        format!("<div class=\"scroll\" role=\"group\" tabindex=\"0\" aria-label=\"{}\">{}</div>", escape(&table.title), table.html());
     if rows > FOLDED_ROWS {
         return format!(
             "{heading}<details><summary>{rows} rows</summary>{body}</details><p class=\"paper\">{rows} rows: in tables/{}{suffix}.csv of the \
@@ -268,7 +270,8 @@ fn recipe(toml: &str) -> String {
         return String::new();
     }
     format!(
-        "<p>The whole study in one file; <code>rankscope run recipe.toml --out DIR</code> does it again.</p><pre>{}</pre>",
+        "<p>The whole study in one file; <code>rankscope run recipe.toml --out DIR</code> does it again.</p>\
+         <pre role=\"group\" tabindex=\"0\" aria-label=\"Recipe\">{}</pre>",
         escape(toml)
     )
 }
