@@ -16,7 +16,7 @@ export class ComparePage {
   constructor(readonly page: Page) {
     this.studies = page.getByRole("list", { name: "Studies that are compared" }).locator("> li");
     this.contrasts = page.getByRole("group", { name: "Contrasts between studies" }).getByRole("row").filter({ has: page.getByRole("rowheader") });
-    this.against = page.getByLabel("Contrasted with");
+    this.against = page.getByLabel("Contrasted with", { exact: true });
     this.complaint = page.getByRole("alert");
     this.chooser = page.getByRole("form", { name: "Choose studies" });
     this.prompts = page.getByRole("article");
@@ -40,7 +40,7 @@ export class ComparePage {
 
   /** A link that shows or hides an arm; `place` counts studies from 0. */
   arm(place: number, name: string): Locator {
-    return this.studies.nth(place).getByRole("navigation", { name: "Arms" }).getByRole("link", { name, exact: true });
+    return this.studies.nth(place).getByRole("navigation", { name: "Arms" }).getByRole("link", { name: new RegExp(`^(✓ )?${name}$`) });
   }
 
   choice(row: string, name: string | RegExp): Locator {

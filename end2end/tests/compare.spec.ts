@@ -103,7 +103,7 @@ test("what is wrong in the address is said, and the rest is shown", async ({ pag
 test("a figure can be taken away as it is shown", async ({ page, request }) => {
   const compare = new ComparePage(page);
   await compare.open([own, "example"], "&arms=A:full,B:full");
-  const address = await page.getByRole("region", { name: "Share of toxic completions" }).getByRole("link", { name: /Download/ }).getAttribute("href");
+  const address = await page.getByRole("region", { name: "Share of toxic completions" }).getByRole("link", { name: /^Figure .* as SVG$/ }).first().getAttribute("href");
   const file = await request.get(address!);
   expect(file.headers()["content-type"]).toContain("image/svg+xml");
   const svg = await file.text();
