@@ -338,7 +338,7 @@ fn another_password_logs_out_everywhere_and_restarting_does_not() {
 #[test]
 fn every_route_asks_for_a_session() {
     let app = app_with_password(&[]);
-    let token = share_example(&app, &[]);
+    let token = share_example(&app, &["--annotate"]);
     let stale = "ab".repeat(32);
     let cookies = [
         "".into(),
