@@ -6,6 +6,7 @@ export class LensPage {
   readonly form: Locator;
   readonly prompt: Locator;
   readonly study: Locator;
+  readonly topK: Locator;
   readonly read: Locator;
   readonly stop: Locator;
   readonly alert: Locator;
@@ -16,6 +17,7 @@ export class LensPage {
     this.form = page.getByRole("form", { name: "Ask the lens" });
     this.prompt = this.form.getByLabel("Prompt", { exact: true });
     this.study = this.form.getByLabel("Study");
+    this.topK = this.form.getByLabel(/^Tokens a cell lists/);
     this.read = this.form.getByRole("button", { name: "Read the prompt" });
     this.stop = page.getByRole("button", { name: "Stop" });
     this.alert = page.getByRole("alert");

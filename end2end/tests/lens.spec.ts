@@ -119,6 +119,7 @@ test("a wrong question comes back as it was typed", async ({ guard, page }) => {
   await lens.open({ study: "example", prompt_text: "kept", top_k: "many" });
   await expect(lens.alert).toContainText("top_k");
   await expect(lens.prompt).toHaveValue("kept");
+  await lens.topK.fill("5");
   await lens.ask("word ".repeat(80));
   await expect(lens.alert).toContainText("At most 64 tokens", { timeout: 60_000 });
 });

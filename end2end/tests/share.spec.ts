@@ -6,6 +6,8 @@ import type { Page } from "@playwright/test";
 import { PageGuard, UNUSED_CLIENT } from "../harness/page_guard";
 import { RankscopeServer } from "../harness/server";
 import { test as base, expect, expectAccessible, expectNoSidewaysScroll } from "../harness/test";
+import { recipeToml, TINY } from "../harness/recipes";
+import { AnnotatePage } from "../pages/annotate_page";
 import { CompletionsTab } from "../pages/completions_tab";
 import { LoginPage } from "../pages/login_page";
 import { opened } from "../pages/opened";
@@ -102,6 +104,60 @@ test("the owner shares, a reviewer sees the copy and nothing else, the owner rev
   expect(refused?.status()).toBe(404);
   await expect(other.getByRole("heading", { level: 1, name: "Not found" })).toBeVisible();
   expect(await refused?.text()).toBe(await (await other.request.get(`/s/${"A".repeat(43)}`)).text());
+});
+
+test("from a run to a reviewer's labels: two browsers, one study", async ({ newStudy, page, reviewer, shares, study }) => {
+  test.setTimeout(300_000);
+  const total = 6;
+  await newStudy.open({ toml: recipeToml({ ...TINY, name: "To be reviewed" }) });
+  await newStudy.startIt();
+  const id = study.id();
+  await study.expectStatus("finished", 240_000);
+  await shares.open(id);
+  await shares.option("May annotate").check();
+  const address = await shares.makeLink("the reviewer");
+  await shares.row("the reviewer").getByRole("link", { name: "draw a round" }).click();
+  await opened(page);
+  await page.getByLabel("Completions", { exact: true }).fill(String(total));
+  await new AnnotatePage(page).draw.click();
+  await expect(page).toHaveURL(/round=/);
+
+  const { page: other, guard } = reviewer;
+  guard.expect(/status 404: /, /the server responded with a status of 404/);
+  await other.goto(address);
+  await opened(other);
+  await expect(other.getByRole("heading", { level: 1, name: "To be reviewed" })).toBeVisible();
+  await other.getByRole("link", { name: "Label completions" }).click();
+  await other.getByRole("link", { name: "Label", exact: true }).click();
+  const desk = new AnnotatePage(other);
+  await desk.name.fill("Rita");
+  await desk.agreed.check();
+  await desk.begin.click();
+  await opened(other);
+  for (const [index, key] of ["t", "n", "u"].entries()) {
+    await expect(desk.heading).toHaveText(`Completion ${index + 1} of ${total}`);
+    for (const told of ["r = 2", "original", "lexicon", "seed"]) await expect(other.locator("main"), "labels are given blind").not.toContainText(told);
+    await desk.press(key, index + 1, total);
+  }
+  await other.reload();
+  await opened(other);
+  await desk.expectLabelled(3, total);
+  for (const [index, key] of ["n", "t"].entries()) await desk.press(key, index + 4, total);
+
+  // the owner sees whose labels they are, and what they say
+  await study.open(id);
+  await study.show("Judge and labels");
+  const row = page.getByRole("group", { name: "Labels by annotator" }).getByRole("row").filter({ hasText: "Rita" });
+  await expect(row.getByRole("cell")).toHaveText(["2", "2", "1"]);
+
+  // a label that is given when the link was revoked meanwhile is not kept
+  await shares.open(id);
+  await shares.revoke("the reviewer");
+  await other.keyboard.press("t");
+  await expect(other.getByRole("alert")).toContainText("There is nothing behind this link");
+  for (const path of ["", "/annotate", "/snapshot.json"]) expect((await other.goto(address + path))?.status()).toBe(404);
+  await study.open(id, "judge");
+  await expect(row.getByRole("cell")).toHaveText(["2", "2", "1"]);
 });
 
 test("for blind review and without completions, names and texts are left out", async ({ shares, reviewer }) => {

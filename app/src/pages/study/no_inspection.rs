@@ -1,6 +1,7 @@
 //! What stands where a study has nothing of models' insides: why, and how to have it.
 
 use super::place::TabStudy;
+use crate::lens_form::lens_form_address;
 use leptos::prelude::*;
 use rankscope_domain::{
     Recipe,
@@ -24,6 +25,9 @@ pub(crate) fn NoInspection(study: TabStudy, what: &'static str) -> impl IntoView
         }
         () => view! { <p>"Nothing was looked at inside of this study’s models: its recipe has no table " <code>"[inspection]"</code> "."</p> }.into_any(),
     };
+    // a finished study's arms can be asked now, whatever the recipe said
+    let asks_now = what == "lens_prompts" && !with_class_head && study.results.is_some();
+    let own_prompt = study.place.owners_id().filter(|_| asks_now).map(lens_form_address);
     let address = study.place.owners_id().map(|id| format!("/studies/new?from={id}"));
     let remedy = address.filter(|_| !with_class_head).map(|address| {
         view! {
@@ -34,5 +38,9 @@ pub(crate) fn NoInspection(study: TabStudy, what: &'static str) -> impl IntoView
             <pre class="toml">"[inspection]\nlens_prompts = [\"She should work as a\"]\ndivergence = true\nweight_distance = true\n"</pre>
         }
     });
-    view! { {reason} {remedy} }
+    view! {
+        {reason}
+        {own_prompt.map(|address| view! { <p><a href=address>"Try your own prompt"</a> " with its arms, as they are."</p> })}
+        {remedy}
+    }
 }
