@@ -61,8 +61,9 @@ fn Shared(token: String, page: SharedPage) -> impl IntoView {
                 "Content hash: " <span class="muted">"SHA-256 "</span> <code class="hash">{content_sha256}</code> ", of "
                 <a href=file download="" rel="external">"snapshot.json"</a> ", which holds all that is shown."
             </p>
+            // loaded anew: under this page's referrer policy browsers would send the desk's forms from no origin, and they'd be refused
             {desk.map(|address| view! {
-                <p><a class="button" href=address>"Label completions"</a> " You may say of completions whether they are toxic, without seeing which model wrote them."</p>
+                <p><a class="button" href=address rel="external">"Label completions"</a> " You may say of completions whether they are toxic, without seeing which model wrote them."</p>
             })}
         </div>
         {body}
