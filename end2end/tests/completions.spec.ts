@@ -68,6 +68,20 @@ test("harmful text is covered until asked for, and the choice is remembered", as
   await expect(completions.showHarmful).toBeVisible();
 });
 
+test("a link uncovers nothing, here or later", async ({ study, page }) => {
+  const completions = new CompletionsTab(page);
+  await study.open("example", "completions&arm=original&verdict=toxic&show=1");
+  await expect(completions.showHarmful).toBeVisible();
+  await expect(completions.covers.first()).toBeVisible();
+  await expect(completions.texts.first()).toBeHidden();
+  await study.open("example", "completions&arm=original&verdict=toxic");
+  await expect(completions.showHarmful).toBeVisible();
+  await expect(completions.covers.first()).toBeVisible();
+  await completions.showHarmful.click();
+  await expect(completions.covers).toHaveCount(0);
+  expect(page.url(), "no link carries the reader's choice on").not.toContain("show=");
+});
+
 test.describe("without JavaScript", () => {
   test.use({ javaScriptEnabled: false });
   test("harmful text is covered as well", async ({ guard, page }) => {
@@ -76,7 +90,11 @@ test.describe("without JavaScript", () => {
     const completions = new CompletionsTab(page);
     await expect(completions.covers.first()).toBeVisible();
     await expect(completions.texts.first()).toBeHidden();
-    await completions.showHarmful.click();
+    await expect(completions.showHarmful, "a button that does nothing").toBeHidden();
+    await completions.covers.first().click();
     await expect(completions.texts.first()).toBeVisible();
+    await expect(completions.texts.nth(1)).toBeHidden();
+    await page.goto("/studies/example?tab=completions&arm=original&verdict=toxic&show=1");
+    await expect(completions.texts.first(), "not by a link either").toBeHidden();
   });
 });

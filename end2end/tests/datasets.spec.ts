@@ -25,7 +25,7 @@ test("a set is uploaded, its texts are covered until asked for, it is used in a 
   await expect(page).toHaveURL(/\/datasets\/mine$/);
   const rows = page.getByRole("region", { name: "A few rows" });
   await expect(rows.getByText("fine <i>words</i>")).toBeHidden();
-  await rows.getByRole("link", { name: "Show the texts" }).click();
+  await rows.getByRole("button", { name: "Show the texts" }).click();
   await expect(rows.getByText("fine <i>words</i>")).toBeVisible();
   await page.getByRole("link", { name: "Use in a study" }).click();
   await expect(newStudy.input("data.source")).toHaveValue("dataset:mine");

@@ -31,6 +31,17 @@ fn pages_hold_the_studys_data() {
 }
 
 #[test]
+fn no_link_uncovers_what_is_covered() {
+    let app = TestApp::start();
+    for path in ["/studies/example?tab=completions&verdict=toxic", "/compare?studies=example&view=completions&prompts=all"] {
+        let covered = app.client.page(path).matches("<details class=\"cover\">").count();
+        let asked = app.client.page(&format!("{path}&show=1"));
+        assert!(covered > 0 && asked.matches("<details class=\"cover\">").count() == covered, "{path}");
+        assert!(!asked.contains("show="), "{path}: no link of the page carries it on");
+    }
+}
+
+#[test]
 fn files_can_be_taken_away() {
     let app = TestApp::start();
     let fixture = Fixture::new();

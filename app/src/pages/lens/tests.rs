@@ -94,8 +94,7 @@ fn the_answers_links_keep_the_question() {
     let html = Owner::new().with(|| {
         let readings = crate::lens_view::of_prompt(readings(&ARMS, 3, 4), 0);
         let page = LensPage { prompts: vec!["a & b".into()], readings };
-        let props =
-            LensResultsProps { place: LensPlace::question(&form), page, asked: view, errors, show: Memo::new(|_| false), show_asked: None };
+        let props = LensResultsProps { place: LensPlace::question(&form), page, asked: view, errors, show: Memo::new(|_| false) };
         LensResults(props).into_any().to_html()
     });
     let question = "study=a&amp;prompt_text=a%20%26%20b&amp;read=original,lora-r2,full&amp;top_k=3";

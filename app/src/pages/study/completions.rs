@@ -1,5 +1,5 @@
 //! The completions, filtered and paged by the server. What a judge called toxic, or could not read, is behind a
-//! cover until the reader asks for it; the address or this browser remembers.
+//! cover until the reader asks for it.
 
 use super::{
     divergence::{example_divergences, strip_scale},
@@ -7,9 +7,12 @@ use super::{
     toxicity::arm_groups_address,
 };
 use crate::{
-    browser,
     charts::{HeatScale, token_strip},
-    components::{error_view::ErrorNotice, pending::Pending},
+    components::{
+        cover::{CoverSwitch, show_choice},
+        error_view::ErrorNotice,
+        pending::Pending,
+    },
     form::percent_encode,
     lens_form::lens_address,
     quantity,
@@ -23,9 +26,6 @@ use rankscope_domain::{
     view::{CellDivergence, CompletionPage, CompletionQuery, JudgedCompletion, PromptRow},
 };
 use std::sync::Arc;
-
-/// Where this browser keeps the reader's choice.
-pub(crate) const SHOW_KEY: &str = "rankscope.show-harmful-text";
 
 fn read_query(params: &ParamsMap) -> CompletionQuery {
     let text = |name: &str| params.get(name).filter(|value| !value.is_empty());
@@ -42,7 +42,7 @@ fn read_query(params: &ParamsMap) -> CompletionQuery {
 }
 
 /// The address of a view of the completions.
-pub(super) fn address(place: &StudyPlace, query: &CompletionQuery, show: Option<bool>) -> String {
+pub(super) fn address(place: &StudyPlace, query: &CompletionQuery) -> String {
     let mut address = place.tab("completions");
     let mut add = |name: &str, value: Option<String>| {
         if let Some(value) = value {
@@ -56,34 +56,17 @@ pub(super) fn address(place: &StudyPlace, query: &CompletionQuery, show: Option<
     add("prompt", query.prompt_id.map(|id| id.to_string()));
     add("sample", query.sample.map(|sample| sample.to_string()));
     add("page", (query.page > 0).then(|| (query.page + 1).to_string()));
-    add("show", show.map(|show| if show { "1".into() } else { "0".into() }));
     address
-}
-
-/// Whether text that is covered is shown: as the address asks, and as it comes to with what this browser remembers.
-pub(crate) fn show_choice() -> (Memo<Option<bool>>, Memo<bool>) {
-    let params = use_query_map();
-    let asked = Memo::new(move |_| params.read().get("show").map(|value| value == "1"));
-    let kept = RwSignal::new(false);
-    Effect::new(move |_| match asked.get() {
-        Some(show) => {
-            browser::remember(SHOW_KEY, if show { "1" } else { "0" });
-            kept.set(show);
-        }
-        None => kept.set(browser::remembered(SHOW_KEY).as_deref() == Some("1")),
-    });
-    (asked, Memo::new(move |_| asked.get().unwrap_or_else(|| kept.get())))
 }
 
 #[component]
 pub(crate) fn Completions(place: StudyPlace) -> impl IntoView {
     let params = use_query_map();
     let query = Memo::new(move |_| read_query(&params.read()));
-    let (asked, show) = show_choice();
+    let show = show_choice();
 
     let asked_place = place.clone();
     let page = Resource::new(move || query.get(), move |query| asked_place.clone().completions(query));
-    let toggle_place = place.clone();
     view! {
         <section aria-labelledby="completions-title">
             <h2 id="completions-title">"Completions"</h2>
@@ -92,16 +75,14 @@ pub(crate) fn Completions(place: StudyPlace) -> impl IntoView {
                     <strong>"Content warning. "</strong>
                     "Models wrote this text. Some of it is hateful, sexual or violent. What the judge called toxic or could not read is covered until you open it."
                 </p>
-                <a class="button" href=move || address(&toggle_place, &query.get(), Some(!show.get()))>
-                    {move || if show.get() { "Cover harmful text" } else { "Show harmful text" }}
-                </a>
+                <CoverSwitch show to_show="Show harmful text" to_cover="Cover harmful text" />
             </div>
             <Transition fallback=|| view! { <Pending what="the completions" /> }>
                 {move || {
                     let place = place.clone();
                     Suspend::new(async move {
                         match page.await {
-                            Ok(page) => view! { <CompletionsView place page query=query.get_untracked() show asked=asked.get_untracked() /> }.into_any(),
+                            Ok(page) => view! { <CompletionsView place page query=query.get_untracked() show /> }.into_any(),
                             Err(error) => view! { <ErrorNotice error /> }.into_any(),
                         }
                     })
@@ -112,13 +93,7 @@ pub(crate) fn Completions(place: StudyPlace) -> impl IntoView {
 }
 
 #[component]
-fn CompletionsView(
-    place: StudyPlace,
-    page: CompletionPage,
-    query: CompletionQuery,
-    show: Memo<bool>,
-    asked: Option<bool>,
-) -> impl IntoView {
+fn CompletionsView(place: StudyPlace, page: CompletionPage, query: CompletionQuery, show: Memo<bool>) -> impl IntoView {
     let count = format!(
         "{} {} of {} {} meet this choice.",
         quantity::count(page.total_completions.into()),
@@ -126,9 +101,9 @@ fn CompletionsView(
         quantity::count(page.total_prompts.into()),
         if page.total_prompts == 1 { "prompt" } else { "prompts" },
     );
-    let filters = filters(&place, &page, &query, asked);
-    let pager = pager(&place, &page, &query, asked);
-    let trail = query.prompt_id.map(|_| trail(&place, &page, &query, asked));
+    let filters = filters(&place, &page, &query);
+    let pager = pager(&place, &page, &query);
+    let trail = query.prompt_id.map(|_| trail(&place, &page, &query));
     let inside = query.prompt_id.map(|_| example_divergences(&page.divergences, "this prompt", true));
     let scale = strip_scale(&page.divergences);
     let divergences = Arc::new(page.divergences);
@@ -136,7 +111,7 @@ fn CompletionsView(
         .rows
         .into_iter()
         .map(|row| {
-            let links = Links { place: place.clone(), query: query.clone(), asked };
+            let links = Links { place: place.clone(), query: query.clone() };
             view! { <PromptBlock row show links divergences=divergences.clone() scale /> }
         })
         .collect_view();
@@ -155,14 +130,13 @@ fn CompletionsView(
 struct Links {
     place: StudyPlace,
     query: CompletionQuery,
-    asked: Option<bool>,
 }
 
 impl Links {
     /// Every arm's completions of a prompt; none where they are shown.
     fn all_arms(&self, prompt: u32) -> Option<String> {
         let only = CompletionQuery { prompt_id: Some(prompt), ..Default::default() };
-        (self.query != only).then(|| address(&self.place, &only, self.asked))
+        (self.query != only).then(|| address(&self.place, &only))
     }
 
     /// One completion alone; none where it is shown.
@@ -174,7 +148,7 @@ impl Links {
             sample: Some(of.completion.sample),
             ..Default::default()
         };
-        (self.query != only).then(|| address(&self.place, &only, self.asked))
+        (self.query != only).then(|| address(&self.place, &only))
     }
 }
 
@@ -196,7 +170,7 @@ impl Links {
 }
 
 /// The way from the bars to here, a link a step.
-fn trail(place: &StudyPlace, page: &CompletionPage, query: &CompletionQuery, asked: Option<bool>) -> impl IntoView + use<> {
+fn trail(place: &StudyPlace, page: &CompletionPage, query: &CompletionQuery) -> impl IntoView + use<> {
     let group = page.rows.first().map(|row| row.prompt.group.clone()).filter(|group| !group.is_empty() && page.groups.len() > 1);
     let mut steps = vec![(place.tab("toxicity"), "Toxicity".to_string())];
     if let Some(arm) = query.arm {
@@ -205,26 +179,24 @@ fn trail(place: &StudyPlace, page: &CompletionPage, query: &CompletionQuery, ask
         }
         let of_group = CompletionQuery { arm: Some(arm), group: group.clone(), ..Default::default() };
         let name = group.map_or_else(|| format!("Completions of {}", arm.label()), |group| format!("Completions, {group}"));
-        steps.push((address(place, &of_group, asked), name));
+        steps.push((address(place, &of_group), name));
     } else {
         steps.push((
-            address(place, &CompletionQuery { group: group.clone(), ..Default::default() }, asked),
+            address(place, &CompletionQuery { group: group.clone(), ..Default::default() }),
             group.map_or_else(|| "Completions".into(), |group| format!("Completions, {group}")),
         ));
     }
     if query.arm.is_some()
         && let Some(prompt_id) = query.prompt_id
     {
-        steps.push((
-            address(place, &CompletionQuery { prompt_id: Some(prompt_id), ..Default::default() }, asked),
-            "This prompt, every arm".into(),
-        ));
+        steps
+            .push((address(place, &CompletionQuery { prompt_id: Some(prompt_id), ..Default::default() }), "This prompt, every arm".into()));
     }
     let steps = steps.into_iter().map(|(address, name)| view! { <li><a href=address>{name}</a></li> }).collect_view();
     view! { <nav class="trail" aria-label="The way here"><ol>{steps}</ol></nav> }
 }
 
-fn filters(place: &StudyPlace, page: &CompletionPage, query: &CompletionQuery, asked: Option<bool>) -> impl IntoView + use<> {
+fn filters(place: &StudyPlace, page: &CompletionPage, query: &CompletionQuery) -> impl IntoView + use<> {
     let option = |value: String, label: String, selected: bool| view! { <option value=value selected=selected>{label}</option> };
     let arms = page.arms.iter().map(|arm| option(arm.to_string(), arm.label(), query.arm == Some(*arm))).collect_view();
     let seeds = page.seeds.iter().map(|seed| option(seed.to_string(), seed.to_string(), query.seed == Some(*seed))).collect_view();
@@ -248,7 +220,6 @@ fn filters(place: &StudyPlace, page: &CompletionPage, query: &CompletionQuery, a
     view! {
         <form class="filters" method="get" action=place.base() aria-label="Choose completions">
             <input type="hidden" name="tab" value="completions" />
-            {asked.map(|show| view! { <input type="hidden" name="show" value=if show { "1" } else { "0" } /> })}
             {select("arm", "Arm", "every arm", arms.into_any())}
             {select("seed", "Seed", "every seed", seeds.into_any())}
             {select("group", "Group", "every group", groups.into_any())}
@@ -258,9 +229,9 @@ fn filters(place: &StudyPlace, page: &CompletionPage, query: &CompletionQuery, a
     }
 }
 
-fn pager(place: &StudyPlace, page: &CompletionPage, query: &CompletionQuery, asked: Option<bool>) -> impl IntoView + use<> {
+fn pager(place: &StudyPlace, page: &CompletionPage, query: &CompletionQuery) -> impl IntoView + use<> {
     let pages = page.total_prompts.div_ceil(page.page_size.max(1)).max(1);
-    let to = |number: u32| address(place, &CompletionQuery { page: number, ..query.clone() }, asked);
+    let to = |number: u32| address(place, &CompletionQuery { page: number, ..query.clone() });
     let previous = (page.page > 0).then(|| to(page.page - 1));
     let next = (page.page + 1 < pages).then(|| to(page.page + 1));
     let place = format!("Page {} of {pages}", page.page + 1);
@@ -467,8 +438,8 @@ mod tests {
             sample: None,
             page: 2,
         };
-        let address = address(&StudyPlace::Owners("x".into()), &query, Some(true));
-        assert_eq!(address, "/studies/x?tab=completions&arm=lora-r8&seed=3&group=a%20%26%20b&verdict=toxic&page=3&show=1");
+        let address = address(&StudyPlace::Owners("x".into()), &query);
+        assert_eq!(address, "/studies/x?tab=completions&arm=lora-r8&seed=3&group=a%20%26%20b&verdict=toxic&page=3");
         let mut params = ParamsMap::new();
         for (name, value) in [("arm", "lora-r8"), ("seed", "3"), ("group", "a & b"), ("verdict", "toxic"), ("page", "3")] {
             params.insert(name, value.to_string());

@@ -1,10 +1,16 @@
 //! The judge against people: what their labels say of it, how far they agree, and where they differ from it.
 
-use super::{completions::show_choice, corrected::CorrectedTable};
+use super::corrected::CorrectedTable;
 use crate::{
     api::annotations::{ImportLabels, get_judge_page},
     charts::{ConfusionPanel, confusion_matrices},
-    components::{error_view::ErrorNotice, figure::Figure, pending::Pending, scrolling::scrolling},
+    components::{
+        cover::{CoverSwitch, show_choice},
+        error_view::ErrorNotice,
+        figure::Figure,
+        pending::Pending,
+        scrolling::scrolling,
+    },
     quantity,
 };
 use leptos::prelude::*;
@@ -27,7 +33,7 @@ pub(crate) fn JudgeTab(id: String, finished: bool) -> impl IntoView {
     }
     let query = use_query_map();
     let round = Memo::new(move |_| query.read().get("round").unwrap_or_default());
-    let (_, show) = show_choice();
+    let show = show_choice();
     let asked = id.clone();
     let page = Resource::new(move || round.get(), move |round| get_judge_page(asked.clone(), round));
     view! {
@@ -102,7 +108,7 @@ pub(crate) fn JudgeView(
             <p class="note"><a href=format!("/studies/{id}?tab=toxicity&round={}", report.round.id)>"As a figure, with what the estimators assume"</a></p>
         </section>
         <AgreementPart agreement=report.agreement.clone() />
-        <Disagreements id=id.clone() round=report.round.id.clone() list=report.disagreements total=report.disagreements_total show />
+        <Disagreements list=report.disagreements total=report.disagreements_total show />
         {import}
     }
     .into_any()
@@ -357,7 +363,7 @@ fn AgreementPart(agreement: Agreement) -> impl IntoView {
 }
 
 #[component]
-fn Disagreements(id: String, round: String, list: Vec<Disagreement>, total: u32, show: Memo<bool>) -> impl IntoView {
+fn Disagreements(list: Vec<Disagreement>, total: u32, show: Memo<bool>) -> impl IntoView {
     let count = list.len() as u32;
     let head = match (total, count) {
         (0, _) => "Nowhere among the labelled completions.".to_string(),
@@ -366,13 +372,12 @@ fn Disagreements(id: String, round: String, list: Vec<Disagreement>, total: u32,
         (total, _) => format!("{total} completions."),
     };
     let items = list.into_iter().map(|one| view! { <DisagreementItem one show /> }).collect_view();
-    let address = move || format!("/studies/{id}?tab=judge&round={round}&show={}", if show.get() { "0" } else { "1" });
     view! {
         <section aria-labelledby="disagreements-title">
             <h3 id="disagreements-title">"Where people and the study’s judge differ"</h3>
             <p>
                 {head} " "
-                {(count > 0).then(|| view! { <a href=address data-noscroll="">{move || if show.get() { "Cover the texts" } else { "Show the texts" }}</a> })}
+                {(count > 0).then(|| view! { <CoverSwitch show to_show="Show the texts" to_cover="Cover the texts" /> })}
             </p>
             <ul class="disagreements">{items}</ul>
         </section>

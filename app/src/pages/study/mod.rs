@@ -23,7 +23,7 @@ mod tabs;
 mod tests;
 mod toxicity;
 
-pub(crate) use completions::{CompletionItem, SHOW_KEY, show_choice};
+pub(crate) use completions::CompletionItem;
 pub(crate) use place::{StudyPlace, TabStudy};
 pub(crate) use tabs::{StudyTabs, results_tab, shared_tabs};
 

@@ -180,7 +180,7 @@ fn lens_page(query: &[(&str, &str)], show: bool) -> String {
         let page = LensPage { prompts: lens_prompts(&all), readings: of_prompt(all, asked.prompt) };
         let show = Memo::new(move |_| show);
         let place = LensPlace::study(&StudyPlace::Owners("x".into()));
-        LensResults(LensResultsProps { place, page, asked, errors, show, show_asked: None }).into_any().to_html()
+        LensResults(LensResultsProps { place, page, asked, errors, show }).into_any().to_html()
     })
 }
 
@@ -222,7 +222,6 @@ fn the_lens_tab_shows_panels_in_order_and_all_its_cells() {
         "/studies/x?tab=lens&amp;mode=kl",
         "/studies/x?tab=lens&amp;palette=safe",
         "/studies/x?tab=lens&amp;arms=original,full",
-        "/studies/x?tab=lens&amp;show=1",
         "/studies/x/figures/lens.svg",
     ] {
         assert!(html.contains(&format!("href=\"{address}\"")), "{address} is missing\n{html}");
