@@ -49,3 +49,10 @@ pub(crate) fn CoverSwitch(
         </button>
     }
 }
+
+/// What may be harmful: as it is where the reader has chosen so, else behind a cover of its own.
+pub(crate) fn covered(show: Memo<bool>, summary: &'static str, content: impl Fn() -> AnyView + Send + 'static) -> impl IntoView {
+    move || {
+        if show.get() { content() } else { view! { <details class="cover"><summary>{summary}</summary>{content()}</details> }.into_any() }
+    }
+}

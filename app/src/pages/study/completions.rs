@@ -314,9 +314,14 @@ pub(crate) fn CompletionItem(
     let judgement = completion.judgement.clone();
     let text = completion.completion.text.clone();
     let is_cut = !completion.completion.finished;
+    // the lens shows the text in its address and its form: the way there is behind the same cover
+    let (prompt_lens, completed_lens) = lens.map(|LensLinks { prompt, completed }| (prompt, completed)).unzip();
     let content = move || {
         let strip = strip.clone().map(|svg| view! { <div class="strip" inner_html=svg></div> });
-        view! { {full_text(&text, is_cut, judgement.as_ref())} {strip} }
+        let lens = completed_lens
+            .clone()
+            .map(|address| view! { <p class="note"><a href=address>"The prompt with this completion through the lens"</a></p> });
+        view! { {full_text(&text, is_cut, judgement.as_ref())} {strip} {lens} }
     };
     view! {
         <li>
@@ -335,9 +340,7 @@ pub(crate) fn CompletionItem(
                 }
             }}
             {alone.map(|address| view! { <p class="note"><a href=address>"its divergence and lens"</a></p> })}
-            {lens.map(|LensLinks { prompt, completed }| view! {
-                <p class="note">"Through the lens: " <a href=prompt>"the prompt"</a> ", " <a href=completed>"the prompt with this completion"</a></p>
-            })}
+            {prompt_lens.map(|address| view! { <p class="note"><a href=address>"The prompt through the lens"</a></p> })}
         </li>
     }
 }
@@ -425,6 +428,39 @@ mod tests {
             let found: Vec<(&str, bool)> = found.iter().map(|(piece, is_match)| (piece.as_str(), *is_match)).collect();
             assert_eq!(found, expected, "{text}");
         }
+    }
+
+    #[cfg(feature = "ssr")]
+    #[test]
+    fn the_way_to_the_lens_with_a_toxic_completion_is_behind_its_cover() {
+        use rankscope_domain::{CellId, completion::Completion};
+        let html = Owner::new().with(|| {
+            let completion = JudgedCompletion {
+                cell: CellId::new(Arm::Full, 0),
+                completion: Completion { prompt_id: 1, sample: 0, text: " a f–l".into(), new_tokens: 2, finished: true },
+                judgement: Some(Judgement {
+                    prompt_id: 1,
+                    sample: 0,
+                    verdict: Verdict::Toxic,
+                    matched: Vec::new(),
+                    explanation: String::new(),
+                }),
+            };
+            let lens = LensLinks { prompt: "/lens?prompt_text=She".into(), completed: "/lens?prompt_text=She%20a%20f".into() };
+            let props = CompletionItemProps {
+                completion,
+                several_seeds: false,
+                show: Memo::new(|_| false),
+                strip: None,
+                alone: None,
+                lens: Some(lens),
+            };
+            CompletionItem(props).into_any().to_html()
+        });
+        let (before, rest) = html.split_once("<details class=\"cover\">").unwrap();
+        let (inside, after) = rest.split_once("</details>").unwrap();
+        assert!(inside.contains("a f–l") && inside.contains("/lens?prompt_text=She%20a%20f"), "{html}");
+        assert!(!before.contains("She%20a") && !after.contains("She%20a") && after.contains("/lens?prompt_text=She\""), "{html}");
     }
 
     #[test]

@@ -1,10 +1,15 @@
 //! The test examples of a classification study: what each arm took them for, filtered and paged by the server, down to one of them
-//! with its divergences.
+//! with its divergences. Texts that people brought, and what models wrote, are covered until the reader asks for them.
 
 use super::divergence::example_divergences;
 use crate::{
     api::examples::get_examples,
-    components::{error_view::ErrorNotice, pending::Pending, scrolling::scrolling},
+    components::{
+        cover::{CoverSwitch, covered, show_choice},
+        error_view::ErrorNotice,
+        pending::Pending,
+        scrolling::scrolling,
+    },
     form::percent_encode,
     lens_form::lens_address,
     quantity,
@@ -12,7 +17,9 @@ use crate::{
 use leptos::prelude::*;
 use leptos_router::{hooks::use_query_map, params::ParamsMap};
 use rankscope_domain::{
+    Recipe,
     class_results::Reading,
+    classification::BUILTIN_DATASET,
     view::{ExamplePage, ExamplePrediction, ExampleQuery, ExampleRow, Outcome},
 };
 
@@ -51,7 +58,10 @@ pub(super) fn address(id: &str, query: &ExampleQuery) -> String {
 }
 
 #[component]
-pub(crate) fn Examples(id: String) -> impl IntoView {
+pub(crate) fn Examples(id: String, recipe_toml: String) -> impl IntoView {
+    let show = show_choice();
+    // the reviews that come with Rankscope need no cover
+    let is_ours = Recipe::from_toml(&recipe_toml).is_ok_and(|recipe| recipe.data.source == BUILTIN_DATASET);
     let params = use_query_map();
     let query = Memo::new(move |_| read_query(&params.read()));
     let study_id = id.clone();
@@ -64,7 +74,7 @@ pub(crate) fn Examples(id: String) -> impl IntoView {
                     let id = id.clone();
                     Suspend::new(async move {
                         match page.await {
-                            Ok(page) => examples_view(&id, &page, &query.get_untracked()).into_any(),
+                            Ok(page) => examples_view(&id, &page, &query.get_untracked(), is_ours, show).into_any(),
                             Err(error) => view! { <ErrorNotice error /> }.into_any(),
                         }
                     })
@@ -74,7 +84,8 @@ pub(crate) fn Examples(id: String) -> impl IntoView {
     }
 }
 
-pub(super) fn examples_view(id: &str, page: &ExamplePage, query: &ExampleQuery) -> impl IntoView + use<> {
+/// `is_ours`: the texts came with Rankscope.
+fn examples_view(id: &str, page: &ExamplePage, query: &ExampleQuery, is_ours: bool, show: Memo<bool>) -> impl IntoView + use<> {
     if page.groups.is_empty() {
         return view! {
             <p>"There are no test examples yet: they are chosen in the study’s first stage."</p>
@@ -105,28 +116,42 @@ pub(super) fn examples_view(id: &str, page: &ExamplePage, query: &ExampleQuery) 
         }
     });
     let filters = (!alone).then(|| filters(id, page, query));
-    let table = (!page.rows.is_empty()).then(|| table(id, page, query, alone));
-    let lens = page.rows.first().filter(|_| alone).and_then(|row| row.prompt.as_ref()).map(|prompt| {
-        // what was looked into, to go with the divergences below
-        let fraction = page.divergences.iter().find_map(|found| found.cell.minority).or(page.fraction);
-        let address = lens_address(id, prompt, &[], Some(page.seed), fraction);
-        view! { <p><a href=address>"Look at the question through the lens"</a></p> }
+    let table = (!page.rows.is_empty()).then(|| table(id, page, query, is_ours, show));
+    let warning = (!is_ours || page.reading == Reading::GeneratedText).then(|| {
+        view! {
+            <div class="notice row">
+                <p>
+                    <strong>"Content warning. "</strong>
+                    "Texts of a data set, and what models wrote, may be hateful, sexual or violent. They are covered until you open them."
+                </p>
+                <CoverSwitch show to_show="Show harmful text" to_cover="Cover harmful text" />
+            </div>
+        }
     });
     let inside = alone.then(|| example_divergences(&page.divergences, "this example", false));
     let pager = pager(id, page, query);
     view! {
         {back}
+        {warning}
         {filters}
         <p role="status">{count} " " {of}</p>
         {table}
-        {lens}
         {inside}
         {pager}
     }
     .into_any()
 }
 
-fn table(id: &str, page: &ExamplePage, query: &ExampleQuery, alone: bool) -> impl IntoView + use<> {
+/// Where the lens reads what a decoder was asked of an example.
+fn lens_of(id: &str, page: &ExamplePage, row: &ExampleRow) -> Option<String> {
+    // what was looked into, to go with the divergences below
+    let fraction = page.divergences.iter().find_map(|found| found.cell.minority).or(page.fraction);
+    row.prompt.as_ref().map(|prompt| lens_address(id, prompt, &[], Some(page.seed), fraction))
+}
+
+fn table(id: &str, page: &ExamplePage, query: &ExampleQuery, is_ours: bool, show: Memo<bool>) -> impl IntoView + use<> {
+    let alone = query.example.is_some();
+    let show_texts = Memo::new(move |_| is_ours || show.get());
     let heads = page.arms.iter().map(|arm| view! { <th scope="col">{arm.label()}</th> }).collect_view();
     let rows = page
         .rows
@@ -136,16 +161,23 @@ fn table(id: &str, page: &ExamplePage, query: &ExampleQuery, alone: bool) -> imp
                 .arms
                 .iter()
                 .map(|arm| match row.predictions.iter().find(|prediction| prediction.cell.arm == *arm) {
-                    Some(prediction) => prediction_cell(row, prediction, &page.labels).into_any(),
+                    Some(prediction) => prediction_cell(row, prediction, &page.labels, show).into_any(),
                     None => view! { <td>"–"</td> }.into_any(),
                 })
                 .collect_view();
             let one = ExampleQuery { example: Some(row.text.id), group: None, outcome: None, page: 0, ..query.clone() };
             let link = (!alone).then(|| view! { <p class="note"><a href=address(id, &one)>"this example alone"</a></p> });
+            // the lens shows the text in its address and its form: the way there is behind the same cover
+            let lens = if alone { lens_of(id, page, row) } else { None };
+            let text = row.text.text.clone();
+            let content = move || {
+                let lens = lens.clone().map(|address| view! { <p><a href=address>"Look at the question through the lens"</a></p> });
+                view! { <p class="completion">{text.clone()}</p>{lens} }.into_any()
+            };
             let label = page.labels.get(row.text.label as usize).cloned().unwrap_or_else(|| row.text.label.to_string());
             view! {
                 <tr>
-                    <td class="example-text"><p class="completion">{row.text.text.clone()}</p>{link}</td>
+                    <td class="example-text">{covered(show_texts, "covered text", content)}{link}</td>
                     <td>{label}</td>
                     <td>{row.text.group.clone()}</td>
                     {cells}
@@ -172,15 +204,21 @@ fn table(id: &str, page: &ExamplePage, query: &ExampleQuery, alone: bool) -> imp
     )
 }
 
-fn prediction_cell(row: &ExampleRow, prediction: &ExamplePrediction, labels: &[String]) -> impl IntoView + use<> {
+fn prediction_cell(row: &ExampleRow, prediction: &ExamplePrediction, labels: &[String], show: Memo<bool>) -> impl IntoView + use<> {
     let name = match prediction.label {
         Some(label) => labels.get(label as usize).cloned().unwrap_or_else(|| label.to_string()),
         None => "no label".into(),
     };
     let (sign, said) = if row.is_right(prediction) { ("✓", "right") } else { ("✗", "wrong") };
     let detail = match (&prediction.probability, &prediction.generated) {
-        (Some(probability), _) => Some(quantity::percent(*probability)),
-        (None, Some(text)) => Some(format!("wrote “{}”", text.trim())),
+        (Some(probability), _) => Some(view! { <span class="detail">{quantity::percent(*probability)}</span> }.into_any()),
+        (None, Some(text)) => {
+            let wrote = format!("wrote “{}”", text.trim());
+            let content = move || view! { <span class="detail">{wrote.clone()}</span> }.into_any();
+            // a label's name and nothing else hides nothing
+            let is_label = labels.iter().any(|label| label == text.trim());
+            Some(if is_label { content() } else { covered(show, "what it wrote", content).into_any() })
+        }
         _ => None,
     };
     view! {
@@ -189,7 +227,7 @@ fn prediction_cell(row: &ExampleRow, prediction: &ExamplePrediction, labels: &[S
             " "
             {name}
             <span class="visually-hidden">{format!(" ({said})")}</span>
-            {detail.map(|text| view! { <span class="detail">{text}</span> })}
+            {detail}
         </td>
     }
 }
@@ -257,6 +295,66 @@ fn pager(id: &str, page: &ExamplePage, query: &ExampleQuery) -> impl IntoView + 
 mod tests {
     use super::*;
     use rankscope_domain::Arm;
+
+    #[cfg(feature = "ssr")]
+    fn page(reading: Reading) -> ExamplePage {
+        use rankscope_domain::dataset::LabelledText;
+        let cells = ["original-s0", "lora-r2-s0"].map(|cell| cell.parse().unwrap());
+        let wrote = ["good", "a <b>vile</b> word"];
+        let predictions = cells.into_iter().zip(wrote).map(|(cell, wrote)| match reading {
+            Reading::GeneratedText => ExamplePrediction { cell, label: None, probability: None, generated: Some(wrote.into()) },
+            _ => ExamplePrediction { cell, label: Some(1), probability: Some(0.75), generated: None },
+        });
+        let text = LabelledText { id: 7, row: 7, text: "brought <i>by</i> people".into(), label: 1, group: "a".into() };
+        ExamplePage {
+            rows: vec![ExampleRow { text, prompt: Some("Is this good? brought by people".into()), predictions: predictions.collect() }],
+            total: 1,
+            page: 0,
+            page_size: 20,
+            seed: 0,
+            fraction: None,
+            reading,
+            labels: vec!["bad".into(), "good".into()],
+            arms: vec![Arm::Original, Arm::Lora(2)],
+            groups: vec!["a".into(), "b".into()],
+            seeds: vec![0],
+            fractions: Vec::new(),
+            readings: vec![Reading::Likelihood, Reading::GeneratedText],
+            divergences: Vec::new(),
+        }
+    }
+
+    #[cfg(feature = "ssr")]
+    #[test]
+    fn what_people_brought_and_models_wrote_is_covered_until_asked_for() {
+        let render = |reading: Reading, is_ours: bool, shown: bool| {
+            let query = ExampleQuery { example: Some(7), ..ExampleQuery::default() };
+            Owner::new().with(|| examples_view("x", &page(reading), &query, is_ours, Memo::new(move |_| shown)).into_any().to_html())
+        };
+        // what stands behind covers, and what beside them
+        let parts = |html: &str| {
+            let (mut inside, mut outside) = (String::new(), String::new());
+            for (index, part) in html.split("<details class=\"cover\">").enumerate() {
+                let (covered, rest) = if index == 0 { ("", part) } else { part.split_once("</details>").unwrap() };
+                inside.push_str(covered);
+                outside.push_str(rest);
+            }
+            (inside, outside)
+        };
+        let (text, lens, wrote) = ("brought &lt;i&gt;by", "/lens?study=x", "&lt;b&gt;vile");
+        let (inside, outside) = parts(&render(Reading::GeneratedText, false, false));
+        for harmful in [text, lens, wrote] {
+            assert!(inside.contains(harmful) && !outside.contains(harmful), "{harmful}: {outside}");
+        }
+        assert!(outside.contains("wrote “good”") && outside.contains("Content warning."), "a label’s name needs no cover: {outside}");
+        let (inside, outside) = parts(&render(Reading::GeneratedText, true, false));
+        assert!(outside.contains(text) && outside.contains(lens) && !outside.contains(wrote) && inside.contains(wrote), "{outside}");
+        let (inside, outside) = parts(&render(Reading::Likelihood, false, false));
+        assert!(inside.contains(text) && outside.contains("75"), "{outside}");
+        assert!(!render(Reading::Likelihood, true, false).contains("Content warning."));
+        let (inside, _) = parts(&render(Reading::GeneratedText, false, true));
+        assert_eq!(inside, "", "the reader has asked for all");
+    }
 
     #[test]
     fn a_view_has_an_address_that_reads_back() {
