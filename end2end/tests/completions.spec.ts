@@ -36,6 +36,18 @@ test("pages follow one another, and the address brings one back", async ({ study
   await expect(completions.prompts.first()).toHaveText(second, { useInnerText: true });
 });
 
+test("what can't be read or is not there is said, and the last page is shown", async ({ study, page }) => {
+  await study.open("example", "completions&verdict=toxc&arm=lora-r3");
+  const completions = new CompletionsTab(page);
+  const alert = page.getByRole("alert");
+  await expect(alert).toContainText('verdict = "toxc": Write one of toxic, non_toxic, unparsable.');
+  await expect(alert).toContainText('arm = "lora-r3": This study does not have it.');
+  await study.open("example", "completions&page=1000");
+  await expect(alert).toContainText("the last is shown");
+  await expect(completions.prompts.first()).toBeVisible();
+  await expect(page.getByRole("navigation", { name: "Pages of completions" })).toContainText(/Page (\d+) of \1$/);
+});
+
 test("the arms of a prompt stand side by side", async ({ study, page, request }) => {
   const results = (await (await request.get("/studies/example/results.json")).json()) as Results;
   await study.open("example", "completions");

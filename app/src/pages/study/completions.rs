@@ -2,6 +2,7 @@
 //! cover until the reader asks for it.
 
 use super::{
+    asked::{Asked, last_page, must_be_there, must_have_page},
     divergence::{example_divergences, strip_scale},
     place::StudyPlace,
     toxicity::arm_groups_address,
@@ -13,6 +14,7 @@ use crate::{
         error_view::ErrorNotice,
         pending::Pending,
     },
+    error::AppError,
     form::percent_encode,
     lens_form::lens_address,
     quantity,
@@ -21,24 +23,45 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use leptos_router::params::ParamsMap;
 use rankscope_domain::{
-    Arm,
+    Arm, FieldErrors,
     completion::{Judgement, Verdict},
     view::{CellDivergence, CompletionPage, CompletionQuery, JudgedCompletion, PromptRow},
 };
 use std::sync::Arc;
 
-fn read_query(params: &ParamsMap) -> CompletionQuery {
-    let text = |name: &str| params.get(name).filter(|value| !value.is_empty());
-    CompletionQuery {
-        arm: text("arm").and_then(|arm| arm.parse().ok()),
-        seed: text("seed").and_then(|seed| seed.parse().ok()),
-        group: text("group"),
-        verdict: text("verdict").and_then(|name| Verdict::ALL.into_iter().find(|verdict| verdict.name() == name)),
-        prompt_id: text("prompt").and_then(|id| id.parse().ok()),
-        sample: text("sample").and_then(|sample| sample.parse().ok()),
-        // people count from 1
-        page: text("page").and_then(|page| page.parse::<u32>().ok()).unwrap_or(1).saturating_sub(1),
+/// What can't be read is left out and said.
+fn read_query(params: &ParamsMap) -> (CompletionQuery, FieldErrors) {
+    let mut asked = Asked::of(params);
+    let query = CompletionQuery {
+        arm: asked.value("arm"),
+        seed: asked.whole_number("seed"),
+        group: asked.text("group"),
+        verdict: asked.one_of("verdict", Verdict::ALL, Verdict::name),
+        prompt_id: asked.whole_number("prompt"),
+        sample: asked.whole_number("sample"),
+        page: asked.page(),
+    };
+    (query, asked.errors)
+}
+
+/// What is asked for and not there.
+fn missing(page: &CompletionPage, query: &CompletionQuery) -> FieldErrors {
+    let mut errors = FieldErrors::default();
+    must_be_there(&mut errors, "arm", query.arm.as_ref(), &page.arms);
+    must_be_there(&mut errors, "seed", query.seed.as_ref(), &page.seeds);
+    must_be_there(&mut errors, "group", query.group.as_ref(), &page.groups);
+    must_have_page(&mut errors, query.page, page.page);
+    errors
+}
+
+/// The page that is asked for, or the last where there are fewer.
+async fn page_or_last(place: StudyPlace, query: CompletionQuery) -> Result<CompletionPage, AppError> {
+    let page = place.clone().completions(query.clone()).await?;
+    let last = last_page(page.total_prompts, page.page_size);
+    if query.page <= last {
+        return Ok(page);
     }
+    place.completions(CompletionQuery { page: last, ..query }).await
 }
 
 /// The address of a view of the completions.
@@ -62,11 +85,13 @@ pub(super) fn address(place: &StudyPlace, query: &CompletionQuery) -> String {
 #[component]
 pub(crate) fn Completions(place: StudyPlace) -> impl IntoView {
     let params = use_query_map();
-    let query = Memo::new(move |_| read_query(&params.read()));
+    let asked = Memo::new(move |_| read_query(&params.read()));
+    // what can't be read fetches nothing
+    let query = Memo::new(move |_| asked.with(|(query, _)| query.clone()));
     let show = show_choice();
 
     let asked_place = place.clone();
-    let page = Resource::new(move || query.get(), move |query| asked_place.clone().completions(query));
+    let page = Resource::new(move || query.get(), move |query| page_or_last(asked_place.clone(), query));
     view! {
         <section aria-labelledby="completions-title">
             <h2 id="completions-title">"Completions"</h2>
@@ -79,10 +104,17 @@ pub(crate) fn Completions(place: StudyPlace) -> impl IntoView {
             </div>
             <Transition fallback=|| view! { <Pending what="the completions" /> }>
                 {move || {
-                    let place = place.clone();
+                    let (place, (query, mut errors)) = (place.clone(), asked.get());
                     Suspend::new(async move {
                         match page.await {
-                            Ok(page) => view! { <CompletionsView place page query=query.get_untracked() show /> }.into_any(),
+                            Ok(page) => {
+                                errors.0.extend(missing(&page, &query).0);
+                                view! {
+                                    {(!errors.0.is_empty()).then(|| view! { <ErrorNotice error=AppError::Invalid(errors) /> })}
+                                    <CompletionsView place page query show />
+                                }
+                                    .into_any()
+                            }
                             Err(error) => view! { <ErrorNotice error /> }.into_any(),
                         }
                     })
@@ -480,6 +512,42 @@ mod tests {
         for (name, value) in [("arm", "lora-r8"), ("seed", "3"), ("group", "a & b"), ("verdict", "toxic"), ("page", "3")] {
             params.insert(name, value.to_string());
         }
-        assert_eq!(read_query(&params), query);
+        assert_eq!(read_query(&params), (query, FieldErrors::default()));
+    }
+
+    #[test]
+    fn what_cannot_be_read_or_is_not_there_is_said_by_name() {
+        let page = CompletionPage {
+            rows: Vec::new(),
+            total_prompts: 45,
+            total_completions: 90,
+            page: 2,
+            page_size: 20,
+            arms: vec![Arm::Original, Arm::Full],
+            groups: vec!["a".into(), "b".into()],
+            seeds: vec![0, 3],
+            divergences: Vec::new(),
+        };
+        for (name, value, said) in [
+            ("verdict", "toxc", "Write one of toxic, non_toxic, unparsable."),
+            ("arm", "halb", "is not an arm"),
+            ("arm", "lora-r2", "This study does not have it. It has: original, full."),
+            ("seed", "first", "whole number"),
+            ("seed", "7", "It has: 0, 3."),
+            ("group", "nobody", "It has: a, b."),
+            ("prompt", "-1", "whole number"),
+            ("sample", "x", "whole number"),
+            ("page", "0", "1 or above"),
+            ("page", "1000", "There are 3 pages of this choice; the last is shown."),
+        ] {
+            let mut params = ParamsMap::new();
+            params.insert(name, value.to_string());
+            let (query, unreadable) = read_query(&params);
+            let shown = CompletionPage { page: query.page.min(last_page(page.total_prompts, page.page_size)), ..page.clone() };
+            let errors = [unreadable.0, missing(&shown, &query).0].concat();
+            assert_eq!(errors.len(), 1, "{name}={value}: {errors:?}");
+            assert!(errors[0].field == name && errors[0].value == value, "{errors:?}");
+            assert!(errors[0].to_string().contains(said), "{} lacks {said:?}", errors[0]);
+        }
     }
 }

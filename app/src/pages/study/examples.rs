@@ -1,7 +1,10 @@
 //! The test examples of a classification study: what each arm took them for, filtered and paged by the server, down to one of them
 //! with its divergences. Texts that people brought, and what models wrote, are covered until the reader asks for them.
 
-use super::divergence::example_divergences;
+use super::{
+    asked::{Asked, last_page, must_be_there, must_have_page},
+    divergence::example_divergences,
+};
 use crate::{
     api::examples::get_examples,
     components::{
@@ -10,6 +13,7 @@ use crate::{
         pending::Pending,
         scrolling::scrolling,
     },
+    error::AppError,
     form::percent_encode,
     lens_form::lens_address,
     quantity,
@@ -17,25 +21,49 @@ use crate::{
 use leptos::prelude::*;
 use leptos_router::{hooks::use_query_map, params::ParamsMap};
 use rankscope_domain::{
-    Recipe,
+    FieldErrors, Recipe,
     class_results::Reading,
     classification::BUILTIN_DATASET,
     view::{ExamplePage, ExamplePrediction, ExampleQuery, ExampleRow, Outcome},
 };
 
-fn read_query(params: &ParamsMap) -> ExampleQuery {
-    let text = |name: &str| params.get(name).filter(|value| !value.is_empty());
-    ExampleQuery {
-        seed: text("seed").and_then(|seed| seed.parse().ok()),
-        fraction: text("fraction").and_then(|fraction| fraction.parse().ok()),
-        reading: text("reading").and_then(|name| Reading::ALL.into_iter().find(|reading| reading.name() == name)),
-        arm: text("arm").and_then(|arm| arm.parse().ok()),
-        group: text("group"),
-        outcome: text("outcome").and_then(|name| Outcome::ALL.into_iter().find(|outcome| outcome.name() == name)),
-        example: text("example").and_then(|id| id.parse().ok()),
-        // people count from 1
-        page: text("page").and_then(|page| page.parse::<u32>().ok()).unwrap_or(1).saturating_sub(1),
+/// What can't be read is left out and said.
+fn read_query(params: &ParamsMap) -> (ExampleQuery, FieldErrors) {
+    let mut asked = Asked::of(params);
+    let query = ExampleQuery {
+        seed: asked.whole_number("seed"),
+        fraction: asked.value("fraction"),
+        reading: asked.one_of("reading", Reading::ALL, Reading::name),
+        arm: asked.value("arm"),
+        group: asked.text("group"),
+        outcome: asked.one_of("outcome", Outcome::ALL, Outcome::name),
+        example: asked.whole_number("example"),
+        page: asked.page(),
+    };
+    (query, asked.errors)
+}
+
+/// What is asked for and not there. Of seed, fraction and reading the page then shows what is usual.
+fn missing(page: &ExamplePage, query: &ExampleQuery) -> FieldErrors {
+    let mut errors = FieldErrors::default();
+    let readings: Vec<&str> = page.readings.iter().map(|reading| reading.name()).collect();
+    must_be_there(&mut errors, "seed", query.seed.as_ref(), &page.seeds);
+    must_be_there(&mut errors, "fraction", query.fraction.as_ref(), &page.fractions);
+    must_be_there(&mut errors, "reading", query.reading.map(Reading::name).as_ref(), &readings);
+    must_be_there(&mut errors, "arm", query.arm.as_ref(), &page.arms);
+    must_be_there(&mut errors, "group", query.group.as_ref(), &page.groups);
+    must_have_page(&mut errors, query.page, page.page);
+    errors
+}
+
+/// The page that is asked for, or the last where there are fewer.
+async fn page_or_last(id: String, query: ExampleQuery) -> Result<ExamplePage, AppError> {
+    let page = get_examples(id.clone(), query.clone()).await?;
+    let last = last_page(page.total, page.page_size);
+    if query.page <= last {
+        return Ok(page);
     }
+    get_examples(id, ExampleQuery { page: last, ..query }).await
 }
 
 /// The address of a view of the examples.
@@ -63,18 +91,27 @@ pub(crate) fn Examples(id: String, recipe_toml: String) -> impl IntoView {
     // the reviews that come with Rankscope need no cover
     let is_ours = Recipe::from_toml(&recipe_toml).is_ok_and(|recipe| recipe.data.source == BUILTIN_DATASET);
     let params = use_query_map();
-    let query = Memo::new(move |_| read_query(&params.read()));
+    let asked = Memo::new(move |_| read_query(&params.read()));
+    // what can't be read fetches nothing
+    let query = Memo::new(move |_| asked.with(|(query, _)| query.clone()));
     let study_id = id.clone();
-    let page = Resource::new(move || (study_id.clone(), query.get()), |(id, query)| get_examples(id, query));
+    let page = Resource::new(move || (study_id.clone(), query.get()), |(id, query)| page_or_last(id, query));
     view! {
         <section aria-labelledby="examples-title">
             <h2 id="examples-title">"Test examples"</h2>
             <Transition fallback=|| view! { <Pending what="the examples" /> }>
                 {move || {
-                    let id = id.clone();
+                    let (id, (query, mut errors)) = (id.clone(), asked.get());
                     Suspend::new(async move {
                         match page.await {
-                            Ok(page) => examples_view(&id, &page, &query.get_untracked(), is_ours, show).into_any(),
+                            Ok(page) => {
+                                errors.0.extend(missing(&page, &query).0);
+                                view! {
+                                    {(!errors.0.is_empty()).then(|| view! { <ErrorNotice error=AppError::Invalid(errors) /> })}
+                                    {examples_view(&id, &page, &query, is_ours, show)}
+                                }
+                                    .into_any()
+                            }
                             Err(error) => view! { <ErrorNotice error /> }.into_any(),
                         }
                     })
@@ -277,7 +314,7 @@ fn filters(id: &str, page: &ExamplePage, query: &ExampleQuery) -> impl IntoView 
 fn pager(id: &str, page: &ExamplePage, query: &ExampleQuery) -> impl IntoView + use<> {
     let pages = page.total.div_ceil(page.page_size.max(1)).max(1);
     let to = |number: u32| address(id, &ExampleQuery { page: number, ..query.clone() });
-    let previous = (page.page > 0).then(|| to(page.page.min(pages) - 1));
+    let previous = (page.page > 0).then(|| to(page.page - 1));
     let next = (page.page + 1 < pages).then(|| to(page.page + 1));
     let place = format!("Page {} of {pages}", page.page + 1);
     (pages > 1).then(|| {
@@ -378,6 +415,37 @@ mod tests {
             let (name, value) = pair.split_once('=').unwrap();
             params.insert(name.to_string(), value.replace("%20", " ").replace("%26", "&"));
         }
-        assert_eq!(read_query(&params), query);
+        assert_eq!(read_query(&params), (query, FieldErrors::default()));
+    }
+
+    #[cfg(feature = "ssr")]
+    #[test]
+    fn what_cannot_be_read_or_is_not_there_is_said_by_name() {
+        let mut page = ExamplePage { fractions: vec!["1".parse().unwrap(), "0.25".parse().unwrap()], ..page(Reading::Likelihood) };
+        page.total = 21;
+        for (name, value, said) in [
+            ("outcome", "rong", "Write one of right, wrong."),
+            ("reading", "tea_leaves", "Write one of likelihood"),
+            ("reading", "class_head", "It has: likelihood, generated_text."),
+            ("seed", "first", "whole number"),
+            ("seed", "9", "This study does not have it. It has: 0."),
+            ("fraction", "2", "is no fraction"),
+            ("fraction", "0.3", "It has: 1, 0.25."),
+            ("arm", "halb", "is not an arm"),
+            ("arm", "full", "It has: original, lora-r2."),
+            ("group", "nobody", "It has: a, b."),
+            ("example", "x", "whole number"),
+            ("page", "two", "1 or above"),
+            ("page", "1000", "There are 2 pages of this choice; the last is shown."),
+        ] {
+            let mut params = ParamsMap::new();
+            params.insert(name, value.to_string());
+            let (query, unreadable) = read_query(&params);
+            let shown = ExamplePage { page: query.page.min(last_page(page.total, page.page_size)), ..page.clone() };
+            let errors = [unreadable.0, missing(&shown, &query).0].concat();
+            assert_eq!(errors.len(), 1, "{name}={value}: {errors:?}");
+            assert!(errors[0].field == name && errors[0].value == value, "{errors:?}");
+            assert!(errors[0].to_string().contains(said), "{} lacks {said:?}", errors[0]);
+        }
     }
 }

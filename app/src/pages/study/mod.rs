@@ -3,6 +3,7 @@
 mod accuracy;
 mod accuracy_tables;
 mod actions;
+mod asked;
 mod cells;
 mod choices;
 mod completions;
