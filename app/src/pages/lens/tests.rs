@@ -61,6 +61,10 @@ fn what_was_typed_comes_back_as_it_was_typed() {
     assert!(tag(&html, "value=\"full\"").contains("disabled") && html.contains("Its weights were not kept."));
     assert!(tag(&html, "value=\"7\"").contains("selected") && tag(&html, "value=\"0.25\"").contains("selected"));
     assert!(html.contains("value=\"many\"") && html.contains("value=\"99\""));
+    assert!(
+        html.contains("type=\"hidden\" name=\"again\" value=\"1\""),
+        "asked by hand, a question that was stopped is asked anew: {html}"
+    );
 }
 
 #[test]
