@@ -12,8 +12,10 @@ use crate::{
         scrolling::scrolling,
     },
     quantity,
+    raw_text::raw_text,
+    visitor::{RefusedLabels, refused_labels},
 };
-use leptos::prelude::*;
+use leptos::{ev, form::FromFormData, prelude::*};
 use leptos_router::hooks::use_query_map;
 use rankscope_domain::{
     annotation::{Agreement, Disagreement, Figure as Estimate, JudgeFigures, JudgePage, JudgeReading, JudgeReport, RoundSummary},
@@ -34,6 +36,7 @@ pub(crate) fn JudgeTab(id: String, finished: bool) -> impl IntoView {
     let query = use_query_map();
     let round = Memo::new(move |_| query.read().get("round").unwrap_or_default());
     let show = show_choice();
+    provide_context(refused_labels());
     let asked = id.clone();
     let page = Resource::new(move || round.get(), move |round| get_judge_page(asked.clone(), round));
     view! {
@@ -420,25 +423,37 @@ fn DisagreementItem(one: Disagreement, show: Memo<bool>) -> impl IntoView {
 #[component]
 fn Import(id: String, round: RoundSummary) -> impl IntoView {
     let import = ServerAction::<ImportLabels>::new();
+    // without JavaScript the browser sends the form to this page, and what is refused comes back as it was typed
+    let here = format!("/studies/{id}?tab=judge&round={}", round.id);
+    let send = move |event: ev::SubmitEvent| {
+        if let Ok(call) = ImportLabels::from_event(&event) {
+            event.prevent_default();
+            import.dispatch(call);
+        }
+    };
+    let refused = use_context::<Option<RefusedLabels>>().flatten();
+    let (is_open, error) = (refused.is_some(), refused.as_ref().map(|refused| refused.error.clone()));
+    let (name, csv) = refused.map(|refused| (refused.name, refused.csv)).unwrap_or_default();
     view! {
-        <details class="more">
+        <details class="more" open=is_open>
             <summary>"Import labels that were made elsewhere"</summary>
-            <ActionForm action=import attr:class="round-form">
+            {error.map(|error| view! { <ErrorNotice error /> })}
+            <form method="post" action=here class="round-form" on:submit=send>
                 <input type="hidden" name="id" value=id />
                 <input type="hidden" name="round" value=round.id />
                 <div class="field">
                     <label for="import-name">"Annotator"</label>
-                    <input id="import-name" name="name" maxlength="60" required />
+                    <input id="import-name" name="name" maxlength="60" required value=name />
                 </div>
                 <div class="field wide">
                     <label for="import-csv">"Labels as CSV"</label>
-                    <textarea id="import-csv" name="csv" class="toml" rows="6" required placeholder="item,label"></textarea>
+                    <textarea id="import-csv" name="csv" class="toml" rows="6" required placeholder="item,label">{raw_text(csv)}</textarea>
                     <p class="note">
                         "With the columns item (its id in this round, as exported) and label (toxic, not_toxic or unsure). All rows are taken or none."
                     </p>
                 </div>
                 <button type="submit" disabled=move || import.pending().get()>"Import"</button>
-            </ActionForm>
+            </form>
             {move || import.value().get().and_then(Result::err).map(|error| view! { <ErrorNotice error /> })}
         </details>
     }
