@@ -198,7 +198,8 @@ fn what_cannot_be_shown_is_said_first_and_the_rest_follows() {
     says_in_order(&render(class_comparison(), "view=toxicity"), &["This part of the comparison is not in this copy."]);
     let mut mixed = comparison();
     mixed.studies.push(class_comparison().studies.remove(0));
-    says_in_order(&render(mixed, "view=toxicity"), &["C is a classification study and has no toxic share."]);
+    says_in_order(&render(mixed.clone(), "view=toxicity"), &["C is a classification study and has no toxic share."]);
+    says_in_order(&render(mixed, "view=divergence"), &["C has no divergences: “Inside the models” was not switched on for it"]);
 }
 
 #[test]

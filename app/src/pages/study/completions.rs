@@ -171,8 +171,8 @@ impl Links {
         (self.query != only).then(|| address(&self.place, &only))
     }
 
-    /// One completion alone; none where it is shown.
-    fn alone(&self, of: &JudgedCompletion) -> Option<String> {
+    /// One completion alone, and what there is of it; none where it is shown.
+    fn alone(&self, of: &JudgedCompletion) -> Option<(String, &'static str)> {
         let only = CompletionQuery {
             prompt_id: Some(of.completion.prompt_id),
             arm: Some(of.cell.arm),
@@ -180,7 +180,9 @@ impl Links {
             sample: Some(of.completion.sample),
             ..Default::default()
         };
-        (self.query != only).then(|| address(&self.place, &only))
+        // the lens is the owner's alone
+        let name = if self.place.owners_id().is_some() { "its divergence and lens" } else { "its divergence" };
+        (self.query != only).then(|| (address(&self.place, &only), name))
     }
 }
 
@@ -330,8 +332,8 @@ pub(crate) fn CompletionItem(
     show: Memo<bool>,
     /// Its tokens with their divergence, drawn.
     strip: Option<String>,
-    /// The address of it alone.
-    alone: Option<String>,
+    /// The address of it alone, and what there is.
+    alone: Option<(String, &'static str)>,
     lens: Option<LensLinks>,
 ) -> impl IntoView {
     let verdict = completion.judgement.as_ref().map(|judgement| judgement.verdict);
@@ -371,7 +373,7 @@ pub(crate) fn CompletionItem(
                         .into_any()
                 }
             }}
-            {alone.map(|address| view! { <p class="note"><a href=address>"its divergence and lens"</a></p> })}
+            {alone.map(|(address, name)| view! { <p class="note"><a href=address>{name}</a></p> })}
             {prompt_lens.map(|address| view! { <p class="note"><a href=address>"The prompt through the lens"</a></p> })}
         </li>
     }
@@ -463,21 +465,29 @@ mod tests {
     }
 
     #[cfg(feature = "ssr")]
+    fn completion(verdict: Verdict) -> JudgedCompletion {
+        use rankscope_domain::{CellId, completion::Completion};
+        let (matched, explanation) = (Vec::new(), String::new());
+        JudgedCompletion {
+            cell: CellId::new(Arm::Full, 0),
+            completion: Completion { prompt_id: 1, sample: 0, text: " a f–l".into(), new_tokens: 2, finished: true },
+            judgement: Some(Judgement { prompt_id: 1, sample: 0, verdict, matched, explanation }),
+        }
+    }
+
+    #[cfg(feature = "ssr")]
+    #[test]
+    fn a_reviewer_is_offered_what_a_copy_has() {
+        let offered = |place| Links { place, query: CompletionQuery::default() }.alone(&completion(Verdict::Toxic)).unwrap().1;
+        assert_eq!(offered(StudyPlace::Owners("x".into())), "its divergence and lens");
+        assert_eq!(offered(StudyPlace::Shared { token: "t".into(), completions: true }), "its divergence");
+    }
+
+    #[cfg(feature = "ssr")]
     #[test]
     fn the_way_to_the_lens_with_a_toxic_completion_is_behind_its_cover() {
-        use rankscope_domain::{CellId, completion::Completion};
         let html = Owner::new().with(|| {
-            let completion = JudgedCompletion {
-                cell: CellId::new(Arm::Full, 0),
-                completion: Completion { prompt_id: 1, sample: 0, text: " a f–l".into(), new_tokens: 2, finished: true },
-                judgement: Some(Judgement {
-                    prompt_id: 1,
-                    sample: 0,
-                    verdict: Verdict::Toxic,
-                    matched: Vec::new(),
-                    explanation: String::new(),
-                }),
-            };
+            let completion = completion(Verdict::Toxic);
             let lens = LensLinks { prompt: "/lens?prompt_text=She".into(), completed: "/lens?prompt_text=She%20a%20f".into() };
             let props = CompletionItemProps {
                 completion,
