@@ -17,11 +17,22 @@ pub(crate) use on_server::*;
 #[cfg(feature = "hydrate")]
 mod in_browser {
     use leptos::prelude::*;
-    use wasm_bindgen::{JsCast, closure::Closure};
+    use wasm_bindgen::{JsCast, JsValue, closure::Closure};
     use web_sys::{EventSource, FileReader, HtmlFormElement, HtmlInputElement, MessageEvent};
 
-    pub(crate) fn copy(text: &str) {
-        drop(window().navigator().clipboard().write_text(text));
+    /// Puts a text on the clipboard, and tells `then` whether it is there.
+    pub(crate) fn copy(text: &str, then: impl Fn(bool) + Clone + 'static) {
+        // elsewhere than over https or on this machine browsers have no clipboard, and asking for it is an error
+        if !window().is_secure_context() {
+            return then(false);
+        }
+        let told = then.clone();
+        let copied = Closure::<dyn FnMut(JsValue)>::once(move |_| told(true));
+        let refused = Closure::<dyn FnMut(JsValue)>::once(move |_| then(false));
+        let _ = window().navigator().clipboard().write_text(text).then2(&copied, &refused);
+        // one of the two is called, later
+        copied.forget();
+        refused.forget();
     }
 
     fn storage() -> Option<web_sys::Storage> {
@@ -132,7 +143,7 @@ mod in_browser {
 
 #[cfg(not(feature = "hydrate"))]
 mod on_server {
-    pub(crate) fn copy(_text: &str) {}
+    pub(crate) fn copy(_text: &str, _then: impl Fn(bool) + Clone + 'static) {}
     pub(crate) fn remembered(_key: &str) -> Option<String> {
         None
     }

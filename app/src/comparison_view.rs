@@ -12,8 +12,6 @@ use rankscope_domain::{
 pub struct CompareView {
     pub query: ComparisonQuery,
     pub lens: ComparedLensView,
-    /// Whether text that is covered is shown; absent: as the browser remembers.
-    pub show: Option<bool>,
 }
 
 /// What the cells of the lens show.
@@ -52,7 +50,7 @@ impl CompareView {
         }
         let mut arm = |name: &str| NamedArm::read(name, &text(name)?, &mut errors);
         (lens.a, lens.b) = (arm("a"), arm("b"));
-        (Self { query, lens, show: text("show").map(|value| value == "1") }, errors)
+        (Self { query, lens }, errors)
     }
 
     /// `name=value`, encoded; what is usual is left out.
@@ -69,7 +67,6 @@ impl CompareView {
             ("a", self.lens.a.as_ref().map(ToString::to_string)),
             ("b", self.lens.b.as_ref().map(ToString::to_string)),
             ("palette", (self.lens.palette != HeatPalette::default()).then(|| self.lens.palette.name().to_string())),
-            ("show", self.show.map(|show| u8::from(show).to_string())),
         ];
         let lens = lens.into_iter().filter_map(|(name, value)| Some((name, value?)));
         self.query.pairs().into_iter().chain(lens).collect()
@@ -110,7 +107,6 @@ mod tests {
             ("a", "A:full"),
             ("b", "B:full"),
             ("palette", "safe"),
-            ("show", "1"),
         ]
         .map(|(name, value)| (name.to_string(), value.to_string()))
         .into();
@@ -118,7 +114,7 @@ mod tests {
         assert_eq!(errors, FieldErrors::default());
         assert_eq!(
             view.pairs().join("&"),
-            "studies=X,Y&arms=A:lora-r8,B:full&view=lens&mode=difference&token=%E2%90%A3nurse&a=A:full&b=B:full&palette=safe&show=1"
+            "studies=X,Y&arms=A:lora-r8,B:full&view=lens&mode=difference&token=%E2%90%A3nurse&a=A:full&b=B:full&palette=safe"
         );
         for (name, value, said) in [("mode", "pie", "There are: entropy"), ("palette", "neon", "paper, safe"), ("a", "x", "names no arm")] {
             let (_, errors) = CompareView::read(&[(name.into(), value.into())]);

@@ -1,7 +1,7 @@
 //! Which address shows which page, and what every page has around it.
 
 use crate::{
-    components::log_out::LogOut,
+    components::{cover::provide_cover_choice, log_out::LogOut},
     pages::{
         annotate::{AnnotatePage, SharedAnnotatePage},
         compare::ComparePage,
@@ -32,6 +32,7 @@ use leptos_router::{
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
+    provide_cover_choice();
     view! {
         <Title formatter=title />
         <Router>

@@ -40,6 +40,14 @@ pub enum TokenAnswer {
     Refused { name: String, error: AppError },
 }
 
+/// A form of labels that was refused, as it was typed. Put by the server into the request; on no other page and in no address.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedLabels {
+    pub name: String,
+    pub csv: String,
+    pub error: AppError,
+}
+
 /// The visitor of the page that is being rendered; in the browser, the one that the server rendered it for.
 pub(crate) fn visitor() -> Visitor {
     SharedValue::new(|| from_request::<Visitor>().unwrap_or_default()).into_inner()
@@ -69,6 +77,11 @@ pub(crate) fn login_refusal() -> Option<LoginRefusal> {
 /// What became of the form for a token; in the browser, as the server rendered it.
 pub(crate) fn token_answer() -> Option<TokenAnswer> {
     SharedValue::new(from_request::<TokenAnswer>).into_inner()
+}
+
+/// The form of labels that was refused; in the browser, as the server rendered it.
+pub(crate) fn refused_labels() -> Option<RefusedLabels> {
+    SharedValue::new(from_request::<RefusedLabels>).into_inner()
 }
 
 /// The log-in page, which leads to `next` afterwards.

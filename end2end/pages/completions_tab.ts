@@ -20,8 +20,8 @@ export class CompletionsTab {
     this.covers = page.getByText(/^covered \(/);
     this.texts = page.locator(".completion");
     this.next = page.getByRole("link", { name: "Next" });
-    this.showHarmful = page.getByRole("link", { name: "Show harmful text" });
-    this.coverHarmful = page.getByRole("link", { name: "Cover harmful text" });
+    this.showHarmful = page.getByRole("button", { name: "Show harmful text" });
+    this.coverHarmful = page.getByRole("button", { name: "Cover harmful text" });
   }
 
   async choose(choice: Partial<Record<CompletionFilter, string>>): Promise<void> {

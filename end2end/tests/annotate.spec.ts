@@ -1,3 +1,4 @@
+import { UNUSED_CLIENT } from "../harness/page_guard";
 import { AnnotatePage } from "../pages/annotate_page";
 import { opened } from "../pages/opened";
 import { expect, expectAccessible, expectNoSidewaysScroll, test } from "../harness/test";
@@ -120,5 +121,21 @@ test.describe("without JavaScript", () => {
     await page.getByRole("button", { name: "Undo the last label" }).click();
     await expect(page.getByText("0 of 4 labelled")).toBeVisible();
     await expect(page.getByRole("heading", { name: "Completion 1 of 4" })).toBeVisible();
+  });
+
+  test("labels that are refused come back as they were typed", async ({ guard, page }) => {
+    guard.expect(UNUSED_CLIENT, /status 422|Failed to load resource/);
+    await page.goto("/annotate/example");
+    await page.getByLabel("Completions", { exact: true }).fill("4");
+    await page.getByRole("button", { name: "Draw the round" }).click();
+    await expect(page).toHaveURL(/round=/);
+    await page.goto(`/studies/example?tab=judge&round=${new URL(page.url()).searchParams.get("round")}`);
+    await page.getByText("Import labels that were made elsewhere").click();
+    await page.getByLabel("Annotator", { exact: true }).fill("Cy");
+    await page.getByLabel("Labels as CSV").fill("item,label\nzz,toxic");
+    await page.getByRole("button", { name: "Import", exact: true }).click();
+    await expect(page.getByRole("alert")).toContainText("Line 2, column item");
+    await expect(page.getByLabel("Annotator", { exact: true })).toHaveValue("Cy");
+    await expect(page.getByLabel("Labels as CSV")).toHaveValue("item,label\nzz,toxic");
   });
 });

@@ -76,9 +76,9 @@ test("the same prompts are side by side, covered, and in pages", async ({ page }
   await expect(compare.prompts.first().getByRole("heading", { level: 3 })).not.toHaveText(first);
   await compare.open(["example"], "&view=completions&prompts=differing");
   await expect(compare.covers.first()).toBeVisible();
-  await page.getByRole("link", { name: "Show harmful text" }).click();
+  await page.getByRole("button", { name: "Show harmful text" }).click();
   await expect(compare.covers).toHaveCount(0);
-  await page.getByRole("link", { name: "Cover harmful text" }).click();
+  await page.getByRole("button", { name: "Cover harmful text" }).click();
   await expect(compare.covers.first()).toBeVisible();
 });
 

@@ -36,6 +36,18 @@ test("pages follow one another, and the address brings one back", async ({ study
   await expect(completions.prompts.first()).toHaveText(second, { useInnerText: true });
 });
 
+test("what can't be read or is not there is said, and the last page is shown", async ({ study, page }) => {
+  await study.open("example", "completions&verdict=toxc&arm=lora-r3");
+  const completions = new CompletionsTab(page);
+  const alert = page.getByRole("alert");
+  await expect(alert).toContainText('verdict = "toxc": Write one of toxic, non_toxic, unparsable.');
+  await expect(alert).toContainText('arm = "lora-r3": This study does not have it.');
+  await study.open("example", "completions&page=1000");
+  await expect(alert).toContainText("the last is shown");
+  await expect(completions.prompts.first()).toBeVisible();
+  await expect(page.getByRole("navigation", { name: "Pages of completions" })).toContainText(/Page (\d+) of \1$/);
+});
+
 test("the arms of a prompt stand side by side", async ({ study, page, request }) => {
   const results = (await (await request.get("/studies/example/results.json")).json()) as Results;
   await study.open("example", "completions");
@@ -68,6 +80,20 @@ test("harmful text is covered until asked for, and the choice is remembered", as
   await expect(completions.showHarmful).toBeVisible();
 });
 
+test("a link uncovers nothing, here or later", async ({ study, page }) => {
+  const completions = new CompletionsTab(page);
+  await study.open("example", "completions&arm=original&verdict=toxic&show=1");
+  await expect(completions.showHarmful).toBeVisible();
+  await expect(completions.covers.first()).toBeVisible();
+  await expect(completions.texts.first()).toBeHidden();
+  await study.open("example", "completions&arm=original&verdict=toxic");
+  await expect(completions.showHarmful).toBeVisible();
+  await expect(completions.covers.first()).toBeVisible();
+  await completions.showHarmful.click();
+  await expect(completions.covers).toHaveCount(0);
+  expect(page.url(), "no link carries the reader's choice on").not.toContain("show=");
+});
+
 test.describe("without JavaScript", () => {
   test.use({ javaScriptEnabled: false });
   test("harmful text is covered as well", async ({ guard, page }) => {
@@ -76,7 +102,11 @@ test.describe("without JavaScript", () => {
     const completions = new CompletionsTab(page);
     await expect(completions.covers.first()).toBeVisible();
     await expect(completions.texts.first()).toBeHidden();
-    await completions.showHarmful.click();
+    await expect(completions.showHarmful, "a button that does nothing").toBeHidden();
+    await completions.covers.first().click();
     await expect(completions.texts.first()).toBeVisible();
+    await expect(completions.texts.nth(1)).toBeHidden();
+    await page.goto("/studies/example?tab=completions&arm=original&verdict=toxic&show=1");
+    await expect(completions.texts.first(), "not by a link either").toBeHidden();
   });
 });

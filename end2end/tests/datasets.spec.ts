@@ -25,7 +25,7 @@ test("a set is uploaded, its texts are covered until asked for, it is used in a 
   await expect(page).toHaveURL(/\/datasets\/mine$/);
   const rows = page.getByRole("region", { name: "A few rows" });
   await expect(rows.getByText("fine <i>words</i>")).toBeHidden();
-  await rows.getByRole("link", { name: "Show the texts" }).click();
+  await rows.getByRole("button", { name: "Show the texts" }).click();
   await expect(rows.getByText("fine <i>words</i>")).toBeVisible();
   await page.getByRole("link", { name: "Use in a study" }).click();
   await expect(newStudy.input("data.source")).toHaveValue("dataset:mine");
@@ -63,8 +63,15 @@ test.describe("without JavaScript", () => {
   test("a set is uploaded and removed", async ({ datasets, guard, page }) => {
     guard.expect(UNUSED_CLIENT);
     await page.goto("/datasets");
-    await datasets.send("wrong.csv", "text,label\nfine,1\n,0\n");
+    await datasets.send("wrong.csv", "text,label\nfine,1\n,0\n", "kept");
     await expect(datasets.refusal).toContainText("Line 3, column text");
+    await expect(datasets.upload.getByLabel("Name (optional)", { exact: true })).toHaveValue("kept");
+    await expect(datasets.path.getByLabel("Name (optional)", { exact: true })).toHaveValue("");
+    await datasets.path.getByLabel("Path", { exact: true }).fill("/none/at/all.csv");
+    await datasets.path.getByLabel("Labels’ names (optional)").fill("no, yes");
+    await datasets.path.getByRole("button", { name: "Add and check" }).click();
+    await expect(datasets.path.getByLabel("Path", { exact: true })).toHaveValue("/none/at/all.csv");
+    await expect(datasets.path.getByLabel("Labels’ names (optional)")).toHaveValue("no, yes");
     await datasets.send("plain.csv", TABLE, "plain");
     await expect(page.getByRole("heading", { level: 1, name: "plain" })).toBeVisible();
     await datasets.removeIt();

@@ -16,7 +16,7 @@ const PAGES: [string, string][] = [
   ["the example's divergence", "/studies/example?tab=divergence"],
   ["a prompt of the example with its divergence", "/studies/example?tab=completions&prompt=3"],
   ["the example's completions", "/studies/example?tab=completions"],
-  ["the example's completions, uncovered", "/studies/example?tab=completions&verdict=toxic&show=1"],
+  ["the example's completions, uncovered", "/studies/example?tab=completions&verdict=toxic"],
   ["the example's judge", "/studies/example?tab=judge"],
   ["the rounds of labels", "/annotate/example"],
   ["the example's recipe", "/studies/example?tab=recipe"],
@@ -33,6 +33,7 @@ for (const colorScheme of ["light", "dark"] as const) {
           await page.goto(address);
           await opened(page);
           await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+          if (what.endsWith("uncovered")) await page.getByRole("button", { name: "Show harmful text" }).click();
           await expectNoSidewaysScroll(page);
           await expectAccessible(page);
         });

@@ -20,41 +20,74 @@ use tokio::io::AsyncWriteExt;
 
 /// Longest text field of the form, bytes.
 const FIELD_LIMIT: usize = 16 << 10;
+/// Fields that are read after a file that is refused.
+const MOST_FIELDS: usize = 8;
 /// Of an upload that is refused, so much more is read and dropped, so that a browser gets to see the answer.
 const DRAIN_LIMIT: u64 = 64 << 20;
 
 /// Leads a browser to the set's page, or back to the form with what is wrong; a program gets the error as text.
 pub async fn upload(State(state): State<AppState>, headers: HeaderMap, form: Multipart) -> Response {
     let wants_html = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"));
-    match receive(&state, form).await {
+    let mut typed = Typed::default();
+    match take_in(&state, form, &mut typed).await {
         Ok(name) => Redirect::to(&format!("/datasets/{name}")).into_response(),
-        Err(error) if wants_html => Redirect::to(&refused_dataset_address("", &error)).into_response(),
+        Err(error) if wants_html => Redirect::to(&refused_dataset_address("upload", &typed.pairs(), &error)).into_response(),
         Err(error) => EdgeError(error).into_response(),
     }
 }
 
 /// Takes a form in and gives the set's name.
-pub async fn receive(state: &AppState, mut form: Multipart) -> Result<String, AppError> {
-    let mut new = NewDataset::default();
-    let mut upload: Option<Upload> = None;
-    while let Some(field) = form.next_field().await.map_err(|error| broken_off(&error))? {
+pub async fn receive(state: &AppState, form: Multipart) -> Result<String, AppError> {
+    take_in(state, form, &mut Typed::default()).await
+}
+
+/// The form's text fields as they were typed.
+#[derive(Default)]
+struct Typed {
+    name: String,
+    label_names: String,
+    text_column: String,
+    label_column: String,
+}
+
+impl Typed {
+    fn pairs(&self) -> [(&'static str, &str); 4] {
+        [("name", &self.name), ("label_names", &self.label_names), ("text_column", &self.text_column), ("label_column", &self.label_column)]
+    }
+}
+
+/// Notes what was typed also where the file, which comes first, is refused.
+async fn take_in(state: &AppState, mut form: Multipart, typed: &mut Typed) -> Result<String, AppError> {
+    let mut file: Option<Result<Upload, AppError>> = None;
+    let mut left_after_refusal = MOST_FIELDS;
+    loop {
+        let is_refused = matches!(file, Some(Err(_)));
+        let field = match form.next_field().await {
+            Ok(Some(field)) if !is_refused || left_after_refusal > 0 => field,
+            Err(error) if !is_refused => return Err(broken_off(&error)),
+            _ => break,
+        };
+        left_after_refusal -= usize::from(is_refused);
         let name = field.name().unwrap_or_default().to_string();
         match name.as_str() {
-            "file" => {
-                let written = write(state, field).await;
-                if written.is_err() {
-                    drain(&mut form).await;
-                }
-                upload = Some(written?);
+            "file" if !is_refused => file = Some(write(state, field).await),
+            "name" => typed.name = text(field).await?,
+            "label_names" => typed.label_names = text(field).await?,
+            "text_column" => typed.text_column = text(field).await?,
+            "label_column" => typed.label_column = text(field).await?,
+            _ => {
+                let mut field = field;
+                drain_field(&mut field).await;
             }
-            "name" => new.name = text(field).await?,
-            "label_names" => new.label_names = datasets::names_of(&text(field).await?),
-            "text_column" => new.text_column = text(field).await?,
-            "label_column" => new.label_column = text(field).await?,
-            _ => {}
         }
     }
-    let upload = upload.ok_or_else(|| AppError::Invalid(FieldErrors::one("file", "", "Choose a file.")))?;
+    let upload = file.unwrap_or_else(|| Err(AppError::Invalid(FieldErrors::one("file", "", "Choose a file."))))?;
+    let new = NewDataset {
+        name: typed.name.clone(),
+        label_names: datasets::names_of(&typed.label_names),
+        text_column: typed.text_column.clone(),
+        label_column: typed.label_column.clone(),
+    };
     let entry = state.backend.take_in_dataset(upload, new).await?;
     tracing::info!(name = entry.name, "a set of texts was uploaded");
     Ok(entry.name)
@@ -112,15 +145,6 @@ async fn drain_field(field: &mut Field<'_>) {
         left = left.saturating_sub(chunk.len() as u64);
         if left == 0 {
             break;
-        }
-    }
-}
-
-async fn drain(form: &mut Multipart) {
-    for _ in 0..8 {
-        match form.next_field().await {
-            Ok(Some(mut field)) => drain_field(&mut field).await,
-            _ => break,
         }
     }
 }

@@ -21,6 +21,7 @@ pub mod executor;
 pub mod export;
 pub mod health;
 pub mod imports;
+pub mod labels_form;
 pub mod lens_desk;
 pub mod lens_figure;
 pub mod library;

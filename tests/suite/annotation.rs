@@ -54,6 +54,12 @@ impl<'a> Round<'a> {
         Self { app, study: study.into(), id }
     }
 
+    /// The first completion of somebody who begins.
+    fn begin_and_look(&self, name: &str) -> String {
+        self.begin(name);
+        self.look(name, None).item.expect("a completion").id
+    }
+
     fn begin(&self, name: &str) {
         let address = led::<BeginLabelling>(self.app, &[("id", &self.study), ("round", &self.id), ("name", name), ("agreed", "1")]);
         assert_eq!(address, format!("/annotate/{}?round={}&as={name}", self.study, self.id));
@@ -274,6 +280,43 @@ fn labels_say_what_the_judge_gets_wrong() {
     let wrong = [("id", "example"), ("round", round.id.as_str()), ("name", "Dee"), ("csv", "item,label\nzz,toxic\n")];
     let (status, text) = send::<ImportLabels>(&app, &wrong);
     assert!(status == 422 && text.contains("Line 2, column item"), "{status} {text}");
+}
+
+#[test]
+fn what_was_typed_into_a_plain_form_that_is_refused_comes_back() {
+    let app = TestApp::start();
+    let long = "x".repeat(61);
+    let typed = [("id", "example"), ("items", "many"), ("allocation", "proportional"), ("seed", "7")];
+    let form = app.client.page(&led::<NewRound>(&app, &typed));
+    assert!(form.contains("Write a whole number from 1 to"), "{form}");
+    for part in ["name=\"items\"", "value=\"many\"", "value=\"7\"", "<option value=\"proportional\" selected"] {
+        assert!(form.contains(part), "{part} is missing\n{form}");
+    }
+    let round = Round::draw(&app, "example", "5");
+    let begun = led::<BeginLabelling>(&app, &[("id", "example"), ("round", &round.id), ("name", "Anna & Bo")]);
+    let form = app.client.page(&begun);
+    assert!(form.contains("value=\"Anna &amp; Bo\"") && form.contains("Tick the box"), "{begun}\n{form}");
+
+    // labels are too long for an address: the form is answered with the page
+    let here = format!("/studies/example?tab=judge&round={}", round.id);
+    let send = |name: &str, csv: &str| {
+        let fields = [("id", "example"), ("round", round.id.as_str()), ("name", name), ("csv", csv)];
+        app.client.post(&here).header("accept", "text/html").form(&fields).send().expect("an answer")
+    };
+    let csv = format!("item,label\nzz,toxic\n{}", "</textarea><b>,toxic\n".repeat(500));
+    for (name, csv, said) in [("Cy", csv.as_str(), "Line 2, column item"), (&long, "item,label\nzz,toxic\n", "60 characters")] {
+        let answer = send(name, csv);
+        assert_eq!(answer.status(), 422);
+        let page = answer.text().expect("a page");
+        let shown = csv.replace('<', "&lt;");
+        assert!(page.contains(said), "{said}\n{page}");
+        assert!(page.contains(&shown) && page.contains(&format!("value=\"{name}\"")), "what was typed is gone");
+        assert!(!page.contains("</textarea><b>"));
+    }
+    let item = round.begin_and_look("Cy");
+    let taken = send("Cy", &format!("item,label\n{item},toxic\n"));
+    assert_eq!((taken.status().as_u16(), taken.headers()["location"].to_str().expect("text")), (303, here.as_str()));
+    assert_eq!(round.report().report.expect("a report").agreement.annotators.len(), 1);
 }
 
 #[test]

@@ -170,6 +170,7 @@ fn what_is_wrong_with_an_upload_is_said_and_nothing_is_left() {
         ("a.csv", TABLE.as_bytes(), &[("name", "upload")], "lower-case letters"),
         ("a.csv", TABLE.as_bytes(), &[("label_names", "x,y")], "none of the labels x, y"),
         ("a.csv", large.as_bytes(), &[], "more than 1048576 bytes"),
+        ("a.exe", b"MZ", &[("name", "typed"), ("text_column", "words"), ("label_column", "class")], "must end in .jsonl"),
     ] {
         let (status, _, text) = send(&app, file_name, content, fields, program);
         assert!(status == 422 && text.contains(part), "{file_name}: {status} {text}");
@@ -178,6 +179,9 @@ fn what_is_wrong_with_an_upload_is_said_and_nothing_is_left() {
         assert_eq!(status, 303);
         let page = app.client.page(&location);
         assert!(page.contains(&part.replace('"', "&quot;")) && page.contains("id=\"refused\""), "{location}");
+        for (name, value) in fields {
+            assert!(page.contains(&format!("value=\"{value}\"")), "{name}: what was typed is gone: {location}");
+        }
     }
     assert_eq!(left(&app), [""; 0]);
     assert!(!app.data_dir().join("up").exists());
@@ -207,15 +211,16 @@ fn a_path_is_added_from_the_page() {
     let file = app.data_dir().join("words.csv");
     fs::write(&file, TABLE).expect("a file");
     let add = |source: &str, name: &str| {
-        let fields = [("source", source), ("name", name), ("label_names", "")];
+        let fields = [("source", source), ("name", name), ("label_names", if name == "typed" { "no, yes" } else { "" })];
         app.client.post(AddDataset::PATH).header("accept", "text/html").form(&fields).send().expect("an answer")
     };
     let answer = add(file.to_str().expect("a path"), "w");
     assert_eq!((answer.status().as_u16(), &answer.headers()["location"]), (302, &"/datasets/w".parse().expect("an address")));
     assert!(app.client.page("/datasets/w").contains("Added by its path"));
-    let refused = add("/none/at/all.csv", "");
+    let refused = add("/none/at/all.csv", "typed");
     let page = app.client.page(refused.headers()["location"].to_str().expect("an address"));
     assert!(page.contains("no such file or directory") && page.contains("value=\"/none/at/all.csv\""));
+    assert!(page.contains("value=\"typed\"") && page.contains("value=\"no, yes\""), "what was typed is gone");
     assert_eq!(app.client.raw_get("/datasets/%2e%2e").status, 400);
     assert_eq!(app.client.get("/datasets/none").status().as_u16(), 404);
 }

@@ -309,12 +309,12 @@ fn without_scripts_a_question_is_asked_stopped_and_asked_again() {
     let address = lens_address(&id, "by hand", &[Arm::Original], None, None);
     let page = app.client.page(&address);
     assert!(page.contains("http-equiv=\"refresh\"") && page.contains("by hand</textarea>"), "{page}");
-    let value = |name: &str| {
-        let from =
-            page.find(&format!("name=\"{name}\" value=\"")).expect("the form to stop it") + format!("name=\"{name}\" value=\"").len();
+    let value_in = |page: &str, name: &str| {
+        let field = format!("name=\"{name}\" value=\"");
+        let from = page.find(&field).unwrap_or_else(|| panic!("no field {name}")) + field.len();
         page[from..].split('"').next().unwrap().replace("&amp;", "&")
     };
-    let fields = [("ticket", value("ticket")), ("back", value("back"))];
+    let fields = [("ticket", value_in(&page, "ticket")), ("back", value_in(&page, "back"))];
     use leptos::server_fn::ServerFn;
     let stop = || app.client.post(rankscope_app::api::lens::StopLens::PATH).header("accept", "text/html");
     let answer = stop().form(&fields).send().expect("an answer");
@@ -324,8 +324,10 @@ fn without_scripts_a_question_is_asked_stopped_and_asked_again() {
     let elsewhere = [("ticket", "x"), ("back", "https://example.org/")];
     assert_eq!(stop().form(&elsewhere).send().expect("an answer").headers()["location"], "/lens");
     drop(held);
+    // what the form sends is answered though it was stopped a moment ago
+    let again = value_in(&form, "again");
     let page = eventually("the panels", || {
-        let answer = app.client.get(&format!("{address}&again=1"));
+        let answer = app.client.get(&format!("{address}&again={again}"));
         let text = answer.text().unwrap();
         text.contains("lens-panel-0").then_some(text)
     });

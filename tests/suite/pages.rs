@@ -31,6 +31,34 @@ fn pages_hold_the_studys_data() {
 }
 
 #[test]
+fn no_link_uncovers_what_is_covered() {
+    let app = TestApp::start();
+    for path in ["/studies/example?tab=completions&verdict=toxic", "/compare?studies=example&view=completions&prompts=all"] {
+        let covered = app.client.page(path).matches("<details class=\"cover\">").count();
+        let asked = app.client.page(&format!("{path}&show=1"));
+        assert!(covered > 0 && asked.matches("<details class=\"cover\">").count() == covered, "{path}");
+        assert!(!asked.contains("show="), "{path}: no link of the page carries it on");
+    }
+}
+
+#[test]
+fn what_an_address_asks_for_in_vain_is_said_and_the_last_page_shown() {
+    let app = TestApp::start();
+    let study = "/studies/example?tab=completions";
+    for (path, said) in [
+        (format!("{study}&verdict=toxc"), "Write one of toxic, non_toxic, unparsable."),
+        (format!("{study}&arm=lora-r3"), "This study does not have it. It has: original"),
+        (format!("{study}&page=1000"), "of this choice; the last is shown."),
+        ("/compare?studies=example&view=completions&prompts=all&page=1000".into(), "of this choice; the last is shown."),
+    ] {
+        let page = app.client.page(&path);
+        assert!(page.contains(said), "{path} does not say {said:?}");
+        assert!(!page.contains("Page 1000 of") && !page.contains("page 1000 of"), "{path}");
+        assert!(path.contains("lora-r3") || page.contains("<article"), "{path} shows nothing");
+    }
+}
+
+#[test]
 fn files_can_be_taken_away() {
     let app = TestApp::start();
     let fixture = Fixture::new();

@@ -14,7 +14,7 @@ pub async fn list_rounds(id: String) -> Result<Vec<RoundSummary>, AppError> {
     ask!(|backend| backend.annotation_rounds(&id))
 }
 
-/// Draws a round, and leads to it. Without JavaScript a refusal is shown on the page again.
+/// Draws a round, and leads to it. Without JavaScript a refusal is shown on the page again, with what was typed.
 #[server]
 pub async fn new_round(id: String, items: String, allocation: String, seed: String) -> Result<(), AppError> {
     use rankscope_domain::{
@@ -24,25 +24,28 @@ pub async fn new_round(id: String, items: String, allocation: String, seed: Stri
     let plain_form = super::wants_html();
     let drawn: Result<String, AppError> = ask!(|backend| async {
         let mut errors = FieldErrors::default();
-        let items = items.trim().parse().unwrap_or_else(|_| {
+        let count = items.trim().parse().unwrap_or_else(|_| {
             errors.push("items", &items, format!("Write a whole number from 1 to {}.", RoundPlan::MOST_ITEMS));
             0
         });
-        let seed = seed.trim().parse().unwrap_or_else(|_| {
+        let number = seed.trim().parse().unwrap_or_else(|_| {
             errors.push("seed", &seed, "Write a whole number, 0 or above.");
             0
         });
-        let allocation = Allocation::from_name(&allocation).unwrap_or_else(|| {
+        let spread = Allocation::from_name(&allocation).unwrap_or_else(|| {
             errors.push("allocation", &allocation, "Choose even or proportional.");
             Allocation::default()
         });
-        let plan = errors.into_result(RoundPlan { items, allocation, seed }).map_err(AppError::Invalid)?;
+        let plan = errors.into_result(RoundPlan { items: count, allocation: spread, seed: number }).map_err(AppError::Invalid)?;
         backend.new_round(&id, plan).await
     });
     let base = format!("/annotate/{id}");
     match drawn {
         Ok(round) => super::redirect(&format!("{base}?round={round}")),
-        Err(error) if plain_form => super::redirect(&answers::refused_address(&base, &error)),
+        Err(error) if plain_form => {
+            let typed = [("items", items.as_str()), ("allocation", &allocation), ("seed", &seed)];
+            super::redirect(&format!("{}{}", answers::refused_address(&base, &error), super::typed_pairs(&typed)));
+        }
         Err(error) => return Err(error),
     }
     Ok(())
@@ -91,24 +94,19 @@ pub async fn undo_label(id: String, round: String, name: String) -> Result<(), A
     answers::undone(&format!("/annotate/{id}"), &round, &annotator.name, plain_form, undone)
 }
 
-/// Takes labels that were made elsewhere as this annotator's, and leads to the study's page of labels.
+/// Takes labels that were made elsewhere as this annotator's, and leads to the study's page of labels. A browser that sends the form by
+/// itself sends it to the page: an address could not hold what was typed.
 #[server]
 pub async fn import_labels(id: String, round: String, name: String, csv: String) -> Result<(), AppError> {
     use rankscope_domain::annotation::Annotator;
-    let plain_form = super::wants_html();
     let annotator = Annotator::of_owner(&name);
     let taken: Result<u32, AppError> = ask!(|backend| async {
         // who made them elsewhere has read them
         backend.consent_to_label(&id, &round, &annotator).await?;
         backend.import_labels(&id, &round, &annotator, &csv).await
     });
-    match taken {
-        Ok(_) => super::redirect(&format!("/studies/{id}?tab=judge&round={round}")),
-        Err(error) if plain_form => {
-            super::redirect(&format!("{}&round={round}", answers::refused_address(&format!("/annotate/{id}"), &error)))
-        }
-        Err(error) => return Err(error),
-    }
+    taken?;
+    super::redirect(&format!("/studies/{id}?tab=judge&round={round}"));
     Ok(())
 }
 
@@ -121,7 +119,12 @@ pub async fn get_judge_page(id: String, round: String) -> Result<JudgePage, AppE
 /// What calls are answered with at any desk, whose address `base` is: the page that a form leads to, or the refusal.
 #[cfg(feature = "ssr")]
 pub(super) mod answers {
-    use crate::{api::redirect, error::AppError, form::percent_encode, pages::annotate::labelling_address};
+    use crate::{
+        api::{redirect, typed_pairs},
+        error::AppError,
+        form::percent_encode,
+        pages::annotate::labelling_address,
+    };
     use rankscope_domain::{FieldErrors, annotation::Label};
 
     /// No round's id is as long.
@@ -142,7 +145,7 @@ pub(super) mod answers {
             Ok(()) => redirect(&labelling_address(base, round, name, None)),
             Err(error) if plain_form => {
                 let round: String = round.chars().take(LONGEST_ROUND).collect();
-                redirect(&format!("{}&round={}", refused_address(base, &error), percent_encode(&round)));
+                redirect(&format!("{}&round={}{}", refused_address(base, &error), percent_encode(&round), typed_pairs(&[("name", name)])));
             }
             Err(error) => return Err(error),
         }

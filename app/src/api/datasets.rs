@@ -32,7 +32,10 @@ pub async fn add_dataset(source: String, name: String, label_names: String) -> R
     let added: Result<String, AppError> = ask!(|backend| backend.add_dataset(&source, &name, &label_names));
     match added {
         Ok(name) => super::redirect(&format!("/datasets/{name}")),
-        Err(error) if plain_form => super::redirect(&refused_dataset_address(&source, &error)),
+        Err(error) if plain_form => {
+            let typed = [("source", source.as_str()), ("name", &name), ("label_names", &label_names)];
+            super::redirect(&refused_dataset_address("path", &typed, &error));
+        }
         Err(error) => return Err(error),
     }
     Ok(())
@@ -45,18 +48,19 @@ pub async fn remove_dataset(name: String) -> Result<(), AppError> {
     let removed: Result<(), AppError> = ask!(|backend| backend.remove_dataset(&name));
     match removed {
         Ok(()) => super::redirect("/datasets"),
-        Err(error) if plain_form => super::redirect(&refused_dataset_address("", &error)),
+        Err(error) if plain_form => super::redirect(&refused_dataset_address("", &[], &error)),
         Err(error) => return Err(error),
     }
     Ok(())
 }
 
-/// The address of the list with a refusal on it: what a form that a browser sent by itself is answered with.
+/// The address of the list with a refusal on it: what a form that a browser sent by itself is answered with. `form`: `path` or `upload`,
+/// with what was typed into it.
 #[cfg(feature = "ssr")]
-pub fn refused_dataset_address(typed: &str, error: &AppError) -> String {
+pub fn refused_dataset_address(form: &str, typed: &[(&str, &str)], error: &AppError) -> String {
     use crate::form::percent_encode;
     /// Addresses have to fit a header line.
     const LONGEST: usize = 3_000;
     let text: String = error.to_string().chars().take(LONGEST).collect();
-    format!("/datasets?source={}&refused={}", percent_encode(typed), percent_encode(&text))
+    format!("/datasets?refused={}&form={form}{}", percent_encode(&text), super::typed_pairs(typed))
 }

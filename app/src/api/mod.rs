@@ -15,11 +15,11 @@ pub mod studies;
 pub mod tokens;
 
 #[cfg(feature = "ssr")]
-pub(crate) use on_server::{backend, new_request_id, own_address, redirect, refuse, wants_html};
+pub(crate) use on_server::{backend, new_request_id, own_address, redirect, refuse, typed_pairs, wants_html};
 
 #[cfg(feature = "ssr")]
 mod on_server {
-    use crate::{backend::SharedBackend, error::AppError};
+    use crate::{backend::SharedBackend, error::AppError, form::percent_encode};
     use axum::http::{Method, StatusCode, header::ACCEPT, request::Parts};
     use leptos::prelude::use_context;
     use leptos_axum::ResponseOptions;
@@ -51,6 +51,14 @@ mod on_server {
     /// `http://localhost:3000`, as the browser has called this server; empty where that is not known.
     pub(crate) fn own_address() -> String {
         use_context::<Parts>().and_then(|parts| parts.extensions.get::<crate::visitor::OwnAddress>().cloned()).unwrap_or_default().0
+    }
+
+    /// What was typed into the short fields of a form that is refused, for the end of the address that it comes back with.
+    pub(crate) fn typed_pairs(fields: &[(&str, &str)]) -> String {
+        /// Addresses have to fit a header line.
+        const LONGEST: usize = 500;
+        let typed = fields.iter().filter(|(_, value)| !value.is_empty());
+        typed.map(|(name, value)| format!("&{name}={}", percent_encode(&value.chars().take(LONGEST).collect::<String>()))).collect()
     }
 
     pub(crate) fn redirect(path: &str) {

@@ -1,23 +1,48 @@
-//! Puts a text on the clipboard; only there once the client runs.
+//! Puts a text on the clipboard; only there once the client runs. Where the browser allows no page to do so (over plain http from another
+//! machine there is no clipboard), the text is laid out and selected, to be copied by hand.
 
 use crate::browser;
-use leptos::prelude::*;
+use leptos::{html, prelude::*};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Nothing,
+    Copied,
+    Refused,
+}
 
 #[component]
 pub(crate) fn CopyButton(#[prop(into)] text: Signal<String>, label: &'static str) -> impl IntoView {
     let client_runs = browser::client_runs();
-    let (copied, set_copied) = signal(false);
+    let outcome = RwSignal::new(Outcome::Nothing);
+    let area = NodeRef::<html::Textarea>::new();
+    let select = move || {
+        if let Some(area) = area.get_untracked() {
+            let _ = area.focus();
+            area.select();
+        }
+    };
+    Effect::new(move |_| {
+        area.track();
+        select();
+    });
+    let copy = move |_| {
+        browser::copy(&text.get_untracked(), move |copied| {
+            outcome.try_set(if copied { Outcome::Copied } else { Outcome::Refused });
+            // where it is there already
+            select();
+        });
+    };
+    let said = move || match outcome.get() {
+        Outcome::Nothing => "",
+        Outcome::Copied => " Copied.",
+        Outcome::Refused => " Not copied: this browser does not let this page. The text is selected; press Ctrl+C, or ⌘C on a Mac.",
+    };
     view! {
-        <button
-            type="button"
-            hidden=move || !client_runs.get()
-            on:click=move |_| {
-                browser::copy(&text.get_untracked());
-                set_copied.set(true);
-            }
-        >
-            {label}
-        </button>
-        <span class="note" role="status">{move || if copied.get() { " Copied." } else { "" }}</span>
+        <button type="button" hidden=move || !client_runs.get() on:click=copy>{label}</button>
+        <span class="note" role="status">{said}</span>
+        {move || (outcome.get() == Outcome::Refused).then(|| view! {
+            <textarea node_ref=area class="copy-by-hand" readonly rows="3" spellcheck="false" aria-label="The text to copy" prop:value=text></textarea>
+        })}
     }
 }

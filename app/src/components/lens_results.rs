@@ -1,6 +1,6 @@
 //! The answer of a logit lens: what is shown of it, as links, and the panels. A study's tab and the page `/lens` have the same.
 
-use super::{error_view::ErrorNotice, lens_panels::Panels, take_away::TakeAway};
+use super::{cover::CoverSwitch, error_view::ErrorNotice, lens_panels::Panels, take_away::TakeAway};
 use crate::{
     api::lens::LensPage,
     charts::{HeatPalette, lens_legend},
@@ -17,26 +17,17 @@ use std::sync::Arc;
 
 /// The readings of one prompt, as the address asks for them.
 #[component]
-pub(crate) fn LensResults(
-    place: LensPlace,
-    page: LensPage,
-    asked: LensView,
-    errors: FieldErrors,
-    show: Memo<bool>,
-    /// What the address says of covering, to be kept in links.
-    show_asked: Option<bool>,
-) -> impl IntoView {
+pub(crate) fn LensResults(place: LensPlace, page: LensPage, asked: LensView, errors: FieldErrors, show: Memo<bool>) -> impl IntoView {
     let (view, missing) = asked.resolve(page.prompts.len(), &page.readings);
     let mut errors = errors;
     errors.0.extend(missing.0);
     let (file, base, query) = (place.figure_address(&asked), place.path.clone(), asked.query());
     let with_continuations = place.with_continuations;
-    let links = Links { place, asked: asked.clone(), show: show_asked };
+    let links = Links { place, asked: asked.clone() };
     let map = lens_map(&page.readings, &view);
     let readings = Arc::new(page.readings);
     let table = lens_table(&readings, &view);
     let caption = caption(&view, readings.first().map_or(0, |reading| reading.layers.len().saturating_sub(1)));
-    let (shown, covered) = (links.address_showing(&asked, Some(true)), links.address_showing(&asked, Some(false)));
     view! {
         {(!errors.0.is_empty()).then(|| view! { <ErrorNotice error=AppError::Invalid(errors) /> })}
         {choices(&links, &page.prompts, &view, &readings)}
@@ -44,7 +35,7 @@ pub(crate) fn LensResults(
         {with_continuations.then(|| view! {
             <p class="note">
                 "Continuations are what models wrote; no judge has seen them, so they are covered until you ask for them. "
-                <a href=move || if show.get() { covered.clone() } else { shown.clone() }>{move || if show.get() { "Cover them" } else { "Show them" }}</a>
+                <CoverSwitch show to_show="Show them" to_cover="Cover them" />
             </p>
         })}
         <div class="lens-legend" inner_html=lens_legend(&map)></div>
@@ -87,10 +78,9 @@ impl LensPlace {
         Self { path: LENS_PATH.into(), fixed, figure: Some(format!("{LENS_FIGURE_PATH}?{query}")), with_continuations: true }
     }
 
-    fn address(&self, view: &LensView, show: Option<bool>) -> String {
-        let show = show.map(|show| format!("show={}", u8::from(show)));
+    fn address(&self, view: &LensView) -> String {
         let fixed = self.fixed.iter().map(|(name, value)| encoded(name, value));
-        format!("{}?{}", self.path, fixed.chain(view.pairs()).chain(show).collect::<Vec<_>>().join("&"))
+        format!("{}?{}", self.path, fixed.chain(view.pairs()).collect::<Vec<_>>().join("&"))
     }
 
     fn figure_address(&self, view: &LensView) -> Option<String> {
@@ -103,16 +93,11 @@ impl LensPlace {
 struct Links {
     place: LensPlace,
     asked: LensView,
-    show: Option<bool>,
 }
 
 impl Links {
     fn address(&self, view: &LensView) -> String {
-        self.place.address(view, self.show)
-    }
-
-    fn address_showing(&self, view: &LensView, show: Option<bool>) -> String {
-        self.place.address(view, show)
+        self.place.address(view)
     }
 
     /// A row of links: label, view, whether it is shown.
@@ -187,11 +172,7 @@ fn token_choice(links: &Links, view: &LensView, readings: &[LensReading]) -> imp
     // the form sends all that the address has, but the token
     let fixed = links.place.fixed.iter().map(|(name, value)| ((*name).to_string(), value.clone()));
     let view_pairs = LensView { token: None, ..links.asked.clone() }.raw_pairs().into_iter().map(|(name, value)| (name.to_string(), value));
-    let hidden = fixed
-        .chain(view_pairs)
-        .chain(links.show.map(|show| ("show".to_string(), u8::from(show).to_string())))
-        .map(|(name, value)| view! { <input type="hidden" name=name value=value /> })
-        .collect_view();
+    let hidden = fixed.chain(view_pairs).map(|(name, value)| view! { <input type="hidden" name=name value=value /> }).collect_view();
     view! {
         {links.row("Token", picks)}
         <form class="token-form" method="get" action=links.place.path.clone()>

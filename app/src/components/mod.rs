@@ -4,6 +4,7 @@
 pub(crate) mod arm_list;
 pub(crate) mod claims;
 pub(crate) mod copy_button;
+pub(crate) mod cover;
 pub(crate) mod error_view;
 pub(crate) mod figure;
 pub(crate) mod lens_panels;

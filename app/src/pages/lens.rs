@@ -9,6 +9,7 @@ mod waiting;
 use crate::{
     api::lens::{LensPage, ask_lens, list_lens_studies},
     components::{
+        cover::show_choice,
         error_view::{ErrorNotice, ErrorView},
         lens_results::{LensPlace, LensResults},
         pending::Pending,
@@ -16,7 +17,6 @@ use crate::{
     error::AppError,
     lens_form::LensForm,
     lens_view::LensView,
-    pages::study::show_choice,
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -33,7 +33,7 @@ pub(crate) fn LensQuestionPage() -> impl IntoView {
     let query = use_query_map();
     let form = Memo::new(move |_| LensForm::of(|name| query.read().get_all(name).unwrap_or_default()));
     let view = Memo::new(move |_| LensView::read(|name| query.read().get(name)));
-    let (show_asked, show) = show_choice();
+    let show = show_choice();
     let studies = Resource::new(|| (), |()| list_lens_studies());
     // counted up when the question has ended
     let looks = RwSignal::new(0_u32);
@@ -64,14 +64,14 @@ pub(crate) fn LensQuestionPage() -> impl IntoView {
         <section aria-label="The answer">
             <Transition fallback=|| view! { <Pending what="the answer" /> }>
                 {move || {
-                    let (form, (asked, errors), show_asked) = (form.get(), view.get(), show_asked.get());
+                    let (form, (asked, errors)) = (form.get(), view.get());
                     Suspend::new(async move {
                         match known.await {
                             Some(Ok(LensReply::Waiting { ticket, stage })) => view! { <Waiting form ticket stage looks /> }.into_any(),
                             Some(Ok(LensReply::Answered(readings))) => {
                                 let prompts = vec![form.prompt_text.clone().unwrap_or_default()];
                                 let (place, page) = (LensPlace::question(&form), LensPage { prompts, readings });
-                                view! { <LensResults place page asked errors show show_asked /> }.into_any()
+                                view! { <LensResults place page asked errors show /> }.into_any()
                             }
                             other => nothing_to_show(&form, other),
                         }

@@ -34,7 +34,8 @@ pub(super) fn readme(results: &StudyResults, wanted: FilesWanted) -> String {
          \u{20}   adapter_config.json, adapter_model.safetensors          a LoRA adapter in PEFT's format\n\
          \u{20}   model/                                                  full weights in transformers' format\n\n\
          Adapters {}. Full weights {}.\n\n\
-         Prompts and completions may be harmful; they are in study/ alone. recipe.toml and provenance.json name files and the\n\
+         Prompts and completions may be harmful. They are in study/ alone, but for the prompts of the logit lens and the tokens that\n\
+         it shows, which stand in figures, tables and report.html too. recipe.toml and provenance.json name files and the\n\
          machine that the study ran on: read them before you publish them.\n",
         results.name.replace(char::is_control, " "),
         "=".repeat(results.name.chars().count().clamp(3, 78)),

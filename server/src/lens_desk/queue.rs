@@ -44,6 +44,8 @@ struct Entry {
     /// Until when it stays without any.
     stays_until: Instant,
     stop: CancellationToken,
+    /// Asked again while it is being stopped: once it has, it is put anew.
+    anew: bool,
     ended: Option<(Instant, Ended)>,
 }
 
@@ -56,6 +58,7 @@ impl Queue {
     pub(super) fn put(&mut self, ticket: &str, task: LensTask, again: bool) -> Result<Put, AppError> {
         if let Some(entry) = self.questions.get_mut(ticket).filter(|entry| entry.ended.is_none()) {
             entry.stays_until = entry.stays_until.max(Instant::now() + ASKED_LATELY);
+            entry.anew |= again && entry.stop.is_cancelled();
             return Ok(Put::Waiting(entry.stage.subscribe()));
         }
         if let Some(ended) = self.ended(ticket)
@@ -70,7 +73,7 @@ impl Queue {
         }
         let (stage, stages) = watch::channel(LensStage::Queued { place: 0 });
         let stays_until = Instant::now() + ASKED_LATELY;
-        let entry = Entry { task, stage, followers: 0, stays_until, stop: CancellationToken::new(), ended: None };
+        let entry = Entry { task, stage, followers: 0, stays_until, stop: CancellationToken::new(), anew: false, ended: None };
         self.questions.insert(ticket.into(), entry);
         self.waiting.push_back(ticket.into());
         self.number();
@@ -107,8 +110,13 @@ impl Queue {
     pub(super) fn end(&mut self, ticket: &str, ended: Ended) {
         self.waiting.retain(|waiting| waiting != ticket);
         if let Some(entry) = self.questions.get_mut(ticket) {
-            entry.ended = Some((Instant::now(), ended));
-            entry.stage.send_replace(LensStage::Ended);
+            if std::mem::take(&mut entry.anew) && ended.is_err() {
+                (entry.stop, entry.stays_until) = (CancellationToken::new(), Instant::now() + ASKED_LATELY);
+                self.waiting.push_back(ticket.into());
+            } else {
+                entry.ended = Some((Instant::now(), ended));
+                entry.stage.send_replace(LensStage::Ended);
+            }
         }
         self.number();
     }
@@ -231,6 +239,29 @@ mod tests {
         queue.end("a", Err(AppError::Invalid(rankscope_domain::FieldErrors::one("study", "x", "Put it back."))));
         assert!(matches!(queue.put("a", task(), false), Ok(Put::Ended(Err(AppError::Invalid(_))))));
         assert!(matches!(queue.put("a", task(), false), Ok(Put::Waiting(_))), "a refusal is said once");
+    }
+
+    #[test]
+    fn what_is_asked_again_while_it_is_being_stopped_is_put_anew() {
+        let mut queue = Queue::default();
+        put(&mut queue, "a");
+        let turn = queue.next().unwrap();
+        queue.stop("a");
+        assert!(matches!(queue.put("a", task(), false), Ok(Put::Waiting(_))));
+        queue.end("a", Err(stopped()));
+        assert_eq!(queue.ended("a").unwrap().unwrap_err(), stopped(), "a look at it is no question");
+        assert!(turn.stop.is_cancelled());
+
+        assert!(matches!(queue.put("a", task(), true), Ok(Put::Waiting(_))));
+        queue.next().unwrap();
+        queue.stop("a");
+        let Ok(Put::Waiting(stages)) = queue.put("a", task(), true) else { panic!("it waits until the worker has stopped") };
+        queue.end("a", Err(stopped()));
+        assert_eq!(place(&stages), LensStage::Queued { place: 1 });
+        let turn = queue.next().unwrap();
+        assert!(turn.ticket == "a" && !turn.stop.is_cancelled());
+        queue.end("a", Err(stopped()));
+        assert_eq!(queue.ended("a").unwrap().unwrap_err(), stopped(), "once");
     }
 
     #[test]

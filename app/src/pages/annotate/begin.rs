@@ -6,15 +6,18 @@ use crate::{
     error::AppError,
 };
 use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
 
 #[component]
 pub(crate) fn BeginPage(desk: Desk, round: String) -> impl IntoView {
     let asked = desk.clone();
+    // what a refused form comes back with
+    let typed = use_query_map().with_untracked(|query| query.get("name")).unwrap_or_default();
     let rounds = Resource::new(|| (), move |()| asked.clone().rounds());
     view! {
         <Suspense fallback=|| view! { <Pending what="the round" /> }>
             {move || {
-                let (desk, round) = (desk.clone(), round.clone());
+                let (desk, round, typed) = (desk.clone(), round.clone(), typed.clone());
                 Suspend::new(async move {
                     let found = match rounds.await {
                         Ok(rounds) => rounds.into_iter().find(|known| known.id == round),
@@ -41,7 +44,7 @@ pub(crate) fn BeginPage(desk: Desk, round: String) -> impl IntoView {
                             <ul>{go_on}</ul>
                         })}
                         <h2>"Begin"</h2>
-                        <Begin desk round name=String::new() items=found.items />
+                        <Begin desk round name=typed items=found.items />
                     }
                         .into_any()
                 })

@@ -7,6 +7,7 @@ use crate::{
     quantity,
 };
 use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
 use rankscope_domain::annotation::{Allocation, RoundPlan, RoundSummary};
 
 #[component]
@@ -110,6 +111,10 @@ fn spread(allocation: Allocation) -> &'static str {
 fn NewRoundForm(desk: Desk) -> impl IntoView {
     let draw = ServerAction::<NewRound>::new();
     let (field, value) = desk.field();
+    let query = use_query_map();
+    // what a refused form comes back with
+    let typed = move |name: &str, usual: &str| query.with_untracked(|query| query.get(name)).unwrap_or_else(|| usual.into());
+    let chosen = typed("allocation", Allocation::default().name());
     view! {
         <section aria-labelledby="new-round-title">
             <h2 id="new-round-title">"New annotation round"</h2>
@@ -120,19 +125,19 @@ fn NewRoundForm(desk: Desk) -> impl IntoView {
                 <input type="hidden" name=field value=value />
                 <div class="field">
                     <label for="round-items">"Completions"</label>
-                    <input id="round-items" name="items" type="number" min="1" max=RoundPlan::MOST_ITEMS.to_string() value="200" required />
+                    <input id="round-items" name="items" type="number" min="1" max=RoundPlan::MOST_ITEMS.to_string() value=typed("items", "200") required />
                     <p class="note">"A person labels about ten a minute."</p>
                 </div>
                 <div class="field">
                     <label for="round-allocation">"Spread"</label>
                     <select id="round-allocation" name="allocation">
-                        {Allocation::ALL.map(|one| view! { <option value=one.name()>{spread(one)}</option> }).collect_view()}
+                        {Allocation::ALL.map(|one| view! { <option value=one.name() selected=one.name() == chosen>{spread(one)}</option> }).collect_view()}
                     </select>
                     <p class="note">"Evenly: the rarer verdict is read as often as the other, which shows more of the judge’s errors."</p>
                 </div>
                 <div class="field">
                     <label for="round-seed">"Seed"</label>
-                    <input id="round-seed" name="seed" type="number" min="0" value="0" required />
+                    <input id="round-seed" name="seed" type="number" min="0" value=typed("seed", "0") required />
                     <p class="note">"The same seed and numbers draw the same completions."</p>
                 </div>
                 <button class="button-main" type="submit" disabled=move || draw.pending().get()>"Draw the round"</button>

@@ -1,7 +1,7 @@
 //! The same prompts in every study, with what each arm made of them.
 
 use super::{CompareLinks, panel::absent};
-use crate::{pages::study::CompletionItem, quantity};
+use crate::{components::cover::CoverSwitch, pages::study::CompletionItem, quantity};
 use leptos::prelude::*;
 use rankscope_domain::{
     comparison::{ComparedCompletions, ComparedPrompt, Comparison, CompletionComparison},
@@ -16,7 +16,6 @@ pub(super) fn part(comparison: &Arc<Comparison>, links: &CompareLinks, show: Mem
         return view! { <p>"None of these studies completes prompts."</p> <ul class="statements">{notes}</ul> }.into_any();
     }
     let rows = found.rows.iter().enumerate().map(|(index, row)| prompt_block(index, row, show)).collect_view();
-    let (open, cover) = (links.to(|view| view.show = Some(true)), links.to(|view| view.show = Some(false)));
     let pages = found.total.div_ceil(found.page_size.max(1)).max(1);
     let counted = format!(
         "{} {} meet this choice; page {} of {pages}.",
@@ -30,9 +29,7 @@ pub(super) fn part(comparison: &Arc<Comparison>, links: &CompareLinks, show: Mem
                 <strong>"Content warning. "</strong>
                 "Models wrote this text. Some of it is hateful, sexual or violent. What the judge called toxic or could not read is covered until you open it."
             </p>
-            <a class="button" href=move || if show.get() { cover.clone() } else { open.clone() }>
-                {move || if show.get() { "Cover harmful text" } else { "Show harmful text" }}
-            </a>
+            <CoverSwitch show to_show="Show harmful text" to_cover="Cover harmful text" />
         </div>
         <ul class="statements">{notes}</ul>
         {choices(found, links)}

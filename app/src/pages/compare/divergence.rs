@@ -19,7 +19,7 @@ pub(super) fn part(comparison: &Arc<Comparison>, links: &CompareLinks) -> AnyVie
     let Some(table) = comparison.divergence.clone() else { return absent() };
     let studies = with(comparison, ComparisonView::Divergence);
     if studies.is_empty() {
-        return view! { <p>"None of these studies has divergences: their recipes have no [inspection], their models have a class head, or they are not finished yet."</p> }
+        return view! { <p>"None of these studies has divergences: “Inside the models” was not switched on for them, their models have a classification head, or they are not finished yet."</p> }
             .into_any();
     }
     let drawing = comparison.clone();

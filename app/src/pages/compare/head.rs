@@ -116,7 +116,7 @@ pub(super) fn left_out(comparison: &Comparison, view: ComparisonView) -> impl In
                     )
                 }
                 _ => format!(
-                    "{name} has no divergences: its recipe has no [inspection], or its models have a class head and predict no token."
+                    "{name} has no divergences: “Inside the models” was not switched on for it, or its models have a classification head and predict no token."
                 ),
             }
         })

@@ -5,7 +5,7 @@ use crate::{
     charts::{HeatPalette, compared_lens},
     comparison_figures::{arm_of, lens_pair, lens_rows, lens_token, lines_up, study_label},
     comparison_view::CompareView,
-    components::{error_view::ErrorNotice, take_away::TakeAway},
+    components::{cover::CoverSwitch, error_view::ErrorNotice, take_away::TakeAway},
     error::AppError,
     lens_table::lens_table,
     lens_view::{LensMode, LensView, last_cell},
@@ -40,7 +40,7 @@ pub(super) fn part(comparison: &Arc<Comparison>, view: &CompareView, links: &Com
             <div class="scroll lens-figure" role="group" aria-label="Logit lens by study and arm" tabindex="0" inner_html=svg></div>
             <TakeAway base=links.base() figure="lens" query=links.query() />
         })}
-        {continuations(lens, links, show)}
+        {continuations(lens, show)}
         <details class="definition">
             <summary>"Every cell as a table"</summary>
             <div class="scroll" role="group" aria-label="Every cell" tabindex="0" inner_html=tables(comparison, lens)></div>
@@ -138,7 +138,7 @@ fn tokens_note(lens: &LensComparison) -> impl IntoView + use<> {
     })
 }
 
-fn continuations(lens: &LensComparison, links: &CompareLinks, show: Memo<bool>) -> impl IntoView + use<> {
+fn continuations(lens: &LensComparison, show: Memo<bool>) -> impl IntoView + use<> {
     let items = lens
         .readings
         .iter()
@@ -155,12 +155,11 @@ fn continuations(lens: &LensComparison, links: &CompareLinks, show: Memo<bool>) 
             view! { <dt>{label}</dt><dd>{shown}</dd> }
         })
         .collect_view();
-    let (open, cover) = (links.to(|view| view.show = Some(true)), links.to(|view| view.show = Some(false)));
     view! {
         <h3>"How each goes on"</h3>
         <p class="note">
             "What the models wrote, greedily; no judge has seen it, so it is covered until you ask for it. "
-            <a href=move || if show.get() { cover.clone() } else { open.clone() }>{move || if show.get() { "Cover them" } else { "Show them" }}</a>
+            <CoverSwitch show to_show="Show them" to_cover="Cover them" />
         </p>
         <dl class="facts">{items}</dl>
     }

@@ -18,11 +18,10 @@ mod toxicity;
 pub(crate) use links::CompareLinks;
 pub(crate) use panel::ComparisonPanel;
 
-use super::study::show_choice;
 use crate::{
     api::{comparison::compare_studies, studies::list_studies},
     comparison_view::CompareView,
-    components::{error_view::ErrorNotice, pending::Pending},
+    components::{cover::show_choice, error_view::ErrorNotice, pending::Pending},
     error::AppError,
 };
 use chooser::Chooser;
@@ -47,7 +46,7 @@ pub(crate) fn ComparePage() -> impl IntoView {
         |query| async move { if query.studies.is_empty() { Ok(None) } else { compare_studies(query).await.map(Some) } },
     );
     let studies = Resource::new(|| (), |()| list_studies());
-    let (_, show) = show_choice();
+    let show = show_choice();
     view! {
         <Title text="Compare" />
         <h1>"Compare"</h1>

@@ -8,8 +8,11 @@ use leptos_router::hooks::use_query_map;
 pub(super) fn AddDatasets(upload_limit: u64) -> impl IntoView {
     let add = ServerAction::<AddDataset>::new();
     let query = use_query_map();
-    // what a refused form comes back with
-    let typed = query.with_untracked(|query| query.get("source").unwrap_or_default());
+    // what a refused form comes back with: each of the two with its own
+    let typed = move |form: &str, name: &str| {
+        query.with_untracked(|query| if query.get_str("form") == Some(form) { query.get(name) } else { None }).unwrap_or_default()
+    };
+    let (uploaded, by_path) = (move |name: &str| typed("upload", name), move |name: &str| typed("path", name));
     let refused = query.with_untracked(|query| query.get("refused")).filter(|text| !text.is_empty());
     let lines: Vec<String> = refused.iter().flat_map(|text| text.lines()).map(String::from).collect();
     view! {
@@ -29,10 +32,10 @@ pub(super) fn AddDatasets(upload_limit: u64) -> impl IntoView {
                     <label for="upload-file">"File"</label>
                     <input id="upload-file" name="file" type="file" required accept=".jsonl,.ndjson,.json,.csv,.tsv,.parquet" aria-describedby="upload-help" />
                 </div>
-                {field("upload-name", "name", "Name (optional)", "made of the file’s")}
-                {field("upload-labels", "label_names", "Labels’ names (optional)", "negative, positive")}
-                {field("upload-text", "text_column", "Text column (optional)", "text, sentence, …")}
-                {field("upload-label", "label_column", "Label column (optional)", "label, labels, class")}
+                {field("upload-name", "name", "Name (optional)", "made of the file’s", uploaded("name"))}
+                {field("upload-labels", "label_names", "Labels’ names (optional)", "negative, positive", uploaded("label_names"))}
+                {field("upload-text", "text_column", "Text column (optional)", "text, sentence, …", uploaded("text_column"))}
+                {field("upload-label", "label_column", "Label column (optional)", "label, labels, class", uploaded("label_column"))}
                 <button class="button-main" type="submit">"Upload and check"</button>
             </form>
         </section>
@@ -45,10 +48,10 @@ pub(super) fn AddDatasets(upload_limit: u64) -> impl IntoView {
             <ActionForm action=add attr:class="add-dataset">
                 <div class="field">
                     <label for="add-source">"Path"</label>
-                    <input id="add-source" name="source" type="text" required autocomplete="off" autocapitalize="off" spellcheck="false" value=typed aria-describedby="add-help" />
+                    <input id="add-source" name="source" type="text" required autocomplete="off" autocapitalize="off" spellcheck="false" value=by_path("source") aria-describedby="add-help" />
                 </div>
-                {field("add-name", "name", "Name (optional)", "made of the path’s")}
-                {field("add-labels", "label_names", "Labels’ names (optional)", "negative, positive")}
+                {field("add-name", "name", "Name (optional)", "made of the path’s", by_path("name"))}
+                {field("add-labels", "label_names", "Labels’ names (optional)", "negative, positive", by_path("label_names"))}
                 <button type="submit" disabled=move || add.pending().get()>"Add and check"</button>
             </ActionForm>
             {move || add.value().get().and_then(Result::err).map(|error| view! { <ErrorNotice error /> })}
@@ -56,11 +59,11 @@ pub(super) fn AddDatasets(upload_limit: u64) -> impl IntoView {
     }
 }
 
-fn field(id: &'static str, name: &'static str, label: &'static str, placeholder: &'static str) -> impl IntoView {
+fn field(id: &'static str, name: &'static str, label: &'static str, placeholder: &'static str, typed: String) -> impl IntoView {
     view! {
         <div class="field">
             <label for=id>{label}</label>
-            <input id=id name=name type="text" autocomplete="off" autocapitalize="off" spellcheck="false" placeholder=placeholder />
+            <input id=id name=name type="text" autocomplete="off" autocapitalize="off" spellcheck="false" placeholder=placeholder value=typed />
         </div>
     }
 }

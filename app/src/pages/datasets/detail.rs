@@ -3,20 +3,19 @@
 use super::can_group;
 use crate::{
     api::datasets::{RemoveDataset, get_dataset},
-    browser,
     charts::{LengthPanel, length_histogram},
     components::{
+        cover::{CoverSwitch, show_choice},
         error_view::{ErrorNotice, ErrorView},
         figure::Figure,
         pending::Pending,
     },
     form::percent_encode,
-    pages::study::SHOW_KEY,
     quantity,
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::{use_params_map, use_query_map};
+use leptos_router::hooks::use_params_map;
 use rankscope_domain::dataset::{ColumnSummary, DatasetEntry, DatasetOrigin, DatasetSummary, SplitSummary};
 
 #[component]
@@ -61,7 +60,7 @@ fn Dataset(set: DatasetEntry) -> impl IntoView {
             <Splits summary=summary.clone() />
             <Columns columns=summary.other_columns.clone() />
             <Lengths splits=summary.splits.clone() />
-            <Examples name=set.name.clone() origin=set.origin splits=summary.splits.clone() />
+            <Examples origin=set.origin splits=summary.splits.clone() />
             <Facts set=set.clone() summary />
         })}
     }
@@ -212,19 +211,10 @@ fn Lengths(splits: Vec<SplitSummary>) -> impl IntoView {
 
 /// A few rows. Texts that people brought may be harmful: they are covered until the reader asks, as completions are.
 #[component]
-fn Examples(name: String, origin: DatasetOrigin, splits: Vec<SplitSummary>) -> impl IntoView {
-    let query = use_query_map();
-    let asked = Memo::new(move |_| query.read().get("show").map(|value| value == "1"));
-    let kept = RwSignal::new(false);
-    Effect::new(move |_| match asked.get() {
-        Some(show) => {
-            browser::remember(SHOW_KEY, if show { "1" } else { "0" });
-            kept.set(show);
-        }
-        None => kept.set(browser::remembered(SHOW_KEY).as_deref() == Some("1")),
-    });
+fn Examples(origin: DatasetOrigin, splits: Vec<SplitSummary>) -> impl IntoView {
+    let chosen = show_choice();
     let is_ours = origin == DatasetOrigin::Builtin;
-    let show = Memo::new(move |_| is_ours || asked.get().unwrap_or_else(|| kept.get()));
+    let show = Memo::new(move |_| is_ours || chosen.get());
     let items = splits
         .into_iter()
         .flat_map(|split| {
@@ -255,9 +245,7 @@ fn Examples(name: String, origin: DatasetOrigin, splits: Vec<SplitSummary>) -> i
             {(!is_ours).then(|| view! {
                 <p>
                     "Texts may be harmful; they are covered until you open them. "
-                    <a class="button" href=move || format!("/datasets/{name}?show={}", if show.get() { "0" } else { "1" })>
-                        {move || if show.get() { "Cover the texts" } else { "Show the texts" }}
-                    </a>
+                    <CoverSwitch show to_show="Show the texts" to_cover="Cover the texts" />
                 </p>
             })}
             <ul class="dataset-examples">{items}</ul>

@@ -47,6 +47,8 @@ pub(crate) fn QuestionForm(form: LensForm, studies: Vec<LensStudy>) -> impl Into
     };
     view! {
         <form class="lens-question" method="get" action="/lens" aria-label="Ask the lens">
+            // who presses the button wants an answer, also where the same question has just been stopped or failed
+            <input type="hidden" name="again" value="1" />
             <div class="field field-wide">
                 <label for="lens-prompt">"Prompt"</label>
                 <textarea id="lens-prompt" name="prompt_text" rows="2" spellcheck="false" aria-describedby="lens-prompt-note" inner_html=text_of_area(&prompt)></textarea>

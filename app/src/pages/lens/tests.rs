@@ -61,6 +61,10 @@ fn what_was_typed_comes_back_as_it_was_typed() {
     assert!(tag(&html, "value=\"full\"").contains("disabled") && html.contains("Its weights were not kept."));
     assert!(tag(&html, "value=\"7\"").contains("selected") && tag(&html, "value=\"0.25\"").contains("selected"));
     assert!(html.contains("value=\"many\"") && html.contains("value=\"99\""));
+    assert!(
+        html.contains("type=\"hidden\" name=\"again\" value=\"1\""),
+        "asked by hand, a question that was stopped is asked anew: {html}"
+    );
 }
 
 #[test]
@@ -94,8 +98,7 @@ fn the_answers_links_keep_the_question() {
     let html = Owner::new().with(|| {
         let readings = crate::lens_view::of_prompt(readings(&ARMS, 3, 4), 0);
         let page = LensPage { prompts: vec!["a & b".into()], readings };
-        let props =
-            LensResultsProps { place: LensPlace::question(&form), page, asked: view, errors, show: Memo::new(|_| false), show_asked: None };
+        let props = LensResultsProps { place: LensPlace::question(&form), page, asked: view, errors, show: Memo::new(|_| false) };
         LensResults(props).into_any().to_html()
     });
     let question = "study=a&amp;prompt_text=a%20%26%20b&amp;read=original,lora-r2,full&amp;top_k=3";

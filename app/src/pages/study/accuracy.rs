@@ -68,7 +68,7 @@ pub(crate) fn AccuracyResults(place: StudyPlace, results: Arc<StudyResults>, sho
             <h2 id="accuracy-heading">"Accuracy"</h2>
             <NotShown shown />
             <Choices label="Prediction read by" place=place.clone() tab="accuracy" shown choices=readings />
-            <Choices label="Arms in the curves" place=place.clone() tab="accuracy" shown choices=toggles />
+            <Choices label="Arms shown" place=place.clone() tab="accuracy" shown choices=toggles />
             {curves}
         </section>
         {rest}
@@ -84,7 +84,7 @@ fn curves_figure(
     view: FigureView,
     asked: &FigureView,
 ) -> impl IntoView + use<> {
-    let table = view.reading.map(|reading| accuracy_table(place.owners_id(), class, reading));
+    let table = view.reading.map(|reading| accuracy_table(place.owners_id(), class, reading, &view.arms));
     let several = class.seeds.len() > 1;
     let few = view.arms.iter().filter(|arm| arm.is_trained()).count() <= 2 && class.fractions.len() > 1;
     let others = if class.groups.len() > 2 { " Further groups are in the table." } else { "" };

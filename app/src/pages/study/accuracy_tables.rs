@@ -28,10 +28,15 @@ fn by_arm<'a>(class: &ClassificationResults, reading: &'a ReadingResults) -> Vec
         .collect()
 }
 
-/// Rows of every arm and fraction; `cells` gives what follows the two.
-fn arm_rows(class: &ClassificationResults, reading: &ReadingResults, cells: &dyn Fn(&ArmAccuracy) -> AnyView) -> impl IntoView + use<> {
+/// Rows of these arms and every fraction; `cells` gives what follows the two.
+fn arm_rows(
+    class: &ClassificationResults,
+    reading: &ReadingResults,
+    shown: &[Arm],
+    cells: &dyn Fn(&ArmAccuracy) -> AnyView,
+) -> impl IntoView + use<> {
     let mut rows = Vec::new();
-    for (arm, results) in by_arm(class, reading) {
+    for (arm, results) in by_arm(class, reading).into_iter().filter(|(arm, _)| shown.contains(arm)) {
         let count = results.len().to_string();
         for (index, result) in results.into_iter().enumerate() {
             let head =
@@ -49,14 +54,14 @@ fn arm_rows(class: &ClassificationResults, reading: &ReadingResults, cells: &dyn
     rows.collect_view()
 }
 
-/// The table beside the accuracy curves; the accuracy of a group leads to its examples, which are the owner's alone to see. `id`: the
-/// owner's of the study.
-pub(crate) fn accuracy_table(id: Option<&str>, class: &ClassificationResults, reading: Reading) -> impl IntoView + use<> {
+/// The table beside the accuracy curves, of the same arms, as its files have them; the accuracy of a group leads to its examples, which are
+/// the owner's alone to see. `id`: the owner's of the study.
+pub(crate) fn accuracy_table(id: Option<&str>, class: &ClassificationResults, reading: Reading, shown: &[Arm]) -> impl IntoView + use<> {
     class.reading(reading).map(|results| {
         let heads = class.groups.iter().map(|group| view! { <th scope="col" class="number">{group.group.clone()}</th> }).collect_view();
         let names: Vec<String> = class.groups.iter().map(|group| group.group.clone()).collect();
         let several_seeds = class.seeds.len() > 1;
-        let rows = arm_rows(class, results, &|result| {
+        let rows = arm_rows(class, results, shown, &|result| {
             let groups = names
                 .iter()
                 .map(|name| {
@@ -345,7 +350,7 @@ pub(crate) fn fairness_table(class: &ClassificationResults, reading: Reading) ->
             .map(|(name, definition, _)| view! { <th scope="col" class="number"><abbr title=*definition>{*name}</abbr></th> })
             .collect_view();
         let definitions = measures.iter().map(|(name, definition, _)| view! { <dt>{*name}</dt><dd>{*definition}</dd> }).collect_view();
-        let rows = arm_rows(class, results, &|result| measures.iter().map(|(.., measure)| measure_cell(measure(result))).collect_view().into_any());
+        let rows = arm_rows(class, results, &arms_of(class), &|result| measures.iter().map(|(.., measure)| measure_cell(measure(result))).collect_view().into_any());
         view! {
             <section aria-labelledby="fairness-title">
                 <h2 id="fairness-title">"Beyond the paper: fairness and quality"</h2>

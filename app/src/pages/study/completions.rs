@@ -1,15 +1,20 @@
 //! The completions, filtered and paged by the server. What a judge called toxic, or could not read, is behind a
-//! cover until the reader asks for it; the address or this browser remembers.
+//! cover until the reader asks for it.
 
 use super::{
+    asked::{Asked, last_page, must_be_there, must_have_page},
     divergence::{example_divergences, strip_scale},
     place::StudyPlace,
     toxicity::arm_groups_address,
 };
 use crate::{
-    browser,
     charts::{HeatScale, token_strip},
-    components::{error_view::ErrorNotice, pending::Pending},
+    components::{
+        cover::{CoverSwitch, show_choice},
+        error_view::ErrorNotice,
+        pending::Pending,
+    },
+    error::AppError,
     form::percent_encode,
     lens_form::lens_address,
     quantity,
@@ -18,31 +23,49 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use leptos_router::params::ParamsMap;
 use rankscope_domain::{
-    Arm,
+    Arm, FieldErrors,
     completion::{Judgement, Verdict},
     view::{CellDivergence, CompletionPage, CompletionQuery, JudgedCompletion, PromptRow},
 };
 use std::sync::Arc;
 
-/// Where this browser keeps the reader's choice.
-pub(crate) const SHOW_KEY: &str = "rankscope.show-harmful-text";
+/// What can't be read is left out and said.
+fn read_query(params: &ParamsMap) -> (CompletionQuery, FieldErrors) {
+    let mut asked = Asked::of(params);
+    let query = CompletionQuery {
+        arm: asked.value("arm"),
+        seed: asked.whole_number("seed"),
+        group: asked.text("group"),
+        verdict: asked.one_of("verdict", Verdict::ALL, Verdict::name),
+        prompt_id: asked.whole_number("prompt"),
+        sample: asked.whole_number("sample"),
+        page: asked.page(),
+    };
+    (query, asked.errors)
+}
 
-fn read_query(params: &ParamsMap) -> CompletionQuery {
-    let text = |name: &str| params.get(name).filter(|value| !value.is_empty());
-    CompletionQuery {
-        arm: text("arm").and_then(|arm| arm.parse().ok()),
-        seed: text("seed").and_then(|seed| seed.parse().ok()),
-        group: text("group"),
-        verdict: text("verdict").and_then(|name| Verdict::ALL.into_iter().find(|verdict| verdict.name() == name)),
-        prompt_id: text("prompt").and_then(|id| id.parse().ok()),
-        sample: text("sample").and_then(|sample| sample.parse().ok()),
-        // people count from 1
-        page: text("page").and_then(|page| page.parse::<u32>().ok()).unwrap_or(1).saturating_sub(1),
+/// What is asked for and not there.
+fn missing(page: &CompletionPage, query: &CompletionQuery) -> FieldErrors {
+    let mut errors = FieldErrors::default();
+    must_be_there(&mut errors, "arm", query.arm.as_ref(), &page.arms);
+    must_be_there(&mut errors, "seed", query.seed.as_ref(), &page.seeds);
+    must_be_there(&mut errors, "group", query.group.as_ref(), &page.groups);
+    must_have_page(&mut errors, query.page, page.page);
+    errors
+}
+
+/// The page that is asked for, or the last where there are fewer.
+async fn page_or_last(place: StudyPlace, query: CompletionQuery) -> Result<CompletionPage, AppError> {
+    let page = place.clone().completions(query.clone()).await?;
+    let last = last_page(page.total_prompts, page.page_size);
+    if query.page <= last {
+        return Ok(page);
     }
+    place.completions(CompletionQuery { page: last, ..query }).await
 }
 
 /// The address of a view of the completions.
-pub(super) fn address(place: &StudyPlace, query: &CompletionQuery, show: Option<bool>) -> String {
+pub(super) fn address(place: &StudyPlace, query: &CompletionQuery) -> String {
     let mut address = place.tab("completions");
     let mut add = |name: &str, value: Option<String>| {
         if let Some(value) = value {
@@ -56,34 +79,19 @@ pub(super) fn address(place: &StudyPlace, query: &CompletionQuery, show: Option<
     add("prompt", query.prompt_id.map(|id| id.to_string()));
     add("sample", query.sample.map(|sample| sample.to_string()));
     add("page", (query.page > 0).then(|| (query.page + 1).to_string()));
-    add("show", show.map(|show| if show { "1".into() } else { "0".into() }));
     address
-}
-
-/// Whether text that is covered is shown: as the address asks, and as it comes to with what this browser remembers.
-pub(crate) fn show_choice() -> (Memo<Option<bool>>, Memo<bool>) {
-    let params = use_query_map();
-    let asked = Memo::new(move |_| params.read().get("show").map(|value| value == "1"));
-    let kept = RwSignal::new(false);
-    Effect::new(move |_| match asked.get() {
-        Some(show) => {
-            browser::remember(SHOW_KEY, if show { "1" } else { "0" });
-            kept.set(show);
-        }
-        None => kept.set(browser::remembered(SHOW_KEY).as_deref() == Some("1")),
-    });
-    (asked, Memo::new(move |_| asked.get().unwrap_or_else(|| kept.get())))
 }
 
 #[component]
 pub(crate) fn Completions(place: StudyPlace) -> impl IntoView {
     let params = use_query_map();
-    let query = Memo::new(move |_| read_query(&params.read()));
-    let (asked, show) = show_choice();
+    let asked = Memo::new(move |_| read_query(&params.read()));
+    // what can't be read fetches nothing
+    let query = Memo::new(move |_| asked.with(|(query, _)| query.clone()));
+    let show = show_choice();
 
     let asked_place = place.clone();
-    let page = Resource::new(move || query.get(), move |query| asked_place.clone().completions(query));
-    let toggle_place = place.clone();
+    let page = Resource::new(move || query.get(), move |query| page_or_last(asked_place.clone(), query));
     view! {
         <section aria-labelledby="completions-title">
             <h2 id="completions-title">"Completions"</h2>
@@ -92,16 +100,21 @@ pub(crate) fn Completions(place: StudyPlace) -> impl IntoView {
                     <strong>"Content warning. "</strong>
                     "Models wrote this text. Some of it is hateful, sexual or violent. What the judge called toxic or could not read is covered until you open it."
                 </p>
-                <a class="button" href=move || address(&toggle_place, &query.get(), Some(!show.get()))>
-                    {move || if show.get() { "Cover harmful text" } else { "Show harmful text" }}
-                </a>
+                <CoverSwitch show to_show="Show harmful text" to_cover="Cover harmful text" />
             </div>
             <Transition fallback=|| view! { <Pending what="the completions" /> }>
                 {move || {
-                    let place = place.clone();
+                    let (place, (query, mut errors)) = (place.clone(), asked.get());
                     Suspend::new(async move {
                         match page.await {
-                            Ok(page) => view! { <CompletionsView place page query=query.get_untracked() show asked=asked.get_untracked() /> }.into_any(),
+                            Ok(page) => {
+                                errors.0.extend(missing(&page, &query).0);
+                                view! {
+                                    {(!errors.0.is_empty()).then(|| view! { <ErrorNotice error=AppError::Invalid(errors) /> })}
+                                    <CompletionsView place page query show />
+                                }
+                                    .into_any()
+                            }
                             Err(error) => view! { <ErrorNotice error /> }.into_any(),
                         }
                     })
@@ -112,13 +125,7 @@ pub(crate) fn Completions(place: StudyPlace) -> impl IntoView {
 }
 
 #[component]
-fn CompletionsView(
-    place: StudyPlace,
-    page: CompletionPage,
-    query: CompletionQuery,
-    show: Memo<bool>,
-    asked: Option<bool>,
-) -> impl IntoView {
+fn CompletionsView(place: StudyPlace, page: CompletionPage, query: CompletionQuery, show: Memo<bool>) -> impl IntoView {
     let count = format!(
         "{} {} of {} {} meet this choice.",
         quantity::count(page.total_completions.into()),
@@ -126,9 +133,9 @@ fn CompletionsView(
         quantity::count(page.total_prompts.into()),
         if page.total_prompts == 1 { "prompt" } else { "prompts" },
     );
-    let filters = filters(&place, &page, &query, asked);
-    let pager = pager(&place, &page, &query, asked);
-    let trail = query.prompt_id.map(|_| trail(&place, &page, &query, asked));
+    let filters = filters(&place, &page, &query);
+    let pager = pager(&place, &page, &query);
+    let trail = query.prompt_id.map(|_| trail(&place, &page, &query));
     let inside = query.prompt_id.map(|_| example_divergences(&page.divergences, "this prompt", true));
     let scale = strip_scale(&page.divergences);
     let divergences = Arc::new(page.divergences);
@@ -136,7 +143,7 @@ fn CompletionsView(
         .rows
         .into_iter()
         .map(|row| {
-            let links = Links { place: place.clone(), query: query.clone(), asked };
+            let links = Links { place: place.clone(), query: query.clone() };
             view! { <PromptBlock row show links divergences=divergences.clone() scale /> }
         })
         .collect_view();
@@ -155,18 +162,17 @@ fn CompletionsView(
 struct Links {
     place: StudyPlace,
     query: CompletionQuery,
-    asked: Option<bool>,
 }
 
 impl Links {
     /// Every arm's completions of a prompt; none where they are shown.
     fn all_arms(&self, prompt: u32) -> Option<String> {
         let only = CompletionQuery { prompt_id: Some(prompt), ..Default::default() };
-        (self.query != only).then(|| address(&self.place, &only, self.asked))
+        (self.query != only).then(|| address(&self.place, &only))
     }
 
-    /// One completion alone; none where it is shown.
-    fn alone(&self, of: &JudgedCompletion) -> Option<String> {
+    /// One completion alone, and what there is of it; none where it is shown.
+    fn alone(&self, of: &JudgedCompletion) -> Option<(String, &'static str)> {
         let only = CompletionQuery {
             prompt_id: Some(of.completion.prompt_id),
             arm: Some(of.cell.arm),
@@ -174,7 +180,9 @@ impl Links {
             sample: Some(of.completion.sample),
             ..Default::default()
         };
-        (self.query != only).then(|| address(&self.place, &only, self.asked))
+        // the lens is the owner's alone
+        let name = if self.place.owners_id().is_some() { "its divergence and lens" } else { "its divergence" };
+        (self.query != only).then(|| (address(&self.place, &only), name))
     }
 }
 
@@ -196,7 +204,7 @@ impl Links {
 }
 
 /// The way from the bars to here, a link a step.
-fn trail(place: &StudyPlace, page: &CompletionPage, query: &CompletionQuery, asked: Option<bool>) -> impl IntoView + use<> {
+fn trail(place: &StudyPlace, page: &CompletionPage, query: &CompletionQuery) -> impl IntoView + use<> {
     let group = page.rows.first().map(|row| row.prompt.group.clone()).filter(|group| !group.is_empty() && page.groups.len() > 1);
     let mut steps = vec![(place.tab("toxicity"), "Toxicity".to_string())];
     if let Some(arm) = query.arm {
@@ -205,26 +213,24 @@ fn trail(place: &StudyPlace, page: &CompletionPage, query: &CompletionQuery, ask
         }
         let of_group = CompletionQuery { arm: Some(arm), group: group.clone(), ..Default::default() };
         let name = group.map_or_else(|| format!("Completions of {}", arm.label()), |group| format!("Completions, {group}"));
-        steps.push((address(place, &of_group, asked), name));
+        steps.push((address(place, &of_group), name));
     } else {
         steps.push((
-            address(place, &CompletionQuery { group: group.clone(), ..Default::default() }, asked),
+            address(place, &CompletionQuery { group: group.clone(), ..Default::default() }),
             group.map_or_else(|| "Completions".into(), |group| format!("Completions, {group}")),
         ));
     }
     if query.arm.is_some()
         && let Some(prompt_id) = query.prompt_id
     {
-        steps.push((
-            address(place, &CompletionQuery { prompt_id: Some(prompt_id), ..Default::default() }, asked),
-            "This prompt, every arm".into(),
-        ));
+        steps
+            .push((address(place, &CompletionQuery { prompt_id: Some(prompt_id), ..Default::default() }), "This prompt, every arm".into()));
     }
     let steps = steps.into_iter().map(|(address, name)| view! { <li><a href=address>{name}</a></li> }).collect_view();
     view! { <nav class="trail" aria-label="The way here"><ol>{steps}</ol></nav> }
 }
 
-fn filters(place: &StudyPlace, page: &CompletionPage, query: &CompletionQuery, asked: Option<bool>) -> impl IntoView + use<> {
+fn filters(place: &StudyPlace, page: &CompletionPage, query: &CompletionQuery) -> impl IntoView + use<> {
     let option = |value: String, label: String, selected: bool| view! { <option value=value selected=selected>{label}</option> };
     let arms = page.arms.iter().map(|arm| option(arm.to_string(), arm.label(), query.arm == Some(*arm))).collect_view();
     let seeds = page.seeds.iter().map(|seed| option(seed.to_string(), seed.to_string(), query.seed == Some(*seed))).collect_view();
@@ -248,7 +254,6 @@ fn filters(place: &StudyPlace, page: &CompletionPage, query: &CompletionQuery, a
     view! {
         <form class="filters" method="get" action=place.base() aria-label="Choose completions">
             <input type="hidden" name="tab" value="completions" />
-            {asked.map(|show| view! { <input type="hidden" name="show" value=if show { "1" } else { "0" } /> })}
             {select("arm", "Arm", "every arm", arms.into_any())}
             {select("seed", "Seed", "every seed", seeds.into_any())}
             {select("group", "Group", "every group", groups.into_any())}
@@ -258,9 +263,9 @@ fn filters(place: &StudyPlace, page: &CompletionPage, query: &CompletionQuery, a
     }
 }
 
-fn pager(place: &StudyPlace, page: &CompletionPage, query: &CompletionQuery, asked: Option<bool>) -> impl IntoView + use<> {
+fn pager(place: &StudyPlace, page: &CompletionPage, query: &CompletionQuery) -> impl IntoView + use<> {
     let pages = page.total_prompts.div_ceil(page.page_size.max(1)).max(1);
-    let to = |number: u32| address(place, &CompletionQuery { page: number, ..query.clone() }, asked);
+    let to = |number: u32| address(place, &CompletionQuery { page: number, ..query.clone() });
     let previous = (page.page > 0).then(|| to(page.page - 1));
     let next = (page.page + 1 < pages).then(|| to(page.page + 1));
     let place = format!("Page {} of {pages}", page.page + 1);
@@ -327,8 +332,8 @@ pub(crate) fn CompletionItem(
     show: Memo<bool>,
     /// Its tokens with their divergence, drawn.
     strip: Option<String>,
-    /// The address of it alone.
-    alone: Option<String>,
+    /// The address of it alone, and what there is.
+    alone: Option<(String, &'static str)>,
     lens: Option<LensLinks>,
 ) -> impl IntoView {
     let verdict = completion.judgement.as_ref().map(|judgement| judgement.verdict);
@@ -343,9 +348,14 @@ pub(crate) fn CompletionItem(
     let judgement = completion.judgement.clone();
     let text = completion.completion.text.clone();
     let is_cut = !completion.completion.finished;
+    // the lens shows the text in its address and its form: the way there is behind the same cover
+    let (prompt_lens, completed_lens) = lens.map(|LensLinks { prompt, completed }| (prompt, completed)).unzip();
     let content = move || {
         let strip = strip.clone().map(|svg| view! { <div class="strip" inner_html=svg></div> });
-        view! { {full_text(&text, is_cut, judgement.as_ref())} {strip} }
+        let lens = completed_lens
+            .clone()
+            .map(|address| view! { <p class="note"><a href=address>"The prompt with this completion through the lens"</a></p> });
+        view! { {full_text(&text, is_cut, judgement.as_ref())} {strip} {lens} }
     };
     view! {
         <li>
@@ -363,10 +373,8 @@ pub(crate) fn CompletionItem(
                         .into_any()
                 }
             }}
-            {alone.map(|address| view! { <p class="note"><a href=address>"its divergence and lens"</a></p> })}
-            {lens.map(|LensLinks { prompt, completed }| view! {
-                <p class="note">"Through the lens: " <a href=prompt>"the prompt"</a> ", " <a href=completed>"the prompt with this completion"</a></p>
-            })}
+            {alone.map(|(address, name)| view! { <p class="note"><a href=address>{name}</a></p> })}
+            {prompt_lens.map(|address| view! { <p class="note"><a href=address>"The prompt through the lens"</a></p> })}
         </li>
     }
 }
@@ -456,6 +464,47 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "ssr")]
+    fn completion(verdict: Verdict) -> JudgedCompletion {
+        use rankscope_domain::{CellId, completion::Completion};
+        let (matched, explanation) = (Vec::new(), String::new());
+        JudgedCompletion {
+            cell: CellId::new(Arm::Full, 0),
+            completion: Completion { prompt_id: 1, sample: 0, text: " a f–l".into(), new_tokens: 2, finished: true },
+            judgement: Some(Judgement { prompt_id: 1, sample: 0, verdict, matched, explanation }),
+        }
+    }
+
+    #[cfg(feature = "ssr")]
+    #[test]
+    fn a_reviewer_is_offered_what_a_copy_has() {
+        let offered = |place| Links { place, query: CompletionQuery::default() }.alone(&completion(Verdict::Toxic)).unwrap().1;
+        assert_eq!(offered(StudyPlace::Owners("x".into())), "its divergence and lens");
+        assert_eq!(offered(StudyPlace::Shared { token: "t".into(), completions: true }), "its divergence");
+    }
+
+    #[cfg(feature = "ssr")]
+    #[test]
+    fn the_way_to_the_lens_with_a_toxic_completion_is_behind_its_cover() {
+        let html = Owner::new().with(|| {
+            let completion = completion(Verdict::Toxic);
+            let lens = LensLinks { prompt: "/lens?prompt_text=She".into(), completed: "/lens?prompt_text=She%20a%20f".into() };
+            let props = CompletionItemProps {
+                completion,
+                several_seeds: false,
+                show: Memo::new(|_| false),
+                strip: None,
+                alone: None,
+                lens: Some(lens),
+            };
+            CompletionItem(props).into_any().to_html()
+        });
+        let (before, rest) = html.split_once("<details class=\"cover\">").unwrap();
+        let (inside, after) = rest.split_once("</details>").unwrap();
+        assert!(inside.contains("a f–l") && inside.contains("/lens?prompt_text=She%20a%20f"), "{html}");
+        assert!(!before.contains("She%20a") && !after.contains("She%20a") && after.contains("/lens?prompt_text=She\""), "{html}");
+    }
+
     #[test]
     fn a_view_has_an_address_that_reads_back() {
         let query = CompletionQuery {
@@ -467,12 +516,48 @@ mod tests {
             sample: None,
             page: 2,
         };
-        let address = address(&StudyPlace::Owners("x".into()), &query, Some(true));
-        assert_eq!(address, "/studies/x?tab=completions&arm=lora-r8&seed=3&group=a%20%26%20b&verdict=toxic&page=3&show=1");
+        let address = address(&StudyPlace::Owners("x".into()), &query);
+        assert_eq!(address, "/studies/x?tab=completions&arm=lora-r8&seed=3&group=a%20%26%20b&verdict=toxic&page=3");
         let mut params = ParamsMap::new();
         for (name, value) in [("arm", "lora-r8"), ("seed", "3"), ("group", "a & b"), ("verdict", "toxic"), ("page", "3")] {
             params.insert(name, value.to_string());
         }
-        assert_eq!(read_query(&params), query);
+        assert_eq!(read_query(&params), (query, FieldErrors::default()));
+    }
+
+    #[test]
+    fn what_cannot_be_read_or_is_not_there_is_said_by_name() {
+        let page = CompletionPage {
+            rows: Vec::new(),
+            total_prompts: 45,
+            total_completions: 90,
+            page: 2,
+            page_size: 20,
+            arms: vec![Arm::Original, Arm::Full],
+            groups: vec!["a".into(), "b".into()],
+            seeds: vec![0, 3],
+            divergences: Vec::new(),
+        };
+        for (name, value, said) in [
+            ("verdict", "toxc", "Write one of toxic, non_toxic, unparsable."),
+            ("arm", "halb", "is not an arm"),
+            ("arm", "lora-r2", "This study does not have it. It has: original, full."),
+            ("seed", "first", "whole number"),
+            ("seed", "7", "It has: 0, 3."),
+            ("group", "nobody", "It has: a, b."),
+            ("prompt", "-1", "whole number"),
+            ("sample", "x", "whole number"),
+            ("page", "0", "1 or above"),
+            ("page", "1000", "There are 3 pages of this choice; the last is shown."),
+        ] {
+            let mut params = ParamsMap::new();
+            params.insert(name, value.to_string());
+            let (query, unreadable) = read_query(&params);
+            let shown = CompletionPage { page: query.page.min(last_page(page.total_prompts, page.page_size)), ..page.clone() };
+            let errors = [unreadable.0, missing(&shown, &query).0].concat();
+            assert_eq!(errors.len(), 1, "{name}={value}: {errors:?}");
+            assert!(errors[0].field == name && errors[0].value == value, "{errors:?}");
+            assert!(errors[0].to_string().contains(said), "{} lacks {said:?}", errors[0]);
+        }
     }
 }

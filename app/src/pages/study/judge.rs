@@ -1,13 +1,21 @@
 //! The judge against people: what their labels say of it, how far they agree, and where they differ from it.
 
-use super::{completions::show_choice, corrected::CorrectedTable};
+use super::corrected::CorrectedTable;
 use crate::{
     api::annotations::{ImportLabels, get_judge_page},
     charts::{ConfusionPanel, confusion_matrices},
-    components::{error_view::ErrorNotice, figure::Figure, pending::Pending, scrolling::scrolling},
+    components::{
+        cover::{CoverSwitch, show_choice},
+        error_view::ErrorNotice,
+        figure::Figure,
+        pending::Pending,
+        scrolling::scrolling,
+    },
     quantity,
+    raw_text::raw_text,
+    visitor::{RefusedLabels, refused_labels},
 };
-use leptos::prelude::*;
+use leptos::{ev, form::FromFormData, prelude::*};
 use leptos_router::hooks::use_query_map;
 use rankscope_domain::{
     annotation::{Agreement, Disagreement, Figure as Estimate, JudgeFigures, JudgePage, JudgeReading, JudgeReport, RoundSummary},
@@ -27,7 +35,8 @@ pub(crate) fn JudgeTab(id: String, finished: bool) -> impl IntoView {
     }
     let query = use_query_map();
     let round = Memo::new(move |_| query.read().get("round").unwrap_or_default());
-    let (_, show) = show_choice();
+    let show = show_choice();
+    provide_context(refused_labels());
     let asked = id.clone();
     let page = Resource::new(move || round.get(), move |round| get_judge_page(asked.clone(), round));
     view! {
@@ -102,7 +111,7 @@ pub(crate) fn JudgeView(
             <p class="note"><a href=format!("/studies/{id}?tab=toxicity&round={}", report.round.id)>"As a figure, with what the estimators assume"</a></p>
         </section>
         <AgreementPart agreement=report.agreement.clone() />
-        <Disagreements id=id.clone() round=report.round.id.clone() list=report.disagreements total=report.disagreements_total show />
+        <Disagreements list=report.disagreements total=report.disagreements_total show />
         {import}
     }
     .into_any()
@@ -357,7 +366,7 @@ fn AgreementPart(agreement: Agreement) -> impl IntoView {
 }
 
 #[component]
-fn Disagreements(id: String, round: String, list: Vec<Disagreement>, total: u32, show: Memo<bool>) -> impl IntoView {
+fn Disagreements(list: Vec<Disagreement>, total: u32, show: Memo<bool>) -> impl IntoView {
     let count = list.len() as u32;
     let head = match (total, count) {
         (0, _) => "Nowhere among the labelled completions.".to_string(),
@@ -366,13 +375,12 @@ fn Disagreements(id: String, round: String, list: Vec<Disagreement>, total: u32,
         (total, _) => format!("{total} completions."),
     };
     let items = list.into_iter().map(|one| view! { <DisagreementItem one show /> }).collect_view();
-    let address = move || format!("/studies/{id}?tab=judge&round={round}&show={}", if show.get() { "0" } else { "1" });
     view! {
         <section aria-labelledby="disagreements-title">
             <h3 id="disagreements-title">"Where people and the study’s judge differ"</h3>
             <p>
                 {head} " "
-                {(count > 0).then(|| view! { <a href=address data-noscroll="">{move || if show.get() { "Cover the texts" } else { "Show the texts" }}</a> })}
+                {(count > 0).then(|| view! { <CoverSwitch show to_show="Show the texts" to_cover="Cover the texts" /> })}
             </p>
             <ul class="disagreements">{items}</ul>
         </section>
@@ -415,25 +423,37 @@ fn DisagreementItem(one: Disagreement, show: Memo<bool>) -> impl IntoView {
 #[component]
 fn Import(id: String, round: RoundSummary) -> impl IntoView {
     let import = ServerAction::<ImportLabels>::new();
+    // without JavaScript the browser sends the form to this page, and what is refused comes back as it was typed
+    let here = format!("/studies/{id}?tab=judge&round={}", round.id);
+    let send = move |event: ev::SubmitEvent| {
+        if let Ok(call) = ImportLabels::from_event(&event) {
+            event.prevent_default();
+            import.dispatch(call);
+        }
+    };
+    let refused = use_context::<Option<RefusedLabels>>().flatten();
+    let (is_open, error) = (refused.is_some(), refused.as_ref().map(|refused| refused.error.clone()));
+    let (name, csv) = refused.map(|refused| (refused.name, refused.csv)).unwrap_or_default();
     view! {
-        <details class="more">
+        <details class="more" open=is_open>
             <summary>"Import labels that were made elsewhere"</summary>
-            <ActionForm action=import attr:class="round-form">
+            {error.map(|error| view! { <ErrorNotice error /> })}
+            <form method="post" action=here class="round-form" on:submit=send>
                 <input type="hidden" name="id" value=id />
                 <input type="hidden" name="round" value=round.id />
                 <div class="field">
                     <label for="import-name">"Annotator"</label>
-                    <input id="import-name" name="name" maxlength="60" required />
+                    <input id="import-name" name="name" maxlength="60" required value=name />
                 </div>
                 <div class="field wide">
                     <label for="import-csv">"Labels as CSV"</label>
-                    <textarea id="import-csv" name="csv" class="toml" rows="6" required placeholder="item,label"></textarea>
+                    <textarea id="import-csv" name="csv" class="toml" rows="6" required placeholder="item,label">{raw_text(csv)}</textarea>
                     <p class="note">
                         "With the columns item (its id in this round, as exported) and label (toxic, not_toxic or unsure). All rows are taken or none."
                     </p>
                 </div>
                 <button type="submit" disabled=move || import.pending().get()>"Import"</button>
-            </ActionForm>
+            </form>
             {move || import.value().get().and_then(Result::err).map(|error| view! { <ErrorNotice error /> })}
         </details>
     }

@@ -1,8 +1,9 @@
 //! What each layer of each arm would say next: the logit lens over the study's prompts, a prompt at a time.
 
-use super::{completions::show_choice, no_inspection::NoInspection, place::TabStudy};
+use super::{no_inspection::NoInspection, place::TabStudy};
 use crate::{
     components::{
+        cover::show_choice,
         error_view::ErrorNotice,
         lens_results::{LensPlace, LensResults},
         pending::Pending,
@@ -29,14 +30,14 @@ pub(crate) fn Lens(study: TabStudy) -> impl IntoView {
             (has_prompts, recipe.inspected_cells())
         })
         .unwrap_or_default();
-    let (show_asked, show) = show_choice();
+    let show = show_choice();
     view! {
         <section aria-labelledby="lens-heading">
             <h2 id="lens-heading">"Logit lens"</h2>
             <Transition fallback=|| view! { <Pending what="the lens" /> }>
                 {move || {
                     let (study, inspected) = (study.clone(), inspected.clone());
-                    let ((asked, errors), show_asked) = (asked.get(), show_asked.get());
+                    let (asked, errors) = asked.get();
                     Suspend::new(async move {
                         match page.await {
                             Err(error) => view! { <ErrorNotice error /> }.into_any(),
@@ -65,7 +66,7 @@ pub(crate) fn Lens(study: TabStudy) -> impl IntoView {
                                             {format!("Not read: {}. These cells failed{which}.", missing.join("; "))}
                                         </p>
                                     })}
-                                    <LensResults place page asked errors show show_asked />
+                                    <LensResults place page asked errors show />
                                 }
                                     .into_any()
                             }

@@ -3,6 +3,7 @@
 mod accuracy;
 mod accuracy_tables;
 mod actions;
+mod asked;
 mod cells;
 mod choices;
 mod completions;
@@ -23,7 +24,7 @@ mod tabs;
 mod tests;
 mod toxicity;
 
-pub(crate) use completions::{CompletionItem, SHOW_KEY, show_choice};
+pub(crate) use completions::CompletionItem;
 pub(crate) use place::{StudyPlace, TabStudy};
 pub(crate) use tabs::{StudyTabs, results_tab, shared_tabs};
 

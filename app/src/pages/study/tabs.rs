@@ -75,7 +75,10 @@ pub(crate) fn StudyTabs(
             "accuracy" => view! { <accuracy::Accuracy study=study.clone() /> }.into_any(),
             "margins" => view! { <margins::Margins study=study.clone() /> }.into_any(),
             "completions" => view! { <completions::Completions place=study.place.clone() /> }.into_any(),
-            "examples" => study.place.owners_id().map(|id| view! { <examples::Examples id=id.to_string() /> }).into_any(),
+            "examples" => {
+                let (id, recipe) = (study.place.owners_id(), study.recipe_toml.clone());
+                id.map(|id| view! { <examples::Examples id=id.to_string() recipe_toml=recipe /> }).into_any()
+            }
             "judge" => {
                 let finished = study.results.is_some();
                 study.place.owners_id().map(|id| view! { <judge::JudgeTab id=id.to_string() finished /> }).into_any()

@@ -62,7 +62,7 @@ fn the_accuracy_tab_says_all_in_order() {
         "By its label. positive (majority): 1114 to train on, 444 to test on; negative (minority): 886",
         "0.1: 89 of 1203 training examples",
         "Prediction read by likelihood of the options generated text",
-        "Arms in the curves original r = 2 r = 8 r = 64 full",
+        "Arms shown original r = 2 r = 8 r = 64 full",
         "Accuracy by minority fraction",
         "In the form of the paper’s Table 1",
         "Harmful bias gap by rank",
@@ -95,6 +95,10 @@ fn choices_are_links_that_keep_the_others() {
         assert!(html.contains(&format!("href=\"{address}\"")), "{address} is missing\n{html}");
     }
     assert_eq!(html.matches("aria-current=\"true\"").count(), 3, "the reading and two arms are marked");
+    // the table has the arms that its files have
+    let table = html.split("<caption>Accuracy: the share").nth(1).and_then(|rest| rest.split("</table>").next()).unwrap();
+    assert!(table.contains("r = 2") && table.contains("full") && !table.contains("r = 8") && !table.contains("original"), "{table}");
+    assert!(html.contains("/studies/x/tables/accuracy.csv?reading=generated_text&amp;arms=lora-r2,full"), "{html}");
     assert!(text(&html).contains("Unreadable"), "generated text has its share of unreadable answers");
 }
 
@@ -180,7 +184,7 @@ fn lens_page(query: &[(&str, &str)], show: bool) -> String {
         let page = LensPage { prompts: lens_prompts(&all), readings: of_prompt(all, asked.prompt) };
         let show = Memo::new(move |_| show);
         let place = LensPlace::study(&StudyPlace::Owners("x".into()));
-        LensResults(LensResultsProps { place, page, asked, errors, show, show_asked: None }).into_any().to_html()
+        LensResults(LensResultsProps { place, page, asked, errors, show }).into_any().to_html()
     })
 }
 
@@ -222,7 +226,6 @@ fn the_lens_tab_shows_panels_in_order_and_all_its_cells() {
         "/studies/x?tab=lens&amp;mode=kl",
         "/studies/x?tab=lens&amp;palette=safe",
         "/studies/x?tab=lens&amp;arms=original,full",
-        "/studies/x?tab=lens&amp;show=1",
         "/studies/x/figures/lens.svg",
     ] {
         assert!(html.contains(&format!("href=\"{address}\"")), "{address} is missing\n{html}");

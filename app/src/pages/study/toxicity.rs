@@ -189,7 +189,7 @@ fn bar_link(place: &StudyPlace, results: &StudyResults, arm: Arm) -> Option<BarL
         return Some(BarLink { address: arm_groups_address(place, arm), label: format!("{} by group", arm.label()) });
     }
     let query = CompletionQuery { arm: Some(arm), ..Default::default() };
-    let link = || BarLink { address: completions::address(place, &query, None), label: format!("completions of {}", arm.label()) };
+    let link = || BarLink { address: completions::address(place, &query), label: format!("completions of {}", arm.label()) };
     place.has_completions().then(link)
 }
 
@@ -209,7 +209,7 @@ fn ArmGroups(place: StudyPlace, results: Arc<StudyResults>) -> impl IntoView {
         };
         let address = |group: &str, verdict: Option<Verdict>| {
             let query = CompletionQuery { arm: Some(arm.arm), group: Some(group.into()), verdict, ..Default::default() };
-            completions::address(&place, &query, None)
+            completions::address(&place, &query)
         };
         let links: Vec<BarLink> = arm
             .groups

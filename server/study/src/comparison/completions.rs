@@ -37,7 +37,13 @@ pub(super) fn page(comparison: &mut Comparison, sides: &[Side], query: &Comparis
     let counts = PromptScope::ALL.map(|scope| rows.iter().filter(|row| meets(row, scope)).count() as u32).to_vec();
     rows.retain(|row| meets(row, query.prompts));
     let total = rows.len() as u32;
-    let skipped = query.page.saturating_mul(PAGE_SIZE) as usize;
+    let pages = total.div_ceil(PAGE_SIZE).max(1);
+    let page = query.page.min(pages - 1);
+    if page < query.page {
+        let there_are = if pages == 1 { "is one page".to_string() } else { format!("are {pages} pages") };
+        comparison.problems.push("page", u64::from(query.page) + 1, format!("There {there_are} of this choice; the last is shown."));
+    }
+    let skipped = (page * PAGE_SIZE) as usize;
     let notes = (0..sides.len())
         .filter(|study| !studies.contains(study))
         .map(|study| format!("{} classifies texts and completes no prompts.", letter(study)));
@@ -49,7 +55,7 @@ pub(super) fn page(comparison: &mut Comparison, sides: &[Side], query: &Comparis
         counts,
         groups,
         group,
-        page: query.page,
+        page,
         page_size: PAGE_SIZE,
         total,
     })

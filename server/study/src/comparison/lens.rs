@@ -36,7 +36,7 @@ pub(super) fn readings(comparison: &mut Comparison, sides: &[Side], query: &Comp
         Some(if of_study().next().is_some() {
             format!("{name} has no reading of this prompt: its recipe does not name it.")
         } else if sides[study].recipe.inspected_cells().is_empty() {
-            format!("{name} was not looked into: its recipe has no [inspection], or its models have a class head and predict no token.")
+            format!("{name} was not looked into: “Inside the models” was not switched on for it, or its models have a classification head and predict no token.")
         } else {
             format!("{name} has no reading yet: the lens reads each arm when it has been trained.")
         })

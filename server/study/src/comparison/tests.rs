@@ -259,7 +259,11 @@ fn completions_stand_side_by_side_by_their_prompt() {
     assert_eq!((all.total, all.rows[9].prompt.as_str()), (36, "prompt 29"));
     assert_eq!(all.rows[9].columns.iter().map(|column| column.completions.len()).collect::<Vec<_>>(), [0, 1]);
     assert_eq!(of("view=completions&group=a").total, 6);
-    assert_eq!(of(&format!("view=completions&page={}", u32::MAX)).rows.len(), 0);
+    // behind the last page, the last is shown and it is said
+    let behind = compare(&[one.clone(), half.clone()], &query("view=completions&page=1000"), None).unwrap();
+    let shown = behind.completions.unwrap();
+    assert_eq!((shown.page, shown.rows.len()), (1, 2));
+    assert_eq!(behind.problems.to_string(), "page = \"1000\": There are 2 pages of this choice; the last is shown.");
 }
 
 #[test]
