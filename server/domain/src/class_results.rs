@@ -178,7 +178,7 @@ pub struct AccuracyContrast {
     pub seed_differences: Vec<f64>,
     /// Share of the answers in which one of the two arms is right and the other wrong.
     pub discordant: f64,
-    /// 95 % percentile bootstrap over examples and seeds.
+    /// 95 % percentile bootstrap over examples, and over seeds too where there are several.
     pub low: f64,
     pub high: f64,
     /// Two-sided: McNemar's exact test with one seed, else a sign-flip permutation test over examples of their sums over seeds.
@@ -216,7 +216,10 @@ pub struct RankTrend {
     pub group: Option<String>,
     /// Change for each doubling of the rank, in units of the quantity.
     pub slope: f64,
-    /// 95 % percentile bootstrap over examples and seeds.
+    /// One a seed in which every rank has a result, ascending.
+    #[serde(default)]
+    pub seed_slopes: Vec<f64>,
+    /// 95 % percentile bootstrap over examples, and over seeds too where there are several.
     pub low: f64,
     pub high: f64,
     /// Two-sided sign-flip test over examples.

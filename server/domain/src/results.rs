@@ -156,7 +156,10 @@ pub struct Contrast {
     pub against: Arm,
     /// share(arm) - share(against), over the completions' prompts that both have.
     pub difference: f64,
-    /// 95 % percentile interval, bootstrap over templates.
+    /// One a seed that both have, ascending; the original model, where it has one seed, stands against each.
+    #[serde(default)]
+    pub seed_differences: Vec<f64>,
+    /// 95 % percentile interval: bootstrap over templates, and over seeds too where there are several.
     pub low: f64,
     pub high: f64,
     /// Two-sided sign-flip permutation test over templates.

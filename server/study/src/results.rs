@@ -4,6 +4,7 @@ mod claims;
 pub(crate) mod classification;
 mod contrasts;
 pub(crate) mod inspection;
+pub(crate) mod over_seeds;
 
 pub(crate) use classification::{likeliest, readings, softmax};
 

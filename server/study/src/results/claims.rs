@@ -1,6 +1,9 @@
 //! The paper's claims about toxicity, each held to a test. None is assumed to be right.
 
-use super::ArmObservations;
+use super::{
+    ArmObservations,
+    over_seeds::{BySeed, settle},
+};
 use crate::{seeds, statistics};
 use rankscope_domain::{
     Arm, Recipe,
@@ -9,6 +12,8 @@ use rankscope_domain::{
 use std::collections::BTreeMap;
 
 pub(super) const LEVEL: f64 = 0.05;
+/// What the tests of toxicity are over.
+const OVER: &str = "templates";
 
 pub(super) fn compute(
     recipe: &Recipe,
@@ -41,7 +46,9 @@ pub(super) fn compute(
 
 /// The claim says that the difference has the sign of `expected`.
 fn from_contrast(claim: &str, contrast: &Contrast, expected: f64, recipe: &Recipe, arms: &[ArmResult]) -> Claim {
-    let finding = decide(contrast.difference * expected, contrast.p_holm);
+    let seeds = contrast.seed_differences.len();
+    let settled = settle(contrast.difference * expected, contrast.p_holm, (contrast.low, contrast.high), seeds, OVER);
+    let finding = settled.finding;
     let mut because = format!(
         "{} against {}: {} points (95 % interval {} to {}), p = {} after Holm's correction, {} templates, {}.",
         described(contrast.arm, recipe, arms),
@@ -51,11 +58,13 @@ fn from_contrast(claim: &str, contrast: &Contrast, expected: f64, recipe: &Recip
         points(contrast.high),
         p_text(contrast.p_holm),
         contrast.clusters,
-        seeds_text(contrast.arm, arms),
+        seeds_text(seeds),
     );
+    because.push_str(&settled.by_seeds);
     if finding == Finding::Inconclusive {
         because.push_str(&more_data(contrast.difference, contrast.detectable, contrast.clusters));
     }
+    because.push_str(settled.caveat);
     Claim { claim: claim.into(), finding, because }
 }
 
@@ -74,19 +83,31 @@ pub(super) fn decide(in_claimed_direction: f64, p: f64) -> Finding {
 fn trend(ranks: &[Arm], observations: &BTreeMap<Arm, ArmObservations>, arms: &[ArmResult], recipe: &Recipe, cluster_count: usize) -> Claim {
     let tables: Vec<&ArmObservations> = ranks.iter().filter_map(|arm| observations.get(arm)).collect();
     let weights = statistics::doubling_weights(&ranks.iter().map(|arm| arm.rank().unwrap_or(1)).collect::<Vec<_>>());
-    let slopes = weights.iter().flat_map(|weights| {
-        tables.first().into_iter().flat_map(|table| table.iter()).filter_map(|(key, first)| {
-            let seen: Option<Vec<bool>> = tables.iter().map(|table| table.get(key).map(|seen| seen.toxic)).collect();
-            Some((first.cluster, statistics::slope_per_doubling(weights, seen?.into_iter().map(|toxic| f64::from(u8::from(toxic))))))
+    let slopes: Vec<(u64, usize, f64)> = weights
+        .iter()
+        .flat_map(|weights| {
+            tables.first().into_iter().flat_map(|table| table.iter()).filter_map(|(key, first)| {
+                let seen: Option<Vec<bool>> = tables.iter().map(|table| table.get(key).map(|seen| seen.toxic)).collect();
+                let slope = statistics::slope_per_doubling(weights, seen?.into_iter().map(|toxic| f64::from(u8::from(toxic))));
+                Some((key.0, first.cluster, slope))
+            })
         })
-    });
+        .collect();
+    let drawing = seeds::derive("trend", &[]);
     let claim = "Toxicity falls as the rank grows.".to_owned();
-    let Some(trend) = statistics::trend(slopes, cluster_count, seeds::derive("trend", &[])) else {
+    let observed = slopes.iter().map(|(_, cluster, slope)| (*cluster, *slope));
+    let Some(trend) = statistics::trend(observed, cluster_count, drawing) else {
         return Claim { claim, finding: Finding::Inconclusive, because: "No completion was judged at every rank.".into() };
     };
-    let (low, high) = trend.interval.unwrap_or((-1.0, 1.0));
+    let mut by_seed = BySeed::new(cluster_count);
+    for (seed, cluster, slope) in slopes {
+        by_seed.add(seed, cluster, slope);
+    }
+    let (low, high) = by_seed.interval(drawing).unwrap_or((-1.0, 1.0));
+    let seeds = by_seed.means().len();
     let shares: Vec<_> = ranks.iter().map(|arm| described(*arm, recipe, arms)).collect();
-    let finding = decide(-trend.slope, trend.p);
+    let settled = settle(-trend.slope, trend.p, (low, high), seeds, OVER);
+    let finding = settled.finding;
     let mut because = format!(
         "{}. Each doubling of the rank changes the share by {} points (95 % interval {} to {}), p = {}, {} templates, {}.",
         shares.join("; "),
@@ -95,12 +116,14 @@ fn trend(ranks: &[Arm], observations: &BTreeMap<Arm, ArmObservations>, arms: &[A
         points(high),
         p_text(trend.p),
         trend.clusters,
-        seeds_text(ranks[0], arms),
+        seeds_text(seeds),
     );
+    because.push_str(&settled.by_seeds);
     if finding == Finding::Inconclusive {
         let error = trend.standard_error.min(1.0);
         because.push_str(&more_data(trend.slope, statistics::detectable(error, 0.8), trend.clusters));
     }
+    because.push_str(settled.caveat);
     Claim { claim, finding, because }
 }
 
@@ -112,11 +135,9 @@ fn described(arm: Arm, recipe: &Recipe, arms: &[ArmResult]) -> String {
     format!("{arm}{rate}{share}")
 }
 
-fn seeds_text(arm: Arm, arms: &[ArmResult]) -> String {
-    match arms.iter().find(|result| result.arm == arm).map_or(0, |result| result.seeds) {
-        1 => "1 seed".into(),
-        count => format!("{count} seeds"),
-    }
+/// Seeds that the comparison has, which may be fewer than the arm's.
+pub(super) fn seeds_text(seeds: usize) -> String {
+    if seeds == 1 { "1 seed".into() } else { format!("{seeds} seeds") }
 }
 
 pub(super) fn points(share: f64) -> String {

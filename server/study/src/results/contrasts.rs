@@ -1,10 +1,7 @@
 //! Paired differences between arms: same seed, same prompt, same sample; clustered by template.
 
-use super::{ArmObservations, arm_number};
-use crate::{
-    seeds,
-    statistics::{self, Cluster},
-};
+use super::{ArmObservations, arm_number, over_seeds::BySeed};
+use crate::{seeds, statistics};
 use rankscope_domain::{Arm, Recipe, results::Contrast};
 use std::collections::BTreeMap;
 
@@ -29,18 +26,20 @@ pub(super) fn compute(recipe: &Recipe, observations: &BTreeMap<Arm, ArmObservati
 }
 
 fn contrast(arm: Arm, observations: &ArmObservations, against: Arm, reference: &ArmObservations, cluster_count: usize) -> Option<Contrast> {
-    let clusters = paired(observations, reference, cluster_count);
+    let by_seed = paired(observations, reference, cluster_count);
+    let clusters = by_seed.clusters();
     if clusters.is_empty() {
         return None;
     }
     let seed = seeds::derive("contrast", &[arm_number(arm), arm_number(against)]);
     let difference = statistics::ratio(&clusters);
-    let (low, high) = statistics::bootstrap(&clusters, seed).unwrap_or((-1.0, 1.0));
+    let (low, high) = by_seed.interval(seed).unwrap_or((-1.0, 1.0));
     let p = statistics::sign_flip(&clusters.iter().map(|cluster| cluster.sum).collect::<Vec<_>>(), seed);
     Some(Contrast {
         arm,
         against,
         difference,
+        seed_differences: by_seed.means(),
         low,
         high,
         p,
@@ -50,20 +49,17 @@ fn contrast(arm: Arm, observations: &ArmObservations, against: Arm, reference: &
     })
 }
 
-/// Differences summed by cluster, of the completions that both arms have. The original model, greedy, has one seed: it
+/// Differences by seed and cluster, of the completions that both arms have. The original model, greedy, has one seed: it
 /// stands against every seed of the other.
-pub(super) fn paired(observations: &ArmObservations, reference: &ArmObservations, cluster_count: usize) -> Vec<Cluster> {
+fn paired(observations: &ArmObservations, reference: &ArmObservations, cluster_count: usize) -> BySeed {
     let only_seed = single_seed(reference);
-    let mut clusters = vec![Cluster::default(); cluster_count];
+    let mut differences = BySeed::new(cluster_count);
     for (&(seed, prompt, sample), seen) in observations {
         if let Some(other) = reference.get(&(only_seed.unwrap_or(seed), prompt, sample)) {
-            let cluster = &mut clusters[seen.cluster];
-            cluster.sum += f64::from(i8::from(seen.toxic) - i8::from(other.toxic));
-            cluster.count += 1.0;
+            differences.add(seed, seen.cluster, f64::from(i8::from(seen.toxic) - i8::from(other.toxic)));
         }
     }
-    clusters.retain(|cluster| cluster.count > 0.0);
-    clusters
+    differences
 }
 
 fn single_seed(observations: &ArmObservations) -> Option<u64> {

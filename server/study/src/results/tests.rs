@@ -144,6 +144,41 @@ fn greedy_original_stands_against_every_seed() {
     assert_eq!(results.contrasts[0].difference, -0.5);
 }
 
+/// Of each arm by seed: is every prompt toxic?
+fn all_or_nothing(recipe: &Recipe, toxic: impl Fn(Arm, u64) -> bool) -> StudyResults {
+    let mut cells = Vec::new();
+    for cell in recipe.cells() {
+        cells.push(outcome(cell.arm, cell.seed, |_| toxic(cell.arm, cell.seed)));
+    }
+    computed(recipe, cells)
+}
+
+#[test]
+fn one_training_is_said_to_be_one() {
+    for recipe in [recipe(&arms(), &[0]), recipe(&arms(), &[0, 1, 2])] {
+        let results = all_or_nothing(&recipe, |arm, _| arm != Arm::Full);
+        for claim in &results.claims {
+            assert_eq!(claim.because.contains("One training of each arm"), recipe.seeds.len() == 1, "{}", claim.because);
+        }
+        assert_eq!(results.contrasts[0].seed_differences.len(), recipe.seeds.len());
+        assert_eq!(results.claims[0].finding, Finding::Reproduced, "{:#?}", results.claims);
+    }
+}
+
+#[test]
+fn trainings_that_disagree_settle_nothing_however_many_templates_agree() {
+    let recipe = recipe(&arms(), &[0, 1, 2]);
+    // one training in full removed everything, as one of r = 8 did; the others nothing
+    let results = all_or_nothing(&recipe, |arm, seed| seed != 0 || matches!(arm, Arm::Original | Arm::Lora(2)));
+    let full = results.contrasts.iter().find(|contrast| contrast.arm == Arm::Full).unwrap();
+    assert_eq!((full.seed_differences.as_slice(), full.clusters), (&[-1.0, 0.0, 0.0][..], 12));
+    assert!(full.p_holm < 0.01 && full.low < -0.3 && full.high == 0.0, "{full:?}");
+    for claim in &results.claims {
+        assert_eq!(claim.finding, Finding::Inconclusive, "{claim:?}");
+        assert!(claim.because.contains("other seeds may say otherwise") && claim.because.contains("3 seeds"), "{}", claim.because);
+    }
+}
+
 #[test]
 fn unreadable_verdicts_are_counted_and_left_out_of_shares() {
     let recipe = recipe(&[ArmSpec::full(1e-4)], &[0]);

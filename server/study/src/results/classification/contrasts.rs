@@ -5,7 +5,7 @@ use super::{
     answers::{Answers, Sample},
 };
 use crate::{
-    results::arm_number,
+    results::{arm_number, over_seeds::BySeed},
     seeds,
     statistics::{
         Cluster, detectable, doubling_weights, holm, mcnemar_exact, sign_flip, slope_per_doubling, standard_error, trend, two_way_bootstrap,
@@ -145,42 +145,28 @@ fn rank_trend(
     let weights = doubling_weights(&ranks)?;
     let of_rank: Vec<&BTreeMap<u64, Answers>> = ranks.iter().filter_map(|rank| table.get(&(Arm::Lora(*rank), Some(fraction)))).collect();
     let examples = sample.of_group(group);
-    // by seed, then by example
-    let mut slopes: Vec<Vec<Option<f64>>> = Vec::new();
+    let mut observed: Vec<(usize, f64)> = Vec::new();
+    let mut by_seed = BySeed::new(examples.len());
     for seed in of_rank.first()?.keys() {
         let Some(answers) = of_rank.iter().map(|seeds| seeds.get(seed)).collect::<Option<Vec<&Answers>>>() else { continue };
-        let of_example = |&example: &usize| values(&answers, example).map(|values| slope_per_doubling(&weights, values));
-        slopes.push(examples.iter().map(of_example).collect());
+        for (place, &example) in examples.iter().enumerate() {
+            let Some(values) = values(&answers, example) else { continue };
+            let slope = slope_per_doubling(&weights, values);
+            observed.push((place, slope));
+            by_seed.add(*seed, place, slope);
+        }
     }
     let drawing = seeds::derive(purpose, &[(fraction.value() * 1e4).round() as u64, group.map_or(u64::MAX, |group| group as u64)]);
-    let observed = slopes.iter().flat_map(|seed| seed.iter().enumerate().filter_map(|(place, slope)| slope.map(|slope| (place, slope))));
     let found = trend(observed, examples.len(), drawing)?;
-    let (low, high) = two_way_interval(&slopes, examples.len(), drawing).unwrap_or((-1.0, 1.0));
+    let (low, high) = by_seed.interval(drawing).unwrap_or((-1.0, 1.0));
     Some(RankTrend {
         fraction,
         group: group.map(|group| sample.group_names[group].clone()),
         slope: found.slope,
+        seed_slopes: by_seed.means(),
         low,
         high,
         p: found.p,
         examples: found.clusters,
-    })
-}
-
-/// 95 % interval of the mean over seeds and examples, both drawn: what another training and other examples would give. By seed, then
-/// by example; what is not there is left out.
-pub(super) fn two_way_interval(values: &[Vec<Option<f64>>], examples: usize, drawing: u64) -> Option<(f64, f64)> {
-    two_way_bootstrap(examples, values.len(), drawing, |example_weights, seed_weights| {
-        let (mut sum, mut count) = (0.0, 0.0);
-        for (seed, &times) in values.iter().zip(seed_weights).filter(|(_, times)| **times > 0) {
-            for (value, &weight) in seed.iter().zip(example_weights) {
-                if let (Some(value), true) = (value, weight > 0) {
-                    let weight = f64::from(weight) * f64::from(times);
-                    sum += weight * value;
-                    count += weight;
-                }
-            }
-        }
-        (count > 0.0).then(|| sum / count)
     })
 }
