@@ -2,7 +2,7 @@
 
 use super::{
     ArmObservations,
-    over_seeds::{BySeed, settle},
+    over_seeds::{BySeed, Evidence, settle},
 };
 use crate::{seeds, statistics};
 use rankscope_domain::{
@@ -47,7 +47,16 @@ pub(super) fn compute(
 /// The claim says that the difference has the sign of `expected`.
 fn from_contrast(claim: &str, contrast: &Contrast, expected: f64, recipe: &Recipe, arms: &[ArmResult]) -> Claim {
     let seeds = contrast.seed_differences.len();
-    let settled = settle(contrast.difference * expected, contrast.p_holm, (contrast.low, contrast.high), seeds, OVER);
+    let completions = arms.iter().find(|result| result.arm == contrast.arm).map_or(0.0, |result| f64::from(result.pooled.judged));
+    let settled = settle(&Evidence {
+        in_claimed_direction: contrast.difference * expected,
+        p: contrast.p_holm,
+        interval: (contrast.low, contrast.high),
+        by_seed: &contrast.seed_differences,
+        // one completion's worth
+        step: if completions > 0.0 { seeds as f64 / completions } else { 0.0 },
+        over: OVER,
+    });
     let finding = settled.finding;
     let mut because = format!(
         "{} against {}: {} points (95 % interval {} to {}), p = {} after Holm's correction, {} templates, {}.",
@@ -104,9 +113,18 @@ fn trend(ranks: &[Arm], observations: &BTreeMap<Arm, ArmObservations>, arms: &[A
         by_seed.add(seed, cluster, slope);
     }
     let (low, high) = by_seed.interval(drawing).unwrap_or((-1.0, 1.0));
-    let seeds = by_seed.means().len();
+    let by_seed_slopes = by_seed.means();
+    let seeds = by_seed_slopes.len();
+    let steepest = weights.iter().flatten().fold(0.0, |largest: f64, weight| largest.max(weight.abs()));
     let shares: Vec<_> = ranks.iter().map(|arm| described(*arm, recipe, arms)).collect();
-    let settled = settle(-trend.slope, trend.p, (low, high), seeds, OVER);
+    let settled = settle(&Evidence {
+        in_claimed_direction: -trend.slope,
+        p: trend.p,
+        interval: (low, high),
+        by_seed: &by_seed_slopes,
+        step: steepest * by_seed.step(),
+        over: OVER,
+    });
     let finding = settled.finding;
     let mut because = format!(
         "{}. Each doubling of the rank changes the share by {} points (95 % interval {} to {}), p = {}, {} templates, {}.",

@@ -134,6 +134,21 @@ fn mcnemars_test_of_one_seed_is_the_counted_sign_flip() {
 }
 
 #[test]
+fn the_paired_t_test_agrees_with_students_closed_forms() {
+    // one degree of freedom: p = 1 - 2 atan(t) / pi; two: p = 1 - t / sqrt(t^2 + 2)
+    let t = 2.0_f64;
+    near(paired_t(&[1.0, 3.0], 0.0).unwrap(), 1.0 - 2.0 * t.atan() / std::f64::consts::PI, "two");
+    let t = 12.0_f64.sqrt();
+    near(paired_t(&[1.0, 2.0, 3.0], 0.0).unwrap(), 1.0 - t / (t * t + 2.0).sqrt(), "three");
+    near(paired_t(&[-1.0, -2.0, -3.0], 0.0).unwrap(), 1.0 - t / (t * t + 2.0).sqrt(), "the other sign");
+    // equal ones count as if they differed by the least step
+    let t = 0.5 * 2.0_f64.sqrt() / 0.05;
+    near(paired_t(&[0.5, 0.5], 0.05).unwrap(), 1.0 - 2.0 * t.atan() / std::f64::consts::PI, "equal");
+    assert_eq!((paired_t(&[0.5, 0.5], 0.0), paired_t(&[0.0, 0.0], 0.0)), (Some(0.0), Some(1.0)));
+    assert_eq!((paired_t(&[0.5], 0.0), paired_t(&[], 0.0)), (None, None));
+}
+
+#[test]
 fn the_statistics_of_given_two_way_draws_agree_with_numpy() {
     let reference = &reference()["two_way_bootstrap"];
     let table: Vec<Vec<f64>> = reference["values"].as_array().unwrap().iter().map(numbers).collect();

@@ -7,10 +7,10 @@ use super::{
 use crate::{
     results::{
         claims::{p_text, points, seeds_text},
-        over_seeds::{BySeed, Settled, settle},
+        over_seeds::{self, BySeed, Settled, settle},
     },
     seeds,
-    statistics::{detectable, examples_needed, ratio, seeds_needed, sign_flip, standard_error},
+    statistics::{detectable, doubling_weights, examples_needed, ratio, seeds_needed, sign_flip, standard_error},
 };
 use rankscope_domain::{
     Arm, MinorityFraction,
@@ -60,7 +60,14 @@ impl Evidence<'_> {
         };
         let contrast = self.results.contrasts.iter().find(is_it)?;
         let seeds = contrast.seed_differences.len();
-        let settled = settle(-contrast.difference, contrast.p_holm, (contrast.low, contrast.high), seeds, OVER);
+        let settled = settle(&over_seeds::Evidence {
+            in_claimed_direction: -contrast.difference,
+            p: contrast.p_holm,
+            interval: (contrast.low, contrast.high),
+            by_seed: &contrast.seed_differences,
+            step: 1.0 / f64::from(contrast.examples),
+            over: OVER,
+        });
         let finding = settled.finding;
         let mut because = format!(
             "On the minority ({}) at fraction {}: {} against {}, {} points (95 % interval {} to {}), p = {} after Holm's correction ({}), {} test examples, {}.",
@@ -87,7 +94,7 @@ impl Evidence<'_> {
     fn accuracy_grows(&self) -> Option<Claim> {
         let is_it = |trend: &&RankTrend| trend.fraction == self.smallest && trend.group.as_deref() == Some(self.minority);
         let trend = self.results.trends.iter().find(is_it)?;
-        let settled = settle_trend(trend);
+        let settled = settle_trend(trend, self.steepest() / f64::from(trend.examples));
         let arms: Vec<String> = self.ranks.iter().map(|arm| self.described(*arm, self.smallest)).collect();
         let because = format!(
             "On the minority ({}) at fraction {}: {}. Each doubling of the rank changes accuracy by {} points (95 % interval {} to {}), p = {} \
@@ -127,12 +134,20 @@ impl Evidence<'_> {
         if clusters.is_empty() {
             return None;
         }
-        let seeds = by_seed.means().len();
+        let by_seed_changes = by_seed.means();
+        let seeds = by_seed_changes.len();
         let drawing = seeds::derive("gap by fraction", &[]);
         let change = ratio(&clusters);
         let (low, high) = by_seed.interval(drawing).unwrap_or((-2.0, 2.0));
         let p = sign_flip(&clusters.iter().map(|cluster| cluster.sum).collect::<Vec<_>>(), drawing);
-        let settled = settle(-change, p, (low, high), seeds, OVER);
+        let settled = settle(&over_seeds::Evidence {
+            in_claimed_direction: -change,
+            p,
+            interval: (low, high),
+            by_seed: &by_seed_changes,
+            step: by_seed.step(),
+            over: OVER,
+        });
         let finding = settled.finding;
         let mut because = format!(
             "From fraction {} to {}, the difference of {lowest} from full on the minority ({}) changes by {} points (95 % interval {} to {}), p = {} \
@@ -161,7 +176,8 @@ impl Evidence<'_> {
 
     fn margins_grow(&self) -> Option<Claim> {
         let trend = self.results.margin_trends.iter().find(|trend| trend.fraction == self.largest)?;
-        let settled = settle_trend(trend);
+        // probabilities have no least step
+        let settled = settle_trend(trend, 0.0);
         let margin = |arm: &Arm| {
             let measured = self.results.arm(*arm, Some(self.largest)).and_then(|result| result.mean_margin.value);
             format!("{arm} {}", measured.map_or_else(|| "–".into(), |value| format!("{value:.3}")))
@@ -183,6 +199,12 @@ impl Evidence<'_> {
         Some(Claim { claim: "Decision margins grow with the rank.".into(), finding: settled.finding, because })
     }
 
+    /// The largest part that one rank has in a slope.
+    fn steepest(&self) -> f64 {
+        let ranks: Vec<u32> = self.ranks.iter().filter_map(|arm| arm.rank()).collect();
+        doubling_weights(&ranks).iter().flatten().fold(0.0, |largest: f64, weight| largest.max(weight.abs()))
+    }
+
     /// "lora-r2 (learning rate 0.0005) 61.3 %", of the minority.
     fn described(&self, arm: Arm, fraction: MinorityFraction) -> String {
         let rate = self.findings.recipe.arm_spec(arm).map_or_else(String::new, |spec| format!(" (learning rate {})", spec.learning_rate));
@@ -193,8 +215,16 @@ impl Evidence<'_> {
     }
 }
 
-fn settle_trend(trend: &RankTrend) -> Settled {
-    settle(trend.slope, trend.p, (trend.low, trend.high), trend.seed_slopes.len(), OVER)
+/// `step`: what one example changes in a seed's slope.
+fn settle_trend(trend: &RankTrend, step: f64) -> Settled {
+    settle(&over_seeds::Evidence {
+        in_claimed_direction: trend.slope,
+        p: trend.p,
+        interval: (trend.low, trend.high),
+        by_seed: &trend.seed_slopes,
+        step,
+        over: OVER,
+    })
 }
 
 /// What would be needed to show the contrast's difference.

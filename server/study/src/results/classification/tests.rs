@@ -190,6 +190,27 @@ fn seeds_that_disagree_settle_nothing_however_small_the_p() {
 }
 
 #[test]
+fn two_trainings_whose_interval_leaves_out_0_can_be_too_few() {
+    let recipe = recipe(&[0, 1], &[2, 8], HeadKind::ClassHead);
+    // r = 2 misses 9 more than full in one training, 18 in the other: t = 0.675 / 0.225 = 3 with one degree of freedom
+    let (found, claims) = results(&recipe, |cell, id| {
+        Some(misses(id, if cell.arm != Arm::Lora(2) { 2 } else if cell.seed == 0 { 11 } else { 20 }))
+    });
+    let low = &found.readings[0].contrasts.iter().find(|c| c.arm == Arm::Lora(2) && c.group.as_deref() == Some("negative")).unwrap();
+    assert!(low.p_holm < 0.001 && low.high < 0.0, "{low:?}");
+    assert_eq!(claims[0].finding, Finding::Inconclusive);
+    let p = 1.0 - 2.0 * 3.0_f64.atan() / std::f64::consts::PI;
+    assert!(
+        claims[0].because.contains(&format!("a paired t test gives p = {p:.3}")) && claims[0].because.contains("or are too few"),
+        "{}",
+        claims[0].because
+    );
+    let trend = found.readings[0].trends.iter().find(|t| t.group.as_deref() == Some("negative")).unwrap();
+    assert_eq!(trend.seed_slopes.len(), 2);
+    assert!(trend.low > 0.0 && claims[1].finding == Finding::Inconclusive, "{trend:?} {}", claims[1].because);
+}
+
+#[test]
 fn a_cell_that_failed_is_nobodys_zero() {
     let recipe = recipe(&[0, 1], &[2], HeadKind::ClassHead);
     let (found, _) = results(&recipe, |cell, id| (cell.arm != Arm::Lora(2) || cell.seed == 1).then(|| misses(id, 4)));
