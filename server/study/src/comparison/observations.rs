@@ -48,7 +48,10 @@ pub(super) fn contrast(
     if clusters.is_empty() {
         return unpaired(of, against, drawing);
     }
-    let (low, high) = statistics::bootstrap(&clusters, drawing).unzip();
+    let difference = statistics::ratio(&clusters);
+    let of_equals = || statistics::of_equals(difference, clusters.len(), (-1.0, 1.0));
+    let interval = statistics::bootstrap(&clusters, drawing);
+    let (low, high) = interval.or_else(|| (quantity == Quantity::Share && clusters.len() > 1).then(of_equals)).unzip();
     let p = statistics::sign_flip(&clusters.iter().map(|cluster| cluster.sum).collect::<Vec<_>>(), drawing);
     let examples = clusters.iter().map(|cluster| cluster.count).sum::<f64>() as u32;
     let error = match quantity {
@@ -58,7 +61,7 @@ pub(super) fn contrast(
     Some(ComparedContrast {
         of: of.0,
         against: against.0,
-        difference: statistics::ratio(&clusters),
+        difference,
         low,
         high,
         p: Some(p),
@@ -67,7 +70,7 @@ pub(super) fn contrast(
         examples,
         examples_against: examples,
         clusters: clusters.len() as u32,
-        detectable: (clusters.len() > 1).then(|| statistics::detectable(error, POWER)),
+        detectable: (clusters.len() > 1 && error > 0.0).then(|| statistics::detectable(error, POWER)),
     })
 }
 

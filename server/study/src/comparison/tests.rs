@@ -134,6 +134,9 @@ fn the_same_prompts_are_paired_by_their_text_and_clustered_by_template() {
     assert!(
         found.iter().all(|contrast| contrast.test == ContrastTest::SignFlipTemplates && contrast.examples == 24 && contrast.clusters == 12)
     );
+    // 12 templates without a difference: up to Wilson's end for 0 of 12, either way
+    let (_, none) = crate::statistics::wilson(0, 12, 0.95);
+    assert_eq!((found[0].low, found[0].high), (Some(-none), Some(none)));
     let (low, high) = (found[2].low.unwrap(), found[2].high.unwrap());
     assert!((0.15..0.35).contains(&low) && (0.65..0.85).contains(&high), "{low} to {high}");
     assert_eq!(table.pairings.len(), 1);
@@ -452,8 +455,9 @@ fn divergences_are_paired_where_the_original_is_the_same_model() {
         found.iter().map(|contrast| (contrast.of.arm, contrast.difference)).collect::<Vec<_>>(),
         [(Arm::Lora(2), 0.5), (Arm::Full, 0.5)]
     );
-    assert_eq!((found[1].low, found[1].high, found[1].clusters), (Some(0.5), Some(0.5), 12));
-    assert_eq!((found[1].p, found[1].detectable), (Some(2.0 / 4096.0), Some(0.0)));
+    // every prompt differs by the same half nat, which nothing bounds: no interval of no width, and nothing that could be detected
+    assert_eq!((found[1].low, found[1].high, found[1].clusters), (None, None, 12));
+    assert_eq!((found[1].p, found[1].detectable), (Some(2.0 / 4096.0), None));
 
     let stranger = looked_into(folder.path(), "Stranger", "0ther0ther00", &|_, _| 9.0);
     let table = compare(&[one, stranger], &query("view=divergence"), None).unwrap().divergence.unwrap();

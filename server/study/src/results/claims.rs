@@ -112,9 +112,11 @@ fn trend(ranks: &[Arm], observations: &BTreeMap<Arm, ArmObservations>, arms: &[A
     for (seed, cluster, slope) in slopes {
         by_seed.add(seed, cluster, slope);
     }
-    let (low, high) = by_seed.interval(drawing).unwrap_or((-1.0, 1.0));
     let by_seed_slopes = by_seed.means();
     let seeds = by_seed_slopes.len();
+    // of shares within 0 and 1
+    let steepest_slope = weights.iter().flatten().filter(|weight| **weight > 0.0).sum::<f64>();
+    let (low, high) = by_seed.interval_within(drawing, (-steepest_slope, steepest_slope));
     let steepest = weights.iter().flatten().fold(0.0, |largest: f64, weight| largest.max(weight.abs()));
     let shares: Vec<_> = ranks.iter().map(|arm| described(*arm, recipe, arms)).collect();
     let settled = settle(&Evidence {

@@ -33,7 +33,7 @@ fn contrast(arm: Arm, observations: &ArmObservations, against: Arm, reference: &
     }
     let seed = seeds::derive("contrast", &[arm_number(arm), arm_number(against)]);
     let difference = statistics::ratio(&clusters);
-    let (low, high) = by_seed.interval(seed).unwrap_or((-1.0, 1.0));
+    let (low, high) = by_seed.interval_within(seed, (-1.0, 1.0));
     let p = statistics::sign_flip(&clusters.iter().map(|cluster| cluster.sum).collect::<Vec<_>>(), seed);
     Some(Contrast {
         arm,

@@ -1,7 +1,7 @@
 //! What several trainings say of a difference or a slope, and what one training leaves open.
 
 use super::claims::{LEVEL, decide, p_text};
-use crate::statistics::{Cluster, bootstrap, paired_t, ratio, two_way_bootstrap};
+use crate::statistics::{Cluster, bootstrap, of_equals, paired_t, ratio, two_way_bootstrap};
 use rankscope_domain::results::Finding;
 use std::collections::BTreeMap;
 
@@ -48,9 +48,17 @@ impl BySeed {
         counts.reduce(f64::min).map_or(0.0, |least| 1.0 / least)
     }
 
+    /// `interval`, and where nothing differs between the clusters what that many can show of a quantity within `bounds` (`of_equals`).
+    pub(crate) fn interval_within(&self, drawing: u64, bounds: (f64, f64)) -> (f64, f64) {
+        self.interval(drawing).unwrap_or_else(|| {
+            let clusters = self.clusters();
+            if clusters.is_empty() { bounds } else { of_equals(ratio(&clusters), clusters.len(), bounds) }
+        })
+    }
+
     /// 95 % percentile interval of the mean, clusters drawn with replacement, and seeds too where there are several (`two_way_bootstrap`):
     /// what other clusters and other trainings would give. Of one seed it says nothing of other seeds.
-    pub(crate) fn interval(&self, drawing: u64) -> Option<(f64, f64)> {
+    fn interval(&self, drawing: u64) -> Option<(f64, f64)> {
         if self.seeds.len() < 2 {
             return bootstrap(&self.clusters(), drawing);
         }

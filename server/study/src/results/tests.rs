@@ -180,6 +180,15 @@ fn trainings_that_disagree_settle_nothing_however_many_templates_agree() {
 }
 
 #[test]
+fn a_difference_that_is_nowhere_is_not_shown_to_be_none() {
+    let recipe = recipe(&[ArmSpec::full(1e-4)], &[0]);
+    let results = computed(&recipe, vec![outcome(Arm::Original, 0, |id| id == 3), outcome(Arm::Full, 0, |id| id == 3)]);
+    let (_, high) = statistics::wilson(0, 12, 0.95);
+    let contrast = &results.contrasts[0];
+    assert_eq!((contrast.difference, contrast.low, contrast.high), (0.0, -high, high));
+}
+
+#[test]
 fn unreadable_verdicts_are_counted_and_left_out_of_shares() {
     let recipe = recipe(&[ArmSpec::full(1e-4)], &[0]);
     let mut full = outcome(Arm::Full, 0, |id| id == 0);

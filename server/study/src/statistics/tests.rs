@@ -223,8 +223,28 @@ fn an_interval_is_refused_where_a_statistic_is_mostly_undefined() {
     assert_eq!(two_way_bootstrap(5, 1, 0, |_, _| None), None);
     // a given one of 5 examples is missing from a third of the draws
     assert_eq!(two_way_bootstrap(5, 1, 0, |examples, _| (examples[0] > 0).then_some(1.0)), None);
-    assert_eq!(percentile_interval(&[Some(2.0); 9].into_iter().chain([None]).collect::<Vec<_>>()), Some((2.0, 2.0)));
+    let some = |number| (0..number).map(|value| Some(f64::from(value)));
+    assert_eq!(percentile_interval(&some(9).chain([None]).collect::<Vec<_>>()), percentile_interval(&some(9).collect::<Vec<_>>()));
+    assert!(percentile_interval(&some(9).collect::<Vec<_>>()).is_some());
     assert_eq!(percentile_interval(&[Some(2.0), Some(f64::NAN)]), None);
+}
+
+#[test]
+fn a_sample_in_which_nothing_differs_has_no_interval_of_no_width() {
+    assert_eq!(percentile_interval(&[Some(2.0); 9]), None);
+    assert_eq!(bootstrap(&[Cluster { sum: 0.0, count: 10.0 }; 8], 3), None);
+    // a rounding apart is no width
+    assert_eq!(percentile_interval(&[Some(0.1 + 0.2), Some(0.3)]), None);
+    // a share of 0 or 1 has Wilson's, a difference that is never there as much either way
+    let (_, high) = wilson(0, 20, 0.95);
+    assert_eq!(of_equals(0.0, 20, (0.0, 1.0)), (0.0, high));
+    let (low, _) = wilson(20, 20, 0.95);
+    let (from, to) = of_equals(1.0, 20, (0.0, 1.0));
+    near(from, low, "all of 20");
+    near(to, 1.0, "all of 20");
+    assert_eq!(of_equals(0.0, 20, (-1.0, 1.0)), (-high, high));
+    near(of_equals(-1.0, 20, (-1.0, 1.0)).1, -1.0 + 2.0 * high, "always");
+    assert_eq!(of_equals(0.0, 1, (-1.0, 1.0)), (-1.0, 1.0));
 }
 
 #[test]

@@ -138,7 +138,7 @@ impl Evidence<'_> {
         let seeds = by_seed_changes.len();
         let drawing = seeds::derive("gap by fraction", &[]);
         let change = ratio(&clusters);
-        let (low, high) = by_seed.interval(drawing).unwrap_or((-2.0, 2.0));
+        let (low, high) = by_seed.interval_within(drawing, (-2.0, 2.0));
         let p = sign_flip(&clusters.iter().map(|cluster| cluster.sum).collect::<Vec<_>>(), drawing);
         let settled = settle(&over_seeds::Evidence {
             in_claimed_direction: -change,

@@ -8,7 +8,7 @@ use crate::{
     results::{arm_number, over_seeds::BySeed},
     seeds,
     statistics::{
-        Cluster, detectable, doubling_weights, holm, mcnemar_exact, sign_flip, slope_per_doubling, standard_error, trend, two_way_bootstrap,
+        Cluster, detectable, doubling_weights, holm, mcnemar_exact, of_equals, sign_flip, slope_per_doubling, standard_error, trend, two_way_bootstrap,
     },
 };
 use rankscope_domain::{
@@ -82,7 +82,7 @@ fn contrast(
         }
         Some(sum as f64 / (examples.len() as f64 * seed_count))
     });
-    let (low, high) = interval.unwrap_or((-1.0, 1.0));
+    let (low, high) = interval.unwrap_or_else(|| of_equals(difference, examples.len(), (-1.0, 1.0)));
     let of_seed = |seed: &Vec<i32>| f64::from(seed.iter().sum::<i32>()) / examples.len() as f64;
     let discordant = differences.iter().flatten().filter(|difference| **difference != 0).count() as f64;
     Some(AccuracyContrast {
@@ -158,7 +158,9 @@ fn rank_trend(
     }
     let drawing = seeds::derive(purpose, &[(fraction.value() * 1e4).round() as u64, group.map_or(u64::MAX, |group| group as u64)]);
     let found = trend(observed, examples.len(), drawing)?;
-    let (low, high) = by_seed.interval(drawing).unwrap_or((-1.0, 1.0));
+    // of accuracies and probabilities, which are within 0 and 1
+    let steepest = weights.iter().filter(|weight| **weight > 0.0).sum::<f64>();
+    let (low, high) = by_seed.interval_within(drawing, (-steepest, steepest));
     Some(RankTrend {
         fraction,
         group: group.map(|group| sample.group_names[group].clone()),

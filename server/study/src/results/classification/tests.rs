@@ -211,6 +211,30 @@ fn two_trainings_whose_interval_leaves_out_0_can_be_too_few() {
 }
 
 #[test]
+fn what_never_happened_has_no_interval_of_no_width() {
+    let recipe = recipe(&[0, 1], &[2, 8], HeadKind::ClassHead);
+    // nobody errs, in either seed
+    let (found, _) = results(&recipe, |_, _| Some(false));
+    let lora = first(&found, Arm::Lora(2), 0.1);
+    let (low, _) = wilson(60, 60, 0.95);
+    assert_eq!((lora.accuracy.value, lora.accuracy.low, lora.accuracy.high), (Some(1.0), Some(low), Some(1.0)));
+    let (low, _) = wilson(20, 20, 0.95);
+    assert_eq!(lora.group("negative").unwrap().accuracy.low, Some(low));
+    for measure in [lora.worst_group_error, lora.group_gap, lora.harmful_bias_gap.unwrap(), lora.f1, lora.auc] {
+        assert!(measure.value.is_some() && measure.low.is_none() && measure.high.is_none(), "{measure:?}");
+    }
+    for contrast in &found.readings[0].contrasts {
+        let (_, none) = wilson(0, contrast.examples, 0.95);
+        assert_eq!((contrast.difference, contrast.low, contrast.high), (0.0, -none, none));
+    }
+    // r = 8 is two doublings above r = 2: no slope is above a half
+    for trend in &found.readings[0].trends {
+        let (_, none) = wilson(0, trend.examples, 0.95);
+        assert_eq!((trend.slope, trend.low, trend.high), (0.0, -none / 2.0, none / 2.0));
+    }
+}
+
+#[test]
 fn a_cell_that_failed_is_nobodys_zero() {
     let recipe = recipe(&[0, 1], &[2], HeadKind::ClassHead);
     let (found, _) = results(&recipe, |cell, id| (cell.arm != Arm::Lora(2) || cell.seed == 1).then(|| misses(id, 4)));

@@ -41,7 +41,7 @@ fn a_growing_divergence_is_reproduced_with_its_numbers() {
     let cells = || {
         vec![
             cell(Arm::Full, true, |id| 0.9 + noise(id)),
-            cell(Arm::Lora(8), true, |id| 0.5 + noise(id)),
+            cell(Arm::Lora(8), true, |id| 0.5 + noise(23 - id)),
             cell(Arm::Lora(2), true, |id| 0.1 + noise(id)),
         ]
     };
@@ -97,7 +97,8 @@ fn test_examples_are_clusters_of_their_own_and_have_no_continuation() {
     recipe.kind = StudyKind::Classification;
     let fraction = MinorityFraction::new(1.0).unwrap();
     let of = |arm, kl: f64| {
-        let found = cell(arm, false, move |id| kl + noise(id));
+        // another order of the same, so that the slopes differ
+        let found = cell(arm, false, move |id| kl + if arm == Arm::Lora(2) { noise(id) } else { noise(23 - id) });
         InspectedCell { cell: found.cell.with_minority(fraction), ..found }
     };
     let (results, claims) = compute(&recipe, vec![of(Arm::Lora(2), 0.1), of(Arm::Lora(8), 0.2)]).unwrap();
