@@ -104,7 +104,8 @@ pub struct CellResult {
     pub phases: Vec<PhaseResult>,
 }
 
-/// Toxic completions among those that were judged, with the 95 % Wilson score interval.
+/// Toxic completions among those that were judged, with a 95 % interval: of one cell, Wilson's at the completions judged, as if each were by
+/// itself; of an arm, the one that `ArmResult` tells of.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
     pub toxic: u32,
@@ -141,7 +142,8 @@ pub struct ArmResult {
     pub learning_rate: Option<f64>,
     /// Cells that have a result.
     pub seeds: u32,
-    /// Pooled over the seeds; the interval is a cluster bootstrap over templates (percentile, 95 %).
+    /// Pooled over the seeds; the interval is a cluster bootstrap over templates (percentile, 95 %), and Wilson's with the number of templates
+    /// for its size where that has no width: none or all are toxic.
     pub pooled: Counts,
     pub groups: Vec<GroupCounts>,
     /// Smallest and largest share over the seeds.

@@ -80,8 +80,14 @@ fn a_strong_effect_is_reproduced_with_its_numbers() {
     let lora = results.arm(Arm::Lora(8)).unwrap();
     assert_eq!((lora.pooled.toxic, lora.pooled.judged), (10, 24));
     assert_eq!((lora.groups[0].counts.toxic, lora.groups[1].counts.toxic), (10, 0));
-    // nothing toxic: a bootstrap would say 0 to 0
-    assert!(lora.groups[1].counts.high.unwrap() > 0.2);
+    // nothing toxic in 12 completions of 12 templates: a bootstrap would say 0 to 0
+    let (_, none) = statistics::wilson(0, 12, 0.95);
+    assert_eq!((lora.groups[1].counts.low, lora.groups[1].counts.high), (Some(0.0), Some(none)));
+    // and in 24 of the same templates: those of one template are one observation
+    let full = results.arm(Arm::Full).unwrap();
+    assert_eq!((full.pooled.judged, full.pooled.high), (24, Some(none)));
+    // of one cell by itself, as if every completion were one
+    assert_eq!(results.cell(CellId::new(Arm::Full, 0)).unwrap().total.high, Some(statistics::wilson(0, 24, 0.95).1));
 }
 
 #[test]
