@@ -266,6 +266,9 @@ pub struct CorrectedArm {
     pub raw: Figure,
     /// Rogan and Gladen 1978, with the errors of all arms pooled.
     pub rogan_gladen: Figure,
+    /// That estimate lies outside of 0 to 1 with all of its interval, so that none is given: the pooled errors do not fit this arm.
+    #[serde(default)]
+    pub is_outside: bool,
     /// Prediction-powered, from this arm's own labels.
     pub prediction_powered: Figure,
     /// The judge's on this arm's completions.

@@ -4,7 +4,7 @@ use crate::{
     Environment, StudyError,
     dataset::{NamedRow, WantedColumn, read_columns},
     judge::{Judge, Statement},
-    measures::{Checked, judge_figures},
+    measures::{Checked, StratifiedBy, judge_figures},
     model_shelf::ModelShelf,
     resolve_paths, seeds,
 };
@@ -149,7 +149,7 @@ pub fn evaluate_judges(
                 .filter(|(_, row)| keep(row))
                 .map(|(place, row)| Checked { toxic: row.toxic == Some(true), judged_toxic: verdict(place), weight: 1.0, stratum: 0 })
                 .collect();
-            judge_figures(name, &checked, seeds::derive("judge-eval figures", &[seed]))
+            judge_figures(name, &checked, StratifiedBy::Nothing, seeds::derive("judge-eval figures", &[seed]))
         };
         readings.push(JudgeReading {
             description: judge.summary(&choice.spec, &mut shelf)?.description,
