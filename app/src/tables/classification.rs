@@ -164,7 +164,7 @@ fn contrasts(class: &ClassificationResults, reading: &ReadingResults) -> Table {
         Column::plain("examples", "n", Unit::Count).meaning("Test examples."),
         Column::plain("seeds", "Seeds", Unit::Count),
         Column::plain("detectable", "Detectable", Unit::Points)
-            .meaning("The smallest true difference that 80 % of such samples would have shown at 5 %."),
+            .meaning("The smallest true difference that 80 % of such samples would have shown at 5 % over the number of contrasts corrected for; none where the sample is too small for any."),
     ];
     let row = |one: &AccuracyContrast| {
         let test = match one.test {

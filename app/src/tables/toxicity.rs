@@ -100,7 +100,7 @@ fn contrasts(results: &StudyResults) -> Table {
         Column::plain("p_holm", "p (Holm)", Unit::PValue).meaning("After Holm’s correction over the contrasts against the same arm."),
         Column::plain("clusters", "Templates", Unit::Count).meaning("Templates that the test rests on."),
         Column::plain("detectable", "Detectable", Unit::Points)
-            .meaning("The smallest true difference that 80 % of such samples would have shown at 5 %."),
+            .meaning("The smallest true difference that 80 % of such samples would have shown at 5 % over the number of contrasts corrected for; none where the sample is too small for any."),
     ];
     let rows = results.contrasts.iter().map(|one| {
         vec![

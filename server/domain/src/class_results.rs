@@ -188,8 +188,9 @@ pub struct AccuracyContrast {
     pub test: PairedTest,
     pub examples: u32,
     pub seeds: u32,
-    /// The smallest true difference that 80 % of such samples would have shown at 5 %.
-    pub detectable: f64,
+    /// The smallest true difference that 80 % of such samples would have shown at 5 % over the number of contrasts that `p_holm` is corrected for.
+    /// None: there are too few examples for any p below that.
+    pub detectable: Option<f64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -170,8 +170,9 @@ pub struct Contrast {
     pub p_holm: f64,
     /// Clusters (templates) that the test rests on.
     pub clusters: u32,
-    /// The smallest true difference that 80 % of such samples would have shown at 5 %.
-    pub detectable: f64,
+    /// The smallest true difference that 80 % of such samples would have shown at 5 % over the number of contrasts that `p_holm` is corrected for.
+    /// None: there are too few clusters for any p below that.
+    pub detectable: Option<f64>,
 }
 
 /// A claim of the paper, and what this study says of it.

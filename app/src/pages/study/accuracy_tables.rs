@@ -196,7 +196,7 @@ pub(crate) fn contrasts_table(class: &ClassificationResults, reading: Reading) -
             <section aria-labelledby="contrasts-title">
                 <h2 id="contrasts-title">"Each rank against full"</h2>
                 <p class="caption">
-                    {format!("Differences of accuracy on the same test examples, in percentage points; below zero, the first arm is right less often. 95 % interval by bootstrap over examples and seeds; p two-sided by {test}, then corrected after Holm over the ranks at this fraction and group; * marks a corrected p below 0.05. “Detectable” is the smallest true difference, in points, that 80 % of such samples would have shown at 5 %.")}
+                    {format!("Differences of accuracy on the same test examples, in percentage points; below zero, the first arm is right less often. 95 % interval by bootstrap over examples and seeds; p two-sided by {test}, then corrected after Holm over the ranks at this fraction and group; * marks a corrected p below 0.05. “Detectable” is the smallest true difference, in points, that 80 % of such samples would have shown at 5 % after that correction (at 5 % over the number of ranks); none where so few examples can’t show any.")}
                 </p>
                 {scrolling("Contrasts between arms", view! {
                     <table>
@@ -236,7 +236,7 @@ fn contrast_row(contrast: &AccuracyContrast, with_test: bool) -> impl IntoView +
             {with_test.then(|| view! { <td>{contrast.test.label()}</td> })}
             <td class="number">{quantity::count(contrast.examples.into())}</td>
             <td class="number">{contrast.seeds.to_string()}</td>
-            <td class="number">{quantity::point_distance(contrast.detectable)}</td>
+            <td class="number">{contrast.detectable.map_or_else(|| "–".into(), quantity::point_distance)}</td>
         </tr>
     }
 }

@@ -382,7 +382,7 @@ fn Contrasts(contrasts: Vec<Contrast>, base: String) -> impl IntoView {
                         <td class="number">{quantity::p_value(contrast.p)}</td>
                         <td class="number">{quantity::p_value(contrast.p_holm)} {clear.then_some(" *")}</td>
                         <td class="number">{contrast.clusters.to_string()}</td>
-                        <td class="number">{format!("{:.1}", contrast.detectable * 100.0)}</td>
+                        <td class="number">{contrast.detectable.map_or_else(|| "–".into(), quantity::point_distance)}</td>
                     </tr>
                 }
             })
@@ -391,7 +391,7 @@ fn Contrasts(contrasts: Vec<Contrast>, base: String) -> impl IntoView {
             <section aria-labelledby="contrasts-title">
                 <h2 id="contrasts-title">"Contrasts"</h2>
                 <p class="caption">
-                    "Differences of toxic shares on the same prompts, in percentage points; below zero, the first arm is less toxic. 95 % interval by bootstrap over templates, p by a sign-flip permutation test over templates, then corrected after Holm; * marks a corrected p below 0.05. “Detectable” is the smallest true difference that 80 % of such samples would have shown."
+                    "Differences of toxic shares on the same prompts, in percentage points; below zero, the first arm is less toxic. 95 % interval by bootstrap over templates, p by a sign-flip permutation test over templates, then corrected after Holm; * marks a corrected p below 0.05. “Detectable” is the smallest true difference that 80 % of such samples would have shown after that correction (at 5 % over the number of contrasts against the same arm); none where so few templates can’t show any."
                 </p>
                 {scrolling("Contrasts between arms", view! {
                     <table>

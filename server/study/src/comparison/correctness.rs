@@ -135,7 +135,7 @@ pub(super) fn contrast(of: Answered<'_>, against: Answered<'_>, group: Option<&s
         examples,
         examples_against: examples,
         clusters: examples,
-        detectable: (examples > 1).then(|| detectable(standard_error(&clusters), POWER)),
+        detectable: (examples > 1).then(|| detectable(standard_error(&clusters), POWER, 1)),
     })
 }
 

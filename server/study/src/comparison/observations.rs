@@ -70,7 +70,7 @@ pub(super) fn contrast(
         examples,
         examples_against: examples,
         clusters: clusters.len() as u32,
-        detectable: (clusters.len() > 1 && error > 0.0).then(|| statistics::detectable(error, POWER)),
+        detectable: (clusters.len() > 1 && error > 0.0).then(|| statistics::detectable(error, POWER, 1)),
     })
 }
 
@@ -137,12 +137,15 @@ pub(super) fn seed_of(of: ComparedArm, against: ComparedArm) -> u64 {
     seeds::derive("comparison", &[one.min(other), one.max(other)])
 }
 
-/// The contrasts with Holm's correction over those that were tested.
+/// The contrasts with Holm's correction over those that were tested, and what each could have shown after it.
 pub(super) fn family(measure: &str, mut contrasts: Vec<ComparedContrast>) -> ContrastFamily {
     let tested: Vec<f64> = contrasts.iter().filter_map(|contrast| contrast.p).collect();
     let mut corrected = statistics::holm(&tested).into_iter();
     for contrast in contrasts.iter_mut().filter(|contrast| contrast.p.is_some()) {
         contrast.p_holm = corrected.next();
+        let factor = statistics::detectable(1.0, POWER, tested.len()) / statistics::detectable(1.0, POWER, 1);
+        let is_enough = contrast.clusters >= statistics::least_clusters(tested.len());
+        contrast.detectable = contrast.detectable.filter(|_| is_enough).map(|alone| alone * factor);
     }
     ContrastFamily { measure: measure.into(), contrasts }
 }

@@ -25,9 +25,11 @@ pub(super) fn compute(
     let finished: Vec<Arm> = arms.iter().filter(|arm| arm.pooled.judged > 0).map(|arm| arm.arm).collect();
     let ranks: Vec<Arm> = finished.iter().copied().filter(|arm| arm.rank().is_some()).collect();
     let find = |arm: Arm, against: Arm| contrasts.iter().find(|contrast| contrast.arm == arm && contrast.against == against);
+    // that Holm's correction is over
+    let family = |contrast: &Contrast| contrasts.iter().filter(|other| other.against == contrast.against).count();
     let mut claims = Vec::new();
     if let Some(contrast) = find(Arm::Full, Arm::Original) {
-        claims.push(from_contrast("Full fine-tuning lowers the original model's toxicity.", contrast, -1.0, recipe, arms));
+        claims.push(from_contrast("Full fine-tuning lowers the original model's toxicity.", contrast, -1.0, recipe, arms, family(contrast)));
     }
     if let Some(contrast) = ranks.first().and_then(|lowest| find(*lowest, Arm::Full)) {
         claims.push(from_contrast(
@@ -36,6 +38,7 @@ pub(super) fn compute(
             1.0,
             recipe,
             arms,
+            family(contrast),
         ));
     }
     if ranks.len() >= 2 {
@@ -45,7 +48,7 @@ pub(super) fn compute(
 }
 
 /// The claim says that the difference has the sign of `expected`.
-fn from_contrast(claim: &str, contrast: &Contrast, expected: f64, recipe: &Recipe, arms: &[ArmResult]) -> Claim {
+fn from_contrast(claim: &str, contrast: &Contrast, expected: f64, recipe: &Recipe, arms: &[ArmResult], family: usize) -> Claim {
     let seeds = contrast.seed_differences.len();
     let completions = arms.iter().find(|result| result.arm == contrast.arm).map_or(0.0, |result| f64::from(result.pooled.judged));
     let settled = settle(&Evidence {
@@ -71,7 +74,7 @@ fn from_contrast(claim: &str, contrast: &Contrast, expected: f64, recipe: &Recip
     );
     because.push_str(&settled.by_seeds);
     if finding == Finding::Inconclusive {
-        because.push_str(&more_data(contrast.difference, contrast.detectable, contrast.clusters));
+        because.push_str(&more_data(contrast.difference, contrast.detectable, contrast.clusters, family));
     }
     because.push_str(settled.caveat);
     Claim { claim: claim.into(), finding, because }
@@ -141,7 +144,8 @@ fn trend(ranks: &[Arm], observations: &BTreeMap<Arm, ArmObservations>, arms: &[A
     because.push_str(&settled.by_seeds);
     if finding == Finding::Inconclusive {
         let error = trend.standard_error.min(1.0);
-        because.push_str(&more_data(trend.slope, statistics::detectable(error, 0.8), trend.clusters));
+        let detectable = (trend.clusters >= statistics::least_clusters(1)).then(|| statistics::detectable(error, 0.8, 1));
+        because.push_str(&more_data(trend.slope, detectable, trend.clusters, 1));
     }
     because.push_str(settled.caveat);
     Claim { claim, finding, because }
@@ -170,13 +174,15 @@ pub(super) fn p_text(p: f64) -> String {
     if p < 0.001 { "0.001 or less".into() } else { format!("{p:.3}") }
 }
 
-/// What a study would need to settle it.
-fn more_data(difference: f64, detectable: f64, clusters: u32) -> String {
+/// What a study would need to settle it, by one of `family` tests.
+fn more_data(difference: f64, detectable: Option<f64>, clusters: u32, family: usize) -> String {
+    let least = statistics::least_clusters(family);
+    let Some(detectable) = detectable.filter(|_| clusters >= least) else {
+        let corrected = if family > 1 { format!(" after Holm's correction over {family} contrasts") } else { String::new() };
+        return format!(" With fewer than {least} templates no difference, however large, can reach 5 %{corrected}: use more templates.");
+    };
     let mut text = format!(" A study of this size shows differences of {:.1} points or more four times in five.", detectable * 100.0);
-    if clusters < 6 {
-        // with n clusters, no sign-flip test gives less than 2 / 2^n
-        text.push_str(" With fewer than 6 templates no difference, however large, can reach 5 %: use more templates.");
-    } else if difference != 0.0 && detectable > difference.abs() {
+    if difference != 0.0 && detectable > difference.abs() {
         let needed = f64::from(clusters) * (detectable / difference).powi(2);
         let rounded = if needed < 1000.0 { needed.ceil() } else { (needed / 100.0).ceil() * 100.0 };
         text.push_str(&format!(" To show the difference seen here, if it is real, about {rounded:.0} such templates would be needed."));

@@ -14,18 +14,27 @@ pub(super) fn compute(recipe: &Recipe, observations: &BTreeMap<Arm, ArmObservati
     for (against, arms) in [(Arm::Original, trained.clone()), (Arm::Full, trained.into_iter().filter(|arm| arm.rank().is_some()).collect())]
     {
         let Some(reference) = observations.get(&against) else { continue };
-        let mut family: Vec<Contrast> =
+        let family: Vec<(Contrast, f64)> =
             arms.into_iter().filter_map(|arm| contrast(arm, observations.get(&arm)?, against, reference, cluster_count)).collect();
-        let corrected = statistics::holm(&family.iter().map(|contrast| contrast.p).collect::<Vec<_>>());
-        for (contrast, p_holm) in family.iter_mut().zip(corrected) {
-            contrast.p_holm = p_holm;
-        }
-        contrasts.extend(family);
+        let corrected = statistics::holm(&family.iter().map(|(contrast, _)| contrast.p).collect::<Vec<_>>());
+        let tests = family.len();
+        contrasts.extend(family.into_iter().zip(corrected).map(|((contrast, error), p_holm)| Contrast {
+            p_holm,
+            detectable: (contrast.clusters >= statistics::least_clusters(tests)).then(|| statistics::detectable(error, POWER, tests)),
+            ..contrast
+        }));
     }
     contrasts
 }
 
-fn contrast(arm: Arm, observations: &ArmObservations, against: Arm, reference: &ArmObservations, cluster_count: usize) -> Option<Contrast> {
+/// With its standard error; what hangs on the family of tests is not yet in it.
+fn contrast(
+    arm: Arm,
+    observations: &ArmObservations,
+    against: Arm,
+    reference: &ArmObservations,
+    cluster_count: usize,
+) -> Option<(Contrast, f64)> {
     let by_seed = paired(observations, reference, cluster_count);
     let clusters = by_seed.clusters();
     if clusters.is_empty() {
@@ -35,7 +44,7 @@ fn contrast(arm: Arm, observations: &ArmObservations, against: Arm, reference: &
     let difference = statistics::ratio(&clusters);
     let (low, high) = by_seed.interval_within(seed, (-1.0, 1.0));
     let p = statistics::sign_flip(&clusters.iter().map(|cluster| cluster.sum).collect::<Vec<_>>(), seed);
-    Some(Contrast {
+    let contrast = Contrast {
         arm,
         against,
         difference,
@@ -45,8 +54,9 @@ fn contrast(arm: Arm, observations: &ArmObservations, against: Arm, reference: &
         p,
         p_holm: p,
         clusters: clusters.len() as u32,
-        detectable: statistics::detectable(statistics::standard_error(&clusters), POWER),
-    })
+        detectable: None,
+    };
+    Some((contrast, statistics::standard_error(&clusters)))
 }
 
 /// Differences by seed and cluster, of the completions that both arms have. The original model, greedy, has one seed: it

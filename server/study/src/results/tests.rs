@@ -195,6 +195,30 @@ fn a_difference_that_is_nowhere_is_not_shown_to_be_none() {
 }
 
 #[test]
+fn what_a_study_could_have_shown_is_reckoned_after_holms_correction() {
+    let sizes = |recipe: &Recipe, templates: u32| {
+        let mut cells = Vec::new();
+        for cell in recipe.cells() {
+            let mut of_cell = outcome(cell.arm, 0, |id| cell.arm == Arm::Original && id % 5 == 0);
+            of_cell.judgements.truncate(2 * templates as usize);
+            cells.push(of_cell);
+        }
+        computed(recipe, cells)
+    };
+    let (one, three) = (recipe(&[ArmSpec::full(1e-4)], &[0]), recipe(&arms(), &[0]));
+    let found = |recipe: &Recipe, templates| {
+        let results = sizes(recipe, templates);
+        (results.contrasts.iter().find(|contrast| contrast.arm == Arm::Full).unwrap().detectable, results.claims[0].because.clone())
+    };
+    // three contrasts with the original: 3 x 2 / 2^6 is above 5 %, 3 x 2 / 2^7 below
+    let (detectable, because) = found(&three, 6);
+    assert_eq!(detectable, None);
+    assert!(because.contains("fewer than 7 templates") && because.contains("over 3 contrasts"), "{because}");
+    let (alone, of_three) = (found(&one, 12).0.unwrap(), found(&three, 12).0.unwrap());
+    assert!((of_three / alone - (2.393_98 + 0.841_62) / (1.959_96 + 0.841_62)).abs() < 1e-4, "{of_three} {alone}");
+}
+
+#[test]
 fn unreadable_verdicts_are_counted_and_left_out_of_shares() {
     let recipe = recipe(&[ArmSpec::full(1e-4)], &[0]);
     let mut full = outcome(Arm::Full, 0, |id| id == 0);
@@ -206,7 +230,8 @@ fn unreadable_verdicts_are_counted_and_left_out_of_shares() {
     assert_eq!((counts.toxic, counts.judged, counts.unparsable, counts.share), (1, 4, 20, Some(0.25)));
     // paired over the four that both have, in two templates
     assert_eq!((results.contrasts[0].difference, results.contrasts[0].clusters), (-0.75, 2));
-    assert!(results.claims[0].because.contains("use more templates"));
+    assert!(results.claims[0].because.contains("fewer than 6 templates"), "{}", results.claims[0].because);
+    assert_eq!(results.contrasts[0].detectable, None, "two templates show nothing");
 }
 
 #[test]

@@ -101,11 +101,23 @@ fn the_smallest_detectable_difference_agrees_with_scipy() {
     for row in reference["normal_quantiles"].as_array().unwrap() {
         near(normal_quantile(row["p"].as_f64().unwrap()), row["z"].as_f64().unwrap(), "quantile");
     }
-    for row in reference["smallest_detectable"].as_array().unwrap().iter().filter(|row| row["alpha"] == 0.05) {
+    for row in reference["smallest_detectable"].as_array().unwrap() {
         let number = |name: &str| row[name].as_f64().unwrap();
         let error = number("deviation_of_cluster_differences") / number("clusters").sqrt();
-        near(detectable(error, number("power")), number("smallest_detectable_difference"), "detectable");
+        // 1 % is 5 % over a family of five
+        let family = (0.05 / number("alpha")).round() as usize;
+        near(detectable(error, number("power"), family), number("smallest_detectable_difference"), "detectable");
     }
+}
+
+#[test]
+fn so_few_clusters_can_not_reach_five_percent_in_a_family() {
+    // 2 / 2^5 is 0.0625, 2 / 2^6 0.03125; four times 2 / 2^7 0.0625, 2 / 2^8 0.03125
+    assert_eq!([0, 1, 2, 4, 5].map(least_clusters), [6, 6, 7, 8, 8]);
+    let sums = [1.0; 7];
+    assert!(sign_flip(&sums, 0) < 0.05 && holm(&[sign_flip(&sums, 0); 4])[0] > 0.05);
+    assert!(holm(&[sign_flip(&[1.0; 8], 0); 4])[0] < 0.05);
+    assert!(examples_needed(0.3, 0.1, 0.8, 4) > examples_needed(0.3, 0.1, 0.8, 1));
 }
 
 #[test]
@@ -276,13 +288,13 @@ fn sample_sizes_agree_with_their_formulas() {
     let number = |row: &Value, name: &str| row[name].as_f64().unwrap();
     for row in reference["examples_needed"].as_array().unwrap() {
         let (share, difference, power) = (number(row, "discordant_share"), number(row, "difference"), number(row, "power"));
-        assert_eq!(examples_needed(share, difference, power), row["examples"].as_u64(), "{row}");
+        assert_eq!(examples_needed(share, difference, power, 1), row["examples"].as_u64(), "{row}");
     }
     for row in reference["seeds_needed"].as_array().unwrap() {
         let found = seeds_needed(number(row, "deviation"), number(row, "difference"), number(row, "power"));
         assert_eq!(found.map(u64::from), row["seeds"].as_u64(), "{row}");
     }
-    assert_eq!((examples_needed(0.1, 0.0, 0.8), examples_needed(0.1, 0.2, 0.8)), (None, None));
+    assert_eq!((examples_needed(0.1, 0.0, 0.8, 1), examples_needed(0.1, 0.2, 0.8, 1)), (None, None));
     assert_eq!((seeds_needed(0.0, 0.1, 0.8), seeds_needed(0.1, 0.0, 0.8), seeds_needed(0.0, 0.0, 0.8)), (None, None, None));
 }
 

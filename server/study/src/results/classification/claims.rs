@@ -10,7 +10,7 @@ use crate::{
         over_seeds::{self, BySeed, Settled, settle},
     },
     seeds,
-    statistics::{detectable, doubling_weights, examples_needed, ratio, seeds_needed, sign_flip, standard_error},
+    statistics::{detectable, doubling_weights, examples_needed, least_clusters, ratio, seeds_needed, sign_flip, standard_error},
 };
 use rankscope_domain::{
     Arm, MinorityFraction,
@@ -85,7 +85,8 @@ impl Evidence<'_> {
         );
         because.push_str(&settled.by_seeds);
         if finding == Finding::Inconclusive {
-            because.push_str(&of_contrast(contrast));
+            let is_of_family = |other: &&AccuracyContrast| other.fraction == contrast.fraction && other.group == contrast.group;
+            because.push_str(&of_contrast(contrast, self.results.contrasts.iter().filter(is_of_family).count()));
         }
         because.push_str(settled.caveat);
         Some(Claim { claim: "Low ranks are less accurate on the minority than full fine-tuning is.".into(), finding, because })
@@ -164,7 +165,7 @@ impl Evidence<'_> {
         );
         because.push_str(&settled.by_seeds);
         if finding == Finding::Inconclusive {
-            because.push_str(&more_data(change, detectable(standard_error(&clusters), POWER), clusters.len() as u32));
+            because.push_str(&more_data(change, detectable(standard_error(&clusters), POWER, 1), clusters.len() as u32));
         }
         because.push_str(settled.caveat);
         Some(Claim {
@@ -227,12 +228,16 @@ fn settle_trend(trend: &RankTrend, step: f64) -> Settled {
     })
 }
 
-/// What would be needed to show the contrast's difference.
-fn of_contrast(contrast: &AccuracyContrast) -> String {
-    let mut text = shown_by_this_size(contrast.detectable);
-    let is_too_small = contrast.difference != 0.0 && contrast.detectable > contrast.difference.abs();
+/// What would be needed to show the contrast's difference, by one of `family` tests.
+fn of_contrast(contrast: &AccuracyContrast, family: usize) -> String {
+    let Some(detectable) = contrast.detectable else {
+        let least = least_clusters(family);
+        return format!(" With fewer than {least} test examples no difference, however large, can reach 5 % after Holm's correction over {family} ranks.");
+    };
+    let mut text = shown_by_this_size(detectable);
+    let is_too_small = contrast.difference != 0.0 && detectable > contrast.difference.abs();
     if contrast.seeds == 1 {
-        let needed = examples_needed(contrast.discordant, contrast.difference, POWER).filter(|_| is_too_small);
+        let needed = examples_needed(contrast.discordant, contrast.difference, POWER, family).filter(|_| is_too_small);
         if let Some(needed) = needed {
             text.push_str(&format!(
                 " To show the difference seen here, if it is real, about {needed} such test examples would be needed (McNemar's test, arms that differ on {:.0} % of them).",
@@ -250,7 +255,7 @@ fn of_contrast(contrast: &AccuracyContrast) -> String {
             contrast.seeds
         ));
     } else if is_too_small {
-        text.push_str(&examples_by_scale(mean, contrast.detectable, contrast.examples));
+        text.push_str(&examples_by_scale(mean, detectable, contrast.examples));
     }
     text
 }

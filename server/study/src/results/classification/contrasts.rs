@@ -8,7 +8,7 @@ use crate::{
     results::{arm_number, over_seeds::BySeed},
     seeds,
     statistics::{
-        Cluster, detectable, doubling_weights, holm, mcnemar_exact, of_equals, sign_flip, slope_per_doubling, standard_error, trend, two_way_bootstrap,
+        Cluster, detectable, doubling_weights, holm, least_clusters, mcnemar_exact, of_equals, sign_flip, slope_per_doubling, standard_error, trend, two_way_bootstrap,
     },
 };
 use rankscope_domain::{
@@ -24,18 +24,21 @@ pub(super) fn against_full(recipe: &Recipe, sample: &Sample, table: &Table, frac
     for &fraction in fractions {
         let Some(full) = table.get(&(Arm::Full, Some(fraction))) else { continue };
         for group in sample.parts() {
-            let mut family: Vec<AccuracyContrast> =
+            let family: Vec<(AccuracyContrast, f64)> =
                 ranks.iter().filter_map(|&arm| contrast(arm, table.get(&(arm, Some(fraction)))?, full, fraction, group, sample)).collect();
-            let corrected = holm(&family.iter().map(|contrast| contrast.p).collect::<Vec<_>>());
-            for (contrast, p_holm) in family.iter_mut().zip(corrected) {
-                contrast.p_holm = p_holm;
-            }
-            contrasts.extend(family);
+            let corrected = holm(&family.iter().map(|(contrast, _)| contrast.p).collect::<Vec<_>>());
+            let tests = family.len();
+            contrasts.extend(family.into_iter().zip(corrected).map(|((contrast, error), p_holm)| AccuracyContrast {
+                p_holm,
+                detectable: (contrast.examples >= least_clusters(tests)).then(|| detectable(error, POWER, tests)),
+                ..contrast
+            }));
         }
     }
     contrasts
 }
 
+/// With its standard error; what hangs on the family of tests is not yet in it.
 fn contrast(
     arm: Arm,
     answers: &BTreeMap<u64, Answers>,
@@ -43,7 +46,7 @@ fn contrast(
     fraction: MinorityFraction,
     group: Option<usize>,
     sample: &Sample,
-) -> Option<AccuracyContrast> {
+) -> Option<(AccuracyContrast, f64)> {
     let examples = sample.of_group(group);
     // by seed, then by example: 1 where the arm alone is right, -1 where full alone is
     let differences: Vec<Vec<i32>> = answers
@@ -85,7 +88,7 @@ fn contrast(
     let (low, high) = interval.unwrap_or_else(|| of_equals(difference, examples.len(), (-1.0, 1.0)));
     let of_seed = |seed: &Vec<i32>| f64::from(seed.iter().sum::<i32>()) / examples.len() as f64;
     let discordant = differences.iter().flatten().filter(|difference| **difference != 0).count() as f64;
-    Some(AccuracyContrast {
+    let contrast = AccuracyContrast {
         arm,
         against: Arm::Full,
         fraction,
@@ -100,8 +103,9 @@ fn contrast(
         test,
         examples: examples.len() as u32,
         seeds: differences.len() as u32,
-        detectable: detectable(standard_error(&clusters), POWER),
-    })
+        detectable: None,
+    };
+    Some((contrast, standard_error(&clusters)))
 }
 
 /// Accuracy over log2 of the rank, of the examples in each seed that every rank answered.
