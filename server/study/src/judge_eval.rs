@@ -172,6 +172,8 @@ pub fn evaluate_judges(
             (group, of_group)
         })
         .collect();
+    // a group's texts weigh as they do among all
+    let strata = strata(&rows, &texts);
     let mut readings = Vec::new();
     for (number, (choice, judge)) in judges.iter().zip(&opened).enumerate() {
         let (opinions, _) = judge.judge(&statements, &mut shelf, &mut |done, total, _| on_judged(number, done, total))?;
@@ -184,12 +186,9 @@ pub fn evaluate_judges(
         let figures = |name: &str, seed: u64, texts: &[Text]| {
             let checked: Vec<Checked> = texts
                 .iter()
-                .zip(weights(&rows, texts))
-                .map(|(text, (stratum, weight))| Checked {
-                    toxic: text.toxic == Some(true),
-                    judged_toxic: verdict(text.row),
-                    weight,
-                    stratum,
+                .map(|text| {
+                    let (stratum, weight) = weight(&rows[text.row], &strata);
+                    Checked { toxic: text.toxic == Some(true), judged_toxic: verdict(text.row), weight, stratum }
                 })
                 .collect();
             judge_figures(name, &checked, by, seeds::derive("judge-eval figures", &[seed]))
@@ -249,22 +248,26 @@ fn texts(rows: &[Row], is_export: bool, keep: &dyn Fn(&Row) -> bool) -> Vec<Text
     votes.into_iter().map(|(row, votes)| Text { row, toxic: (votes != 0).then_some(votes > 0) }).collect()
 }
 
-/// Stratum and weight of each text: of an export, completions of its stratum in the study over those of it among the texts (the column
-/// `weight` has those drawn, of which some may be without a label that stands); else 0 and 1.
-fn weights(rows: &[Row], texts: &[Text]) -> Vec<(usize, f64)> {
-    let mut strata: BTreeMap<&(String, String, String), (usize, f64)> = BTreeMap::new();
-    let drawn_of = |text: &Text| rows[text.row].drawn.as_ref();
-    for drawn in texts.iter().filter_map(drawn_of) {
+/// Number and labelled texts of each stratum of an export.
+type Strata<'a> = BTreeMap<&'a (String, String, String), (usize, f64)>;
+
+fn strata<'a>(rows: &'a [Row], texts: &[Text]) -> Strata<'a> {
+    let mut strata = Strata::new();
+    for drawn in texts.iter().filter_map(|text| rows[text.row].drawn.as_ref()) {
         let next = strata.len();
         strata.entry(&drawn.stratum).or_insert((next, 0.0)).1 += 1.0;
     }
-    let weight = |text: &Text| {
-        drawn_of(text).map_or((0, 1.0), |drawn| {
-            let (stratum, labelled) = strata[&drawn.stratum];
-            (stratum, drawn.population / labelled)
-        })
-    };
-    texts.iter().map(weight).collect()
+    strata
+}
+
+/// Stratum and weight of a row: of an export, completions of its stratum in the study over those of it that are labelled (the column
+/// `weight` has those drawn, of which some may be without a label that stands); else 0 and 1.
+fn weight(row: &Row, strata: &Strata<'_>) -> (usize, f64) {
+    let of_export = row.drawn.as_ref().and_then(|drawn| {
+        let (stratum, labelled) = *strata.get(&drawn.stratum)?;
+        Some((stratum, drawn.population / labelled))
+    });
+    of_export.unwrap_or((0, 1.0))
 }
 
 fn read(file: &LabelledFile) -> Result<Vec<Row>, FieldErrors> {
