@@ -74,16 +74,36 @@ pub(super) fn contrast(
     })
 }
 
-/// Differences of the examples that both answered, summed by the cluster that `against` has them in.
+/// Differences of the examples that both answered, summed by cluster. Examples that either side has in one cluster are in one here too, and so
+/// are those that are bound over others: whichever arm is named first, the clusters are the same.
 fn shared_clusters(of: &Observations, against: &Observations) -> Vec<Cluster> {
-    let mut clusters: BTreeMap<&str, Cluster> = BTreeMap::new();
-    for (text, one) in of {
-        let Some(other) = against.get(text) else { continue };
-        let cluster = clusters.entry(&other.cluster).or_default();
+    let both: Vec<(&Observation, &Observation)> = of.iter().filter_map(|(text, one)| Some((one, against.get(text)?))).collect();
+    // each example points at an earlier one that it is bound to, or at itself
+    let mut bound: Vec<usize> = (0..both.len()).collect();
+    let mut first_of_one: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut first_of_other: BTreeMap<&str, usize> = BTreeMap::new();
+    for (place, (one, other)) in both.iter().enumerate() {
+        for first in [*first_of_one.entry(&one.cluster).or_insert(place), *first_of_other.entry(&other.cluster).or_insert(place)] {
+            let (here, there) = (root(&mut bound, place), root(&mut bound, first));
+            bound[here.max(there)] = here.min(there);
+        }
+    }
+    let mut clusters: BTreeMap<usize, Cluster> = BTreeMap::new();
+    for (place, (one, other)) in both.iter().enumerate() {
+        let cluster = clusters.entry(root(&mut bound, place)).or_default();
         cluster.sum += one.sum / one.count - other.sum / other.count;
         cluster.count += 1.0;
     }
     clusters.into_values().collect()
+}
+
+/// The first example of those that one is bound to.
+fn root(bound: &mut [usize], mut place: usize) -> usize {
+    while bound[place] != place {
+        bound[place] = bound[bound[place]];
+        place = bound[place];
+    }
+    place
 }
 
 /// Other examples: each arm is resampled for itself, and nothing is tested.
@@ -154,4 +174,31 @@ pub(super) fn family(measure: &str, mut contrasts: Vec<ComparedContrast>) -> Con
 pub(super) fn shared<'a>(one: impl Iterator<Item = &'a str>, other: impl Iterator<Item = &'a str>) -> (u32, u32, u32) {
     let (one, other): (BTreeSet<_>, BTreeSet<_>) = (one.collect(), other.collect());
     (one.intersection(&other).count() as u32, one.len() as u32, other.len() as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rankscope_domain::Arm;
+
+    #[test]
+    fn clusters_are_the_same_whichever_arm_is_named_first() {
+        // one study has all texts in templates of two; the other the first eight by themselves, the others in templates of four
+        let observations = |of: &dyn Fn(u32) -> u32, number: &dyn Fn(u32) -> f64| {
+            let mut all = Observations::new();
+            for text in 0..16 {
+                observe(&mut all, &format!("text {text:02}"), &format!("template {}", of(text)), number(text));
+            }
+            all
+        };
+        let one = observations(&|text| text / 2, &|_| 1.0);
+        let other = observations(&|text| if text < 8 { 100 + text } else { 200 + text / 4 }, &|text| f64::from(u8::from(text % 5 == 0)));
+        let arm = |study| ComparedArm { study, arm: Arm::Full };
+        let (first, second) = ((arm(0), &one), (arm(1), &other));
+        let (there, back) = (contrast(first, second, Quantity::Share).unwrap(), contrast(second, first, Quantity::Share).unwrap());
+        // 0..8 in the pairs of the first, 8..16 in the fours of the second
+        assert_eq!((there.clusters, back.clusters), (6, 6));
+        assert_eq!((there.p, there.detectable), (back.p, back.detectable));
+        assert_eq!((there.difference, there.low), (-back.difference, back.high.map(|high| -high)));
+    }
 }
