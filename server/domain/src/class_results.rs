@@ -83,7 +83,7 @@ pub struct ReadingResults {
     pub contrasts: Vec<AccuracyContrast>,
     /// Accuracy against log2(rank) over the LoRA arms, at each fraction, over all examples and within each group.
     pub trends: Vec<RankTrend>,
-    /// Mean margin of the samples called positive against log2(rank), at each fraction.
+    /// Mean margin of the samples that every rank calls positive in a seed against log2(rank), at each fraction.
     pub margin_trends: Vec<RankTrend>,
 }
 

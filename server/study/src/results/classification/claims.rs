@@ -3,6 +3,7 @@
 use super::{
     ClassFindings, POWER, Table,
     answers::{Answers, Sample},
+    contrasts::ranks_with_results,
 };
 use crate::{
     results::{
@@ -13,7 +14,7 @@ use crate::{
     statistics::{detectable, doubling_weights, examples_needed, least_clusters, ratio, seeds_needed, sign_flip, standard_error},
 };
 use rankscope_domain::{
-    Arm, MinorityFraction,
+    Arm, MinorityFraction, Recipe,
     class_results::{AccuracyContrast, Measure, RankTrend, ReadingResults},
     results::{Claim, Finding},
 };
@@ -47,7 +48,7 @@ pub(super) fn compute(findings: &ClassFindings, sample: &Sample, table: &Table, 
     claims.extend(evidence.low_ranks_lose());
     claims.extend(evidence.accuracy_grows());
     claims.extend(evidence.fewer_examples_widen_the_gap(sample, table));
-    claims.extend(evidence.margins_grow());
+    claims.extend(evidence.margins_grow(sample, table));
     claims
 }
 
@@ -175,18 +176,16 @@ impl Evidence<'_> {
         })
     }
 
-    fn margins_grow(&self) -> Option<Claim> {
+    fn margins_grow(&self, sample: &Sample, table: &Table) -> Option<Claim> {
         let trend = self.results.margin_trends.iter().find(|trend| trend.fraction == self.largest)?;
         // probabilities have no least step
         let settled = settle_trend(trend, 0.0);
-        let margin = |arm: &Arm| {
-            let measured = self.results.arm(*arm, Some(self.largest)).and_then(|result| result.mean_margin.value);
-            format!("{arm} {}", measured.map_or_else(|| "–".into(), |value| format!("{value:.3}")))
-        };
-        let arms: Vec<String> = self.ranks.iter().chain([&Arm::Full]).map(margin).collect();
+        // over the samples that the trend is of: the mean over all that one rank calls positive is of other samples, and can go the other way
+        let means = margins_in_common(sample, table, self.findings.recipe, self.largest);
+        let arms: Vec<String> = means.iter().map(|(arm, mean)| format!("{arm} {mean:.3}")).collect();
         let because = format!(
-            "Mean soft probability of the decision, of samples called positive, at fraction {}: {}. Each doubling of the rank changes it by {:+.3} \
-             (95 % interval {:+.3} to {:+.3}), p = {} (sign-flip test over the {} test examples that every rank calls positive in a seed).{}{}",
+            "Mean soft probability of the decision, of the samples that every rank calls positive in a seed, at fraction {}: {}. Each doubling of the rank \
+             changes it by {:+.3} (95 % interval {:+.3} to {:+.3}), p = {} (sign-flip test over these {} test examples).{}{}",
             self.largest,
             arms.join("; "),
             trend.slope,
@@ -214,6 +213,22 @@ impl Evidence<'_> {
         let accuracy = measured.and_then(|measure| measure.value).map_or_else(String::new, |value| format!(" {:.1} %", value * 100.0));
         format!("{arm}{rate}{accuracy}")
     }
+}
+
+/// Mean margin of each rank, ascending, over the samples that every rank calls positive in a seed: those of the trend.
+fn margins_in_common(sample: &Sample, table: &Table, recipe: &Recipe, fraction: MinorityFraction) -> Vec<(Arm, f64)> {
+    let arms: Vec<Arm> = ranks_with_results(recipe, table, fraction).into_iter().map(Arm::Lora).collect();
+    let of_rank: Vec<_> = arms.iter().filter_map(|arm| table.get(&(*arm, Some(fraction)))).collect();
+    let (mut sums, mut count) = (vec![0.0; arms.len()], 0.0);
+    for seed in of_rank.first().into_iter().flat_map(|seeds| seeds.keys()) {
+        let Some(answers) = of_rank.iter().map(|seeds| seeds.get(seed)).collect::<Option<Vec<&Answers>>>() else { continue };
+        for example in 0..sample.len() {
+            let Some(margins) = answers.iter().map(|answers| answers.margin(example, sample)).collect::<Option<Vec<f64>>>() else { continue };
+            sums.iter_mut().zip(margins).for_each(|(sum, margin)| *sum += margin);
+            count += 1.0;
+        }
+    }
+    if count > 0.0 { arms.into_iter().zip(sums).map(|(arm, sum)| (arm, sum / count)).collect() } else { Vec::new() }
 }
 
 /// `step`: what one example changes in a seed's slope.

@@ -129,6 +129,12 @@ pub(super) fn margin_trends(recipe: &Recipe, sample: &Sample, table: &Table, fra
     fractions.iter().filter_map(|&fraction| rank_trend("margin trend", recipe, sample, table, fraction, None, of_example)).collect()
 }
 
+/// In the recipe's order of arms.
+pub(super) fn ranks_with_results(recipe: &Recipe, table: &Table, fraction: MinorityFraction) -> Vec<u32> {
+    let ranks = recipe.arm_specs().iter().filter_map(|spec| spec.arm().rank()).collect::<Vec<_>>();
+    ranks.into_iter().filter(|rank| table.contains_key(&(Arm::Lora(*rank), Some(fraction)))).collect()
+}
+
 /// `values` gives a quantity at every rank, or nothing where the example is left out. `None` with fewer than two ranks that have a
 /// seed in common.
 fn rank_trend(
@@ -140,12 +146,7 @@ fn rank_trend(
     group: Option<usize>,
     values: impl Fn(&[&Answers], usize) -> Option<Vec<f64>>,
 ) -> Option<RankTrend> {
-    let ranks: Vec<u32> = recipe
-        .arm_specs()
-        .iter()
-        .filter_map(|spec| spec.arm().rank())
-        .filter(|rank| table.contains_key(&(Arm::Lora(*rank), Some(fraction))))
-        .collect();
+    let ranks = ranks_with_results(recipe, table, fraction);
     let weights = doubling_weights(&ranks)?;
     let of_rank: Vec<&BTreeMap<u64, Answers>> = ranks.iter().filter_map(|rank| table.get(&(Arm::Lora(*rank), Some(fraction)))).collect();
     let examples = sample.of_group(group);

@@ -235,6 +235,33 @@ fn what_never_happened_has_no_interval_of_no_width() {
 }
 
 #[test]
+fn the_margins_of_a_claim_are_those_of_the_samples_that_its_trend_is_of() {
+    let recipe = recipe(&[0], &[2, 8], HeadKind::ClassHead);
+    // on the majority r = 8 is surer than r = 2 by 0.1; but it calls the minority positive too, barely, so that its mean over all is lower
+    let sure = |cell: CellId, id: u32| match (cell.arm, label(id)) {
+        (Arm::Lora(8), 1) => 0.9,
+        (Arm::Lora(8), _) => 0.55,
+        (_, 1) => 0.8,
+        _ => 0.1,
+    };
+    let cells = recipe.cells().into_iter().map(|cell| {
+        let of = |id| {
+            let positive: f64 = sure(cell, id);
+            Prediction { id, log_probabilities: [(1.0 - positive).ln(), positive.ln()].into(), generated: None, generated_label: None }
+        };
+        (cell, (0..EXAMPLES).map(of).collect())
+    });
+    let count = |value| FractionCount { fraction: fraction(value), minority_examples: 4, train_examples: 84 };
+    let fractions = vec![count(1.0), count(0.1)];
+    let (found, claims) =
+        compute(&ClassFindings { recipe: &recipe, record: &record(), test: &test_texts(), fractions, cells: cells.collect() });
+    near(first(&found, Arm::Lora(8), 1.0).mean_margin.value, (40.0 * 0.9 + 20.0 * 0.55) / 60.0);
+    near(Some(found.readings[0].margin_trends[0].slope), 0.05);
+    let claim = claims.iter().find(|claim| claim.claim.contains("margins")).unwrap();
+    assert!(claim.because.contains("lora-r2 0.800; lora-r8 0.900") && claim.because.contains("these 40 test examples"), "{}", claim.because);
+}
+
+#[test]
 fn a_cell_that_failed_is_nobodys_zero() {
     let recipe = recipe(&[0, 1], &[2], HeadKind::ClassHead);
     let (found, _) = results(&recipe, |cell, id| (cell.arm != Arm::Lora(2) || cell.seed == 1).then(|| misses(id, 4)));
