@@ -322,7 +322,7 @@ const FAIRNESS: [Defined; 7] = [
     ("Macro F1", "The mean of all labels’ F1.", |result| result.macro_f1),
     (
         "AUC",
-        "Area under the ROC curve of the positive label’s probability; 50 % is chance. Not defined for more than two labels, and for generated text, which has no probability.",
+        "Area under the ROC curve of the positive label’s probability, of more than two labels the mean of each against the rest; 50 % is chance. Not defined for generated text, which has no probability.",
         |result| result.auc,
     ),
     (
