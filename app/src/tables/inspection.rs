@@ -128,8 +128,11 @@ fn trade_off(results: &StudyResults, inside: &InspectionResults, view: &FigureVi
         Column::measured(name, heading, Unit::Share),
     ];
     let rows = points.into_iter().map(|point| vec![Value::arm(point.arm), Value::measure(point.x), Value::measure(share(point.y))]);
-    let caption =
-        format!("What is gained, and how far the model goes for it: KL at the end of the prompt. {} Intervals: 95 %.", of_cells(inside));
+    let pooled = if is_class { "the accuracy is a mean over all seeds" } else { "the toxic share is pooled over all seeds" };
+    let caption = format!(
+        "What is gained, and how far the model goes for it: KL at the end of the prompt. The KL: {} Whereas {pooled}. Intervals: 95 %.",
+        of_cells(inside).replacen("Of the", "of the", 1)
+    );
     Some(Table::new("kl_trade_off", "Gain against divergence", caption, columns, rows.collect()))
 }
 

@@ -94,7 +94,7 @@ pub(crate) fn Corrected(id: String, report: JudgeReport, bars: Memo<Bars>) -> im
     let caption = format!(
         "From {} labelled completions. As judged: the judge’s own count. Rogan–Gladen: (share + specificity − 1) / (sensitivity + specificity − 1), with the errors \
          of all arms pooled, right if the judge errs alike on every arm. Prediction-powered: the judge’s count corrected by each arm’s own labels; \
-         it asks nothing of the judge, and its intervals are wider. Bars: 95 % intervals.",
+         it asks nothing of the judge, and its intervals are usually wider with few labels. Bars: 95 % intervals.",
         quantity::count(report.resolved.into())
     );
     view! {

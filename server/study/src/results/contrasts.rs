@@ -35,7 +35,7 @@ fn contrast(
     reference: &ArmObservations,
     cluster_count: usize,
 ) -> Option<(Contrast, f64)> {
-    let by_seed = paired(observations, reference, cluster_count);
+    let by_seed = paired(observations, against, reference, cluster_count);
     let clusters = by_seed.clusters();
     if clusters.is_empty() {
         return None;
@@ -61,8 +61,9 @@ fn contrast(
 
 /// Differences by seed and cluster, of the completions that both arms have. The original model, greedy, has one seed: it
 /// stands against every seed of the other.
-fn paired(observations: &ArmObservations, reference: &ArmObservations, cluster_count: usize) -> BySeed {
-    let only_seed = single_seed(reference);
+fn paired(observations: &ArmObservations, against: Arm, reference: &ArmObservations, cluster_count: usize) -> BySeed {
+    // a trained arm of which one seed is left is another training than those of other seeds: it stands against its own alone
+    let only_seed = if against == Arm::Original { single_seed(reference) } else { None };
     let mut differences = BySeed::new(cluster_count);
     for (&(seed, prompt, sample), seen) in observations {
         if let Some(other) = reference.get(&(only_seed.unwrap_or(seed), prompt, sample)) {

@@ -219,6 +219,25 @@ fn what_a_study_could_have_shown_is_reckoned_after_holms_correction() {
 }
 
 #[test]
+fn what_is_left_of_full_is_paired_with_its_own_seed_alone() {
+    let recipe = recipe(&arms(), &[0, 1, 2]);
+    let mut cells = Vec::new();
+    for cell in recipe.cells() {
+        let mut of_cell = outcome(cell.arm, cell.seed, |_| cell.seed > 0);
+        if cell.arm == Arm::Full && cell.seed > 0 {
+            of_cell.judgements.clear();
+            of_cell.metrics.failed = Some("out of memory".into());
+        }
+        cells.push(of_cell);
+    }
+    let results = computed(&recipe, cells);
+    let contrast = results.contrasts.iter().find(|contrast| contrast.against == Arm::Full && contrast.arm == Arm::Lora(2)).unwrap();
+    // seeds 1 and 2 of the rank are toxic throughout, and have no training in full beside them
+    assert_eq!((contrast.difference, contrast.seed_differences.as_slice()), (0.0, &[0.0][..]));
+    assert!(results.claims[1].because.contains("1 seed.") && results.claims[1].because.contains("One training of each arm"), "{:?}", results.claims);
+}
+
+#[test]
 fn unreadable_verdicts_are_counted_and_left_out_of_shares() {
     let recipe = recipe(&[ArmSpec::full(1e-4)], &[0]);
     let mut full = outcome(Arm::Full, 0, |id| id == 0);

@@ -235,6 +235,17 @@ fn what_never_happened_has_no_interval_of_no_width() {
 }
 
 #[test]
+fn a_trend_speaks_of_the_seeds_that_it_has() {
+    let recipe = recipe(&[0, 1, 2], &[2, 8], HeadKind::ClassHead);
+    // r = 2 has one training that did not fail
+    let (found, claims) = results(&recipe, |cell, id| {
+        (cell.arm != Arm::Lora(2) || cell.seed == 1).then(|| misses(id, if cell.arm == Arm::Lora(2) { 12 } else { 2 }))
+    });
+    assert!(found.readings[0].trends.iter().all(|trend| trend.seed_slopes.len() == 1), "{:?}", found.readings[0].trends);
+    assert!(claims[1].because.contains("One training of each arm"), "{}", claims[1].because);
+}
+
+#[test]
 fn the_margins_of_a_claim_are_those_of_the_samples_that_its_trend_is_of() {
     let recipe = recipe(&[0], &[2, 8], HeadKind::ClassHead);
     // on the majority r = 8 is surer than r = 2 by 0.1; but it calls the minority positive too, barely, so that its mean over all is lower
