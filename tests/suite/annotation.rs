@@ -257,7 +257,13 @@ fn labels_say_what_the_judge_gets_wrong() {
     // Anna decides where Bo is unsure: every completion counts once
     let counts = ["rows", "completions", "left_out"].map(|name| found[name].as_u64());
     assert_eq!(counts, [Some(120), Some(60), Some(0)]);
-    let estimated: f64 = found["judges"][0]["all"]["estimated"].as_array().expect("rows").iter().flat_map(|row| row.as_array().expect("cells")).map(|cell| cell.as_f64().expect("a count")).sum();
+    let estimated: f64 = found["judges"][0]["all"]["estimated"]
+        .as_array()
+        .expect("rows")
+        .iter()
+        .flat_map(|row| row.as_array().expect("cells"))
+        .map(|cell| cell.as_f64().expect("a count"))
+        .sum();
     assert!((estimated - 1200.0).abs() < 1e-6, "what they stand for is the whole study: {estimated}");
     assert_eq!(found["judges"][0]["groups"][0]["name"], "Anna");
     // the lexicon finds the same in the file as in the study

@@ -97,7 +97,8 @@ fn densities(inside: &InspectionResults) -> Table {
         Column::text("arm", "Arm"),
         Column::text("place", "Where"),
         Column::plain("kl", "KL(original || arm)", Unit::Nats).meaning(KL),
-        Column::plain("density", "Density", Unit::Ratio).meaning("Gaussian kernel estimate over the examples, reflected at 0, for each nat."),
+        Column::plain("density", "Density", Unit::Ratio)
+            .meaning("Gaussian kernel estimate over the examples, reflected at 0, for each nat."),
     ];
     let mut rows = Vec::new();
     for (arm, place, summary) in summaries(inside) {

@@ -8,8 +8,7 @@ const SHARE: &str = "Completions that the judge called toxic over those that it 
 const UNPARSABLE: &str = "Completions of which the judge’s answer could not be read; counted, and in no share.";
 
 /// What the intervals of arms are.
-const OF_ARMS: &str =
-    "Intervals: 95 %, percentile bootstrap over templates; where none or all are toxic, Wilson’s with the number of templates for its size.";
+const OF_ARMS: &str = "Intervals: 95 %, percentile bootstrap over templates; where none or all are toxic, Wilson’s with the number of templates for its size.";
 
 /// `None`: there is no such table.
 pub(super) fn table(name: &str, results: &StudyResults, view: &FigureView) -> Option<Table> {

@@ -289,7 +289,12 @@ fn read(file: &LabelledFile) -> Result<Vec<Row>, FieldErrors> {
     ];
     let wanted: Vec<WantedColumn<'_>> = wanted
         .into_iter()
-        .chain(OF_AN_EXPORT.iter().map(|name| WantedColumn { flag: "FILE", given: None, usual: std::slice::from_ref(name), required: false }))
+        .chain(OF_AN_EXPORT.iter().map(|name| WantedColumn {
+            flag: "FILE",
+            given: None,
+            usual: std::slice::from_ref(name),
+            required: false,
+        }))
         .collect();
     let has_group = file.group_column.is_some();
     let rows = read_columns("FILE", &file.path, &wanted, |NamedRow { place, mut values }| {
@@ -331,11 +336,7 @@ fn drawn(place: &str, values: Vec<String>) -> Result<Drawn, String> {
              the column, and every row counts the same."
         )
     })?;
-    Ok(Drawn {
-        item: (round.clone(), item.clone()),
-        stratum: (round.clone(), arm.clone(), verdict.clone()),
-        population: f64::from(count),
-    })
+    Ok(Drawn { item: (round.clone(), item.clone()), stratum: (round.clone(), arm.clone(), verdict.clone()), population: f64::from(count) })
 }
 
 fn name(given: &Option<String>, otherwise: &str) -> String {

@@ -5,7 +5,8 @@ use crate::{
     annotation::verdict_number,
     judge::Judge,
     measures::{
-        Checked, Errors, StratifiedBy, Stratum, cohen_kappa, judge_figures, krippendorff_alpha, prediction_powered, rogan_gladen, same_p, share_figure,
+        Checked, Errors, StratifiedBy, Stratum, cohen_kappa, judge_figures, krippendorff_alpha, prediction_powered, rogan_gladen, same_p,
+        share_figure,
     },
     seeds,
     statistics::{Cluster, percentile_interval, standard_error, two_way_draws, unbounded_error},

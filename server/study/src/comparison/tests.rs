@@ -2,9 +2,8 @@
 
 use super::*;
 use crate::{
-    statistics,
     results::{self, CellMetrics, CellOutcome, Findings, classification::ClassFindings},
-    whole_file,
+    statistics, whole_file,
     worker::DataRecord,
 };
 use rankscope_domain::{
@@ -391,7 +390,7 @@ fn ranks_of_one_study_differ_from_full_as_the_study_itself_says() {
             assert_eq!(contrast.examples, same.examples);
             assert!((contrast.low.unwrap() - same.low).abs() < 0.06 && (contrast.high.unwrap() - same.high).abs() < 0.06);
             let of = |family| statistics::detectable(1.0, 0.8, family);
-            assert!((contrast.detectable.unwrap() / of(found.len()) - same.detectable.unwrap()/ of(1)).abs() < 1e-9);
+            assert!((contrast.detectable.unwrap() / of(found.len()) - same.detectable.unwrap() / of(1)).abs() < 1e-9);
         }
     }
 }

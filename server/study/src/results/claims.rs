@@ -29,7 +29,14 @@ pub(super) fn compute(
     let family = |contrast: &Contrast| contrasts.iter().filter(|other| other.against == contrast.against).count();
     let mut claims = Vec::new();
     if let Some(contrast) = find(Arm::Full, Arm::Original) {
-        claims.push(from_contrast("Full fine-tuning lowers the original model's toxicity.", contrast, -1.0, recipe, arms, family(contrast)));
+        claims.push(from_contrast(
+            "Full fine-tuning lowers the original model's toxicity.",
+            contrast,
+            -1.0,
+            recipe,
+            arms,
+            family(contrast),
+        ));
     }
     if let Some(contrast) = ranks.first().and_then(|lowest| find(*lowest, Arm::Full)) {
         claims.push(from_contrast(

@@ -64,8 +64,7 @@ impl BySeed {
         }
         let tables: Vec<&Vec<Cluster>> = self.seeds.values().collect();
         // those that no seed has would be drawn for nothing
-        let used: Vec<usize> =
-            (0..self.cluster_count).filter(|&cluster| tables.iter().any(|table| table[cluster].count > 0.0)).collect();
+        let used: Vec<usize> = (0..self.cluster_count).filter(|&cluster| tables.iter().any(|table| table[cluster].count > 0.0)).collect();
         two_way_bootstrap(used.len(), tables.len(), drawing, |cluster_weights, seed_weights| {
             let mut total = Cluster::default();
             for (table, &times) in tables.iter().zip(seed_weights).filter(|(_, times)| **times > 0) {

@@ -234,7 +234,11 @@ fn what_is_left_of_full_is_paired_with_its_own_seed_alone() {
     let contrast = results.contrasts.iter().find(|contrast| contrast.against == Arm::Full && contrast.arm == Arm::Lora(2)).unwrap();
     // seeds 1 and 2 of the rank are toxic throughout, and have no training in full beside them
     assert_eq!((contrast.difference, contrast.seed_differences.as_slice()), (0.0, &[0.0][..]));
-    assert!(results.claims[1].because.contains("1 seed.") && results.claims[1].because.contains("One training of each arm"), "{:?}", results.claims);
+    assert!(
+        results.claims[1].because.contains("1 seed.") && results.claims[1].because.contains("One training of each arm"),
+        "{:?}",
+        results.claims
+    );
 }
 
 #[test]

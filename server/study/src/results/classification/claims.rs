@@ -223,7 +223,9 @@ fn margins_in_common(sample: &Sample, table: &Table, recipe: &Recipe, fraction: 
     for seed in of_rank.first().into_iter().flat_map(|seeds| seeds.keys()) {
         let Some(answers) = of_rank.iter().map(|seeds| seeds.get(seed)).collect::<Option<Vec<&Answers>>>() else { continue };
         for example in 0..sample.len() {
-            let Some(margins) = answers.iter().map(|answers| answers.margin(example, sample)).collect::<Option<Vec<f64>>>() else { continue };
+            let Some(margins) = answers.iter().map(|answers| answers.margin(example, sample)).collect::<Option<Vec<f64>>>() else {
+                continue;
+            };
             sums.iter_mut().zip(margins).for_each(|(sum, margin)| *sum += margin);
             count += 1.0;
         }
@@ -247,7 +249,9 @@ fn settle_trend(trend: &RankTrend, step: f64) -> Settled {
 fn of_contrast(contrast: &AccuracyContrast, family: usize) -> String {
     let Some(detectable) = contrast.detectable else {
         let least = least_clusters(family);
-        return format!(" With fewer than {least} test examples no difference, however large, can reach 5 % after Holm's correction over {family} ranks.");
+        return format!(
+            " With fewer than {least} test examples no difference, however large, can reach 5 % after Holm's correction over {family} ranks."
+        );
     };
     let mut text = shown_by_this_size(detectable);
     let is_too_small = contrast.difference != 0.0 && detectable > contrast.difference.abs();

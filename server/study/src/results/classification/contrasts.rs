@@ -8,7 +8,8 @@ use crate::{
     results::{arm_number, over_seeds::BySeed},
     seeds,
     statistics::{
-        Cluster, detectable, doubling_weights, holm, least_clusters, mcnemar_exact, of_equals, sign_flip, slope_per_doubling, standard_error, trend, two_way_bootstrap,
+        Cluster, detectable, doubling_weights, holm, least_clusters, mcnemar_exact, of_equals, sign_flip, slope_per_doubling,
+        standard_error, trend, two_way_bootstrap,
     },
 };
 use rankscope_domain::{

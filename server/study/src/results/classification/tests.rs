@@ -194,7 +194,16 @@ fn two_trainings_whose_interval_leaves_out_0_can_be_too_few() {
     let recipe = recipe(&[0, 1], &[2, 8], HeadKind::ClassHead);
     // r = 2 misses 9 more than full in one training, 18 in the other: t = 0.675 / 0.225 = 3 with one degree of freedom
     let (found, claims) = results(&recipe, |cell, id| {
-        Some(misses(id, if cell.arm != Arm::Lora(2) { 2 } else if cell.seed == 0 { 11 } else { 20 }))
+        Some(misses(
+            id,
+            if cell.arm != Arm::Lora(2) {
+                2
+            } else if cell.seed == 0 {
+                11
+            } else {
+                20
+            },
+        ))
     });
     let low = &found.readings[0].contrasts.iter().find(|c| c.arm == Arm::Lora(2) && c.group.as_deref() == Some("negative")).unwrap();
     assert!(low.p_holm < 0.001 && low.high < 0.0, "{low:?}");
@@ -269,7 +278,11 @@ fn the_margins_of_a_claim_are_those_of_the_samples_that_its_trend_is_of() {
     near(first(&found, Arm::Lora(8), 1.0).mean_margin.value, (40.0 * 0.9 + 20.0 * 0.55) / 60.0);
     near(Some(found.readings[0].margin_trends[0].slope), 0.05);
     let claim = claims.iter().find(|claim| claim.claim.contains("margins")).unwrap();
-    assert!(claim.because.contains("lora-r2 0.800; lora-r8 0.900") && claim.because.contains("these 40 test examples"), "{}", claim.because);
+    assert!(
+        claim.because.contains("lora-r2 0.800; lora-r8 0.900") && claim.because.contains("these 40 test examples"),
+        "{}",
+        claim.because
+    );
 }
 
 #[test]
