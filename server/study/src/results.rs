@@ -246,4 +246,7 @@ pub(crate) fn arm_number(arm: Arm) -> u64 {
 }
 
 #[cfg(test)]
+mod example;
+
+#[cfg(test)]
 mod tests;
