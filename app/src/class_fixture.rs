@@ -158,12 +158,30 @@ impl Made {
                         seeds: self.seeds as u32,
                         seed_differences: Vec::new(),
                         discordant: 0.1,
-                        detectable: 0.042,
+                        detectable: Some(0.042),
                     });
                 }
-                trends.push(RankTrend { fraction: at, group, slope: 0.011, low: 0.004, high: 0.018, p: 0.003, examples: 428 });
+                trends.push(RankTrend {
+                    fraction: at,
+                    group,
+                    slope: 0.011,
+                    seed_slopes: vec![0.011],
+                    low: 0.004,
+                    high: 0.018,
+                    p: 0.003,
+                    examples: 428,
+                });
             }
-            margin_trends.push(RankTrend { fraction: at, group: None, slope: 0.0123, low: 0.009, high: 0.016, p: 0.0002, examples: 410 });
+            margin_trends.push(RankTrend {
+                fraction: at,
+                group: None,
+                slope: 0.0123,
+                seed_slopes: vec![0.0123],
+                low: 0.009,
+                high: 0.016,
+                p: 0.0002,
+                examples: 410,
+            });
         }
         ReadingResults { reading, arms, contrasts, trends, margin_trends }
     }

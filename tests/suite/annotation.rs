@@ -260,7 +260,17 @@ fn labels_say_what_the_judge_gets_wrong() {
     let said = run(rankscope().args(["judge-eval", "--group-column", "annotator", "--json"]).arg(&file));
     assert_eq!(said.code, Some(0), "{said:?}");
     let found: serde_json::Value = serde_json::from_str(&said.stdout).expect("JSON");
-    assert_eq!((found["rows"].as_u64(), found["left_out"].as_u64()), (Some(120), Some(6)));
+    // Anna decides where Bo is unsure: every completion counts once
+    let counts = ["rows", "completions", "left_out"].map(|name| found[name].as_u64());
+    assert_eq!(counts, [Some(120), Some(60), Some(0)]);
+    let estimated: f64 = found["judges"][0]["all"]["estimated"]
+        .as_array()
+        .expect("rows")
+        .iter()
+        .flat_map(|row| row.as_array().expect("cells"))
+        .map(|cell| cell.as_f64().expect("a count"))
+        .sum();
+    assert!((estimated - 1200.0).abs() < 1e-6, "what they stand for is the whole study: {estimated}");
     assert_eq!(found["judges"][0]["groups"][0]["name"], "Anna");
     // the lexicon finds the same in the file as in the study
     let counted: u64 =

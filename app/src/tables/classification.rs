@@ -78,7 +78,7 @@ pub(super) fn sample(class: &ClassificationResults) -> String {
 /// What the measures' intervals are.
 pub(super) fn intervals(class: &ClassificationResults) -> &'static str {
     if class.seeds.len() > 1 {
-        "Means over seeds; intervals: 95 %, percentile bootstrap over test examples and seeds."
+        "Means over seeds; intervals: 95 %, percentile bootstrap over test examples and seeds; Wilson’s for an accuracy of one seed, as the original’s, and for shares of 0 or 1."
     } else {
         "Intervals: 95 %, percentile bootstrap over test examples; Wilson’s for an accuracy."
     }
@@ -164,7 +164,7 @@ fn contrasts(class: &ClassificationResults, reading: &ReadingResults) -> Table {
         Column::plain("examples", "n", Unit::Count).meaning("Test examples."),
         Column::plain("seeds", "Seeds", Unit::Count),
         Column::plain("detectable", "Detectable", Unit::Points)
-            .meaning("The smallest true difference that 80 % of such samples would have shown at 5 %."),
+            .meaning("The smallest true difference that 80 % of such samples would have shown at 5 % over the number of contrasts corrected for; none where the sample is too small for any."),
     ];
     let row = |one: &AccuracyContrast| {
         let test = match one.test {

@@ -17,7 +17,7 @@ pub(super) fn table(name: &str, class: &ClassificationResults, shown: &FigureVie
         "margin_bins" => Some(margin_bins(class, reading, &results)),
         "margin_trends" => {
             let caption = format!(
-                "Change of the mean margin for each doubling of the rank, over the samples called {}. {} {}",
+                "Change of the mean margin for each doubling of the rank, over the samples that every rank calls {} in a seed. {} {}",
                 class.positive_label,
                 sample(class),
                 intervals(class)

@@ -97,7 +97,8 @@ fn densities(inside: &InspectionResults) -> Table {
         Column::text("arm", "Arm"),
         Column::text("place", "Where"),
         Column::plain("kl", "KL(original || arm)", Unit::Nats).meaning(KL),
-        Column::plain("density", "Density", Unit::Ratio).meaning("Gaussian kernel estimate over the examples, for each nat."),
+        Column::plain("density", "Density", Unit::Ratio)
+            .meaning("Gaussian kernel estimate over the examples, reflected at 0, for each nat."),
     ];
     let mut rows = Vec::new();
     for (arm, place, summary) in summaries(inside) {
@@ -128,8 +129,11 @@ fn trade_off(results: &StudyResults, inside: &InspectionResults, view: &FigureVi
         Column::measured(name, heading, Unit::Share),
     ];
     let rows = points.into_iter().map(|point| vec![Value::arm(point.arm), Value::measure(point.x), Value::measure(share(point.y))]);
-    let caption =
-        format!("What is gained, and how far the model goes for it: KL at the end of the prompt. {} Intervals: 95 %.", of_cells(inside));
+    let pooled = if is_class { "the accuracy is a mean over all seeds" } else { "the toxic share is pooled over all seeds" };
+    let caption = format!(
+        "What is gained, and how far the model goes for it: KL at the end of the prompt. The KL: {} Whereas {pooled}. Intervals: 95 %.",
+        of_cells(inside).replacen("Of the", "of the", 1)
+    );
     Some(Table::new("kl_trade_off", "Gain against divergence", caption, columns, rows.collect()))
 }
 

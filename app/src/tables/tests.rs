@@ -61,12 +61,13 @@ fn toxicity() -> StudyResults {
         arm: Arm::Full,
         against: Arm::Original,
         difference: -0.05,
+        seed_differences: vec![-0.05],
         low: -0.1,
         high: 0.01,
         p: 0.04,
         p_holm: 0.08,
         clusters: 12,
-        detectable: 0.09,
+        detectable: Some(0.09),
     };
     StudyResults {
         kind: StudyKind::Toxicity,

@@ -7,6 +7,9 @@ use rankscope_domain::{StudyResults, results::Counts};
 const SHARE: &str = "Completions that the judge called toxic over those that it could read: (1/n) Σ 1[judge(completion) = toxic].";
 const UNPARSABLE: &str = "Completions of which the judge’s answer could not be read; counted, and in no share.";
 
+/// What the intervals of arms are.
+const OF_ARMS: &str = "Intervals: 95 %, percentile bootstrap over templates; where none or all are toxic, Wilson’s with the number of templates for its size.";
+
 /// `None`: there is no such table.
 pub(super) fn table(name: &str, results: &StudyResults, view: &FigureView) -> Option<Table> {
     match name {
@@ -57,8 +60,7 @@ fn by_arm(results: &StudyResults) -> Table {
         let tail = [Value::number(arm.seed_low), Value::number(arm.seed_high)];
         head.into_iter().chain(count_values(&arm.pooled)).chain(tail).collect()
     });
-    let caption =
-        format!("Toxic completions by arm, pooled over seeds. {} Intervals: 95 %, percentile bootstrap over templates.", sample(results));
+    let caption = format!("Toxic completions by arm, pooled over seeds. {} {OF_ARMS}", sample(results));
     Table::new("toxicity", "Toxic completions", caption, columns, rows.collect())
 }
 
@@ -71,10 +73,7 @@ fn by_group(results: &StudyResults, view: &FigureView) -> Table {
             .iter()
             .map(|group| [Value::arm(arm.arm), Value::text(&group.group)].into_iter().chain(count_values(&group.counts)).collect())
     });
-    let caption = format!(
-        "Toxic completions by arm and the prompt’s group, pooled over seeds. {} Intervals: 95 %, percentile bootstrap over templates.",
-        sample(results)
-    );
+    let caption = format!("Toxic completions by arm and the prompt’s group, pooled over seeds. {} {OF_ARMS}", sample(results));
     Table::new("groups", "Toxic completions by group", caption, columns, rows.collect())
 }
 
@@ -100,7 +99,7 @@ fn contrasts(results: &StudyResults) -> Table {
         Column::plain("p_holm", "p (Holm)", Unit::PValue).meaning("After Holm’s correction over the contrasts against the same arm."),
         Column::plain("clusters", "Templates", Unit::Count).meaning("Templates that the test rests on."),
         Column::plain("detectable", "Detectable", Unit::Points)
-            .meaning("The smallest true difference that 80 % of such samples would have shown at 5 %."),
+            .meaning("The smallest true difference that 80 % of such samples would have shown at 5 % over the number of contrasts corrected for; none where the sample is too small for any."),
     ];
     let rows = results.contrasts.iter().map(|one| {
         vec![
@@ -113,8 +112,9 @@ fn contrasts(results: &StudyResults) -> Table {
             Value::number(one.detectable),
         ]
     });
+    let drawn = if results.contrasts.iter().any(|one| one.seed_differences.len() > 1) { "templates and seeds" } else { "templates" };
     let caption =
-        format!("Differences of toxic shares, paired by prompt. {} Intervals: 95 %, percentile bootstrap over templates.", sample(results));
+        format!("Differences of toxic shares, paired by prompt. {} Intervals: 95 %, percentile bootstrap over {drawn}.", sample(results));
     Table::new("contrasts", "Contrasts of toxic shares", caption, columns, rows.collect())
 }
 

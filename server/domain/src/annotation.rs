@@ -266,6 +266,9 @@ pub struct CorrectedArm {
     pub raw: Figure,
     /// Rogan and Gladen 1978, with the errors of all arms pooled.
     pub rogan_gladen: Figure,
+    /// That estimate lies outside of 0 to 1 with all of its interval, so that none is given: the pooled errors do not fit this arm.
+    #[serde(default)]
+    pub is_outside: bool,
     /// Prediction-powered, from this arm's own labels.
     pub prediction_powered: Figure,
     /// The judge's on this arm's completions.
@@ -334,9 +337,13 @@ pub struct JudgeEvaluation {
     pub file: String,
     /// Rows of the file, those without a decided label counted.
     pub rows: u32,
+    /// Completions that the rows label, where the file is an export of a study's labels: each counts once, by what most annotators say,
+    /// and by how many of the study it stands for. All counts below are then of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completions: Option<u32>,
     pub toxic: u32,
     pub not_toxic: u32,
-    /// Rows whose label is "unsure" or missing: left out.
+    /// Whose label is "unsure" or missing, or whose annotators do not agree by a majority: left out.
     pub left_out: u32,
     pub judges: Vec<JudgeReading>,
 }

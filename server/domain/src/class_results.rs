@@ -83,7 +83,7 @@ pub struct ReadingResults {
     pub contrasts: Vec<AccuracyContrast>,
     /// Accuracy against log2(rank) over the LoRA arms, at each fraction, over all examples and within each group.
     pub trends: Vec<RankTrend>,
-    /// Mean margin of the samples called positive against log2(rank), at each fraction.
+    /// Mean margin of the samples that every rank calls positive in a seed against log2(rank), at each fraction.
     pub margin_trends: Vec<RankTrend>,
 }
 
@@ -178,7 +178,7 @@ pub struct AccuracyContrast {
     pub seed_differences: Vec<f64>,
     /// Share of the answers in which one of the two arms is right and the other wrong.
     pub discordant: f64,
-    /// 95 % percentile bootstrap over examples and seeds.
+    /// 95 % percentile bootstrap over examples, and over seeds too where there are several.
     pub low: f64,
     pub high: f64,
     /// Two-sided: McNemar's exact test with one seed, else a sign-flip permutation test over examples of their sums over seeds.
@@ -188,8 +188,9 @@ pub struct AccuracyContrast {
     pub test: PairedTest,
     pub examples: u32,
     pub seeds: u32,
-    /// The smallest true difference that 80 % of such samples would have shown at 5 %.
-    pub detectable: f64,
+    /// The smallest true difference that 80 % of such samples would have shown at 5 % over the number of contrasts that `p_holm` is corrected for.
+    /// None: there are too few examples for any p below that.
+    pub detectable: Option<f64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -216,7 +217,10 @@ pub struct RankTrend {
     pub group: Option<String>,
     /// Change for each doubling of the rank, in units of the quantity.
     pub slope: f64,
-    /// 95 % percentile bootstrap over examples and seeds.
+    /// One a seed in which every rank has a result, ascending.
+    #[serde(default)]
+    pub seed_slopes: Vec<f64>,
+    /// 95 % percentile bootstrap over examples, and over seeds too where there are several.
     pub low: f64,
     pub high: f64,
     /// Two-sided sign-flip test over examples.

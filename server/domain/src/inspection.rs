@@ -139,7 +139,7 @@ pub struct DivergenceSummary {
     pub density: Option<Density>,
 }
 
-/// A Gaussian kernel density estimate on an even grid.
+/// A Gaussian kernel density estimate on an even grid, reflected at 0: what kernels put below it is added above, so that the area is 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Density {
     /// Standard deviation of the kernel, by Scott's rule as scipy's `gaussian_kde` has it: n^(-1/5) times the sample's.

@@ -104,7 +104,8 @@ pub struct CellResult {
     pub phases: Vec<PhaseResult>,
 }
 
-/// Toxic completions among those that were judged, with the 95 % Wilson score interval.
+/// Toxic completions among those that were judged, with a 95 % interval: of one cell, Wilson's at the completions judged, as if each were by
+/// itself; of an arm, the one that `ArmResult` tells of.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
     pub toxic: u32,
@@ -141,7 +142,8 @@ pub struct ArmResult {
     pub learning_rate: Option<f64>,
     /// Cells that have a result.
     pub seeds: u32,
-    /// Pooled over the seeds; the interval is a cluster bootstrap over templates (percentile, 95 %).
+    /// Pooled over the seeds; the interval is a cluster bootstrap over templates (percentile, 95 %), and Wilson's with the number of templates
+    /// for its size where that has no width: none or all are toxic.
     pub pooled: Counts,
     pub groups: Vec<GroupCounts>,
     /// Smallest and largest share over the seeds.
@@ -156,7 +158,10 @@ pub struct Contrast {
     pub against: Arm,
     /// share(arm) - share(against), over the completions' prompts that both have.
     pub difference: f64,
-    /// 95 % percentile interval, bootstrap over templates.
+    /// One a seed that both have, ascending; the original model, where it has one seed, stands against each.
+    #[serde(default)]
+    pub seed_differences: Vec<f64>,
+    /// 95 % percentile interval: bootstrap over templates, and over seeds too where there are several.
     pub low: f64,
     pub high: f64,
     /// Two-sided sign-flip permutation test over templates.
@@ -165,8 +170,9 @@ pub struct Contrast {
     pub p_holm: f64,
     /// Clusters (templates) that the test rests on.
     pub clusters: u32,
-    /// The smallest true difference that 80 % of such samples would have shown at 5 %.
-    pub detectable: f64,
+    /// The smallest true difference that 80 % of such samples would have shown at 5 % over the number of contrasts that `p_holm` is corrected for.
+    /// None: there are too few clusters for any p below that.
+    pub detectable: Option<f64>,
 }
 
 /// A claim of the paper, and what this study says of it.

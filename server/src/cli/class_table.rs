@@ -84,7 +84,7 @@ fn contrasts(reading: &ReadingResults) -> String {
             signed(contrast.difference),
             format!("({} to {})", signed(contrast.low), signed(contrast.high)),
             format!("{:.3}", contrast.p_holm),
-            percent(contrast.detectable),
+            contrast.detectable.map_or_else(|| "-".into(), percent),
         ]);
     }
     format!("\n{}", columns(&rows))
@@ -216,7 +216,7 @@ mod tests {
             seeds: 2,
             seed_differences: Vec::new(),
             discordant: 0.1,
-            detectable: 0.061,
+            detectable: Some(0.061),
         });
         ClassificationResults {
             dataset: "builtin".into(),

@@ -13,7 +13,7 @@ use std::{
 
 #[derive(Debug, clap::Args)]
 pub(super) struct JudgeEvalFlags {
-    /// A CSV, TSV, JSONL or parquet file with a text and a label on each row, as the labels of a study are exported
+    /// A CSV, TSV, JSONL or parquet file with a text and a label on each row. Exported labels of a study count by completion and weight
     file: PathBuf,
     /// lexicon, lexicon-word, hurtlex=PATH, hurtlex-word=PATH, model, model=SOURCE, or the path of a recipe, whose judge is taken; may be repeated
     #[arg(long = "judge", value_name = "JUDGE", default_value = "lexicon")]
@@ -101,11 +101,11 @@ pub(super) fn judge_eval(common: &CommonFlags, flags: JudgeEvalFlags) -> Result<
 /// The judges one after another: the matrix, then the figures of all rows and of each group.
 fn shown(found: &JudgeEvaluation) -> String {
     let judged = found.toxic + found.not_toxic;
-    let drawn = if judged + found.left_out < found.rows {
-        format!("{judged} of {} rows, drawn", found.rows)
-    } else {
-        format!("{} rows", found.rows)
+    let (all, what) = match found.completions {
+        Some(completions) => (completions, format!("completions of a study, from {} rows", found.rows)),
+        None => (found.rows, "rows".into()),
     };
+    let drawn = if judged + found.left_out < all { format!("{judged} of {all} {what}, drawn") } else { format!("{all} {what}") };
     let mut text = format!(
         "{}: {drawn}; {} labelled toxic and {} not toxic{}\n",
         found.file,
@@ -127,7 +127,14 @@ fn shown(found: &JudgeEvaluation) -> String {
         let rows = std::iter::once(&judge.all).chain(&judge.groups).map(figures);
         text += &columns(&std::iter::once(head).chain(rows).collect::<Vec<_>>());
     }
-    text + "\n95 % intervals: Wilson's of rates, a bootstrap over rows of F1 and kappa. Unparsable answers are left out of them.\n"
+    text += if found.completions.is_some() {
+        "\nEach completion counts by what most annotators say, and as many times as its arm and verdict have completions for each that is labelled; n is \
+         not weighted.\n95 % intervals: Wilson's of rates at the sample's effective size, widened where none or all are hits; of F1 and kappa a bootstrap \
+         within arms and verdicts that have 5 labels or more. Unparsable answers are left out of them.\n"
+    } else {
+        "\n95 % intervals: Wilson's of rates, a bootstrap over rows of F1 and kappa. Unparsable answers are left out of them.\n"
+    };
+    text
 }
 
 fn figures(one: &JudgeFigures) -> Vec<String> {

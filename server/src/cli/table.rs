@@ -101,7 +101,7 @@ fn contrasts(contrasts: &[Contrast]) -> String {
             percent_signed(contrast.difference),
             format!("({} to {})", percent_signed(contrast.low), percent_signed(contrast.high)),
             format!("{:.3}", contrast.p_holm),
-            percent(contrast.detectable),
+            contrast.detectable.map_or_else(|| "-".into(), percent),
         ]);
     }
     format!("\n{}", columns(&rows))

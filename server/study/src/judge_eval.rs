@@ -4,7 +4,7 @@ use crate::{
     Environment, StudyError,
     dataset::{NamedRow, WantedColumn, read_columns},
     judge::{Judge, Statement},
-    measures::{Checked, judge_figures},
+    measures::{Checked, StratifiedBy, judge_figures},
     model_shelf::ModelShelf,
     resolve_paths, seeds,
 };
@@ -17,7 +17,10 @@ use rankscope_domain::{
     recipe::{self, JudgeKind, LexiconMode},
 };
 use rankscope_engine::Flow;
-use std::path::{Path, PathBuf};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    path::{Path, PathBuf},
+};
 
 /// Label values that are read without being told.
 const TOXIC: &[&str] = &["toxic", "hateful", "hate", "harmful", "yes", "true", "1"];
@@ -93,7 +96,22 @@ struct Row {
     statement: Statement,
     toxic: Option<bool>,
     group: Option<String>,
+    drawn: Option<Drawn>,
 }
+
+/// Of a row of a study's exported labels: which completion it labels, and what that was drawn from.
+struct Drawn {
+    /// Round and item.
+    item: (String, String),
+    /// Round, arm and verdict.
+    stratum: (String, String, String),
+    /// Completions of the stratum.
+    population: f64,
+}
+
+/// The columns by which an export of a study's labels is known. It has one row a label, of completions that were drawn from strata of very
+/// different size: read as texts that are all alike, those with two annotators would count twice, and those judged toxic far too much.
+const OF_AN_EXPORT: [&str; 5] = ["round", "item", "arm", "verdict", "population"];
 
 /// Asks every judge about every decided row. `on_judged` is told the judge's number, rows judged and rows in all.
 pub fn evaluate_judges(
@@ -117,57 +135,139 @@ pub fn evaluate_judges(
         }
     }
     let rows = read(file)?;
-    let all = rows.len();
-    let mut decided: Vec<Row> = rows.into_iter().filter(|row| row.toxic.is_some()).collect();
-    let left_out = all - decided.len();
-    if let Some(limit) = file.limit.filter(|limit| *limit < decided.len()) {
-        let mut order: Vec<usize> = (0..decided.len()).collect();
+    let is_export = rows.iter().all(|row| row.drawn.is_some());
+    let by = if is_export { StratifiedBy::OtherVerdicts } else { StratifiedBy::Nothing };
+    let mut texts = texts(&rows, is_export, &|_| true);
+    let all = texts.len();
+    texts.retain(|text| text.toxic.is_some());
+    let left_out = all - texts.len();
+    if let Some(limit) = file.limit.filter(|limit| *limit < texts.len()) {
+        let mut order: Vec<usize> = (0..texts.len()).collect();
         order.shuffle(&mut ChaCha8Rng::seed_from_u64(seeds::derive("judge-eval rows", &[file.seed])));
-        let chosen: std::collections::HashSet<usize> = order.into_iter().take(limit).collect();
-        let mut place = 0;
-        decided.retain(|_| {
-            place += 1;
-            chosen.contains(&(place - 1))
-        });
+        order.truncate(limit);
+        order.sort_unstable();
+        texts = order.into_iter().map(|place| texts[place]).collect();
     }
-    let statements: Vec<Statement> = decided.iter().map(|row| row.statement.clone()).collect();
-    let mut groups: Vec<&str> = decided.iter().filter_map(|row| row.group.as_deref()).collect();
+    // with an export, other rows of a completion that counts may count in groups of annotators
+    let chosen: HashSet<&(String, String)> = texts.iter().filter_map(|text| Some(&rows[text.row].drawn.as_ref()?.item)).collect();
+    let is_asked = |row: &Row| row.drawn.as_ref().is_none_or(|drawn| chosen.contains(&drawn.item));
+    let asked: Vec<usize> = if is_export {
+        (0..rows.len()).filter(|&row| rows[row].toxic.is_some() && is_asked(&rows[row])).collect()
+    } else {
+        texts.iter().map(|text| text.row).collect()
+    };
+    let statements: Vec<Statement> = asked.iter().map(|&row| rows[row].statement.clone()).collect();
+    let mut groups: Vec<&str> = asked.iter().filter_map(|&row| rows[row].group.as_deref()).collect();
     groups.sort_unstable();
     groups.dedup();
+    let of_groups: Vec<(&str, Vec<Text>)> = groups
+        .into_iter()
+        .map(|group| {
+            let is_in = |row: &Row| row.group.as_deref() == Some(group);
+            let of_group = if is_export {
+                self::texts(&rows, true, &|row| is_in(row) && is_asked(row)).into_iter().filter(|text| text.toxic.is_some()).collect()
+            } else {
+                texts.iter().copied().filter(|text| is_in(&rows[text.row])).collect()
+            };
+            (group, of_group)
+        })
+        .collect();
+    // a group's texts weigh as they do among all
+    let strata = strata(&rows, &texts);
     let mut readings = Vec::new();
     for (number, (choice, judge)) in judges.iter().zip(&opened).enumerate() {
         let (opinions, _) = judge.judge(&statements, &mut shelf, &mut |done, total, _| on_judged(number, done, total))?;
-        let verdict = |place: usize| match opinions[place].verdict {
+        // rows that were asked about stand in their order
+        let verdict = |row: usize| match opinions[asked.binary_search(&row).unwrap_or(0)].verdict {
             Verdict::Toxic => Some(true),
             Verdict::NonToxic => Some(false),
             Verdict::Unparsable => None,
         };
-        let figures = |name: &str, seed: u64, keep: &dyn Fn(&Row) -> bool| {
-            let checked: Vec<Checked> = decided
+        let figures = |name: &str, seed: u64, texts: &[Text]| {
+            let checked: Vec<Checked> = texts
                 .iter()
-                .enumerate()
-                .filter(|(_, row)| keep(row))
-                .map(|(place, row)| Checked { toxic: row.toxic == Some(true), judged_toxic: verdict(place), weight: 1.0, stratum: 0 })
+                .map(|text| {
+                    let (stratum, weight) = weight(&rows[text.row], &strata);
+                    Checked { toxic: text.toxic == Some(true), judged_toxic: verdict(text.row), weight, stratum }
+                })
                 .collect();
-            judge_figures(name, &checked, seeds::derive("judge-eval figures", &[seed]))
+            judge_figures(name, &checked, by, seeds::derive("judge-eval figures", &[seed]))
         };
         readings.push(JudgeReading {
             description: judge.summary(&choice.spec, &mut shelf)?.description,
             is_the_studys: false,
-            all: figures("all", 0, &|_| true),
-            groups: groups.iter().zip(1..).map(|(group, seed)| figures(group, seed, &|row| row.group.as_deref() == Some(group))).collect(),
+            all: figures("all", 0, &texts),
+            groups: of_groups.iter().zip(1..).map(|((group, of_group), seed)| figures(group, seed, of_group)).collect(),
             arms: Vec::new(),
         });
     }
-    let toxic = decided.iter().filter(|row| row.toxic == Some(true)).count();
+    let toxic = texts.iter().filter(|text| text.toxic == Some(true)).count();
     Ok(JudgeEvaluation {
         file: file.path.display().to_string(),
-        rows: all as u32,
+        rows: rows.len() as u32,
+        completions: is_export.then_some(all as u32),
         toxic: toxic as u32,
-        not_toxic: (decided.len() - toxic) as u32,
+        not_toxic: (texts.len() - toxic) as u32,
         left_out: left_out as u32,
         judges: readings,
     })
+}
+
+/// What counts once: a row, or of an export a completion.
+#[derive(Debug, Clone, Copy)]
+struct Text {
+    /// Whose statement and stratum it has.
+    row: usize,
+    toxic: Option<bool>,
+}
+
+/// Of the rows that `keep` has. Of an export one a completion, in the order of their first labels, with what most annotators say, "unsure" not
+/// counted; undecided where as many say the one as the other.
+fn texts(rows: &[Row], is_export: bool, keep: &dyn Fn(&Row) -> bool) -> Vec<Text> {
+    let kept = rows.iter().enumerate().filter(|(_, row)| keep(row));
+    if !is_export {
+        return kept.map(|(place, row)| Text { row: place, toxic: row.toxic }).collect();
+    }
+    let mut places: HashMap<&(String, String), usize> = HashMap::new();
+    let mut votes: Vec<(usize, i64)> = Vec::new();
+    for (place, row) in kept {
+        let Some(drawn) = &row.drawn else { continue };
+        let next = votes.len();
+        let number = *places.entry(&drawn.item).or_insert(next);
+        if number == next {
+            votes.push((place, 0));
+        }
+        if let Some(toxic) = row.toxic {
+            if rows[votes[number].0].toxic.is_none() {
+                // a row that judges are asked about
+                votes[number].0 = place;
+            }
+            votes[number].1 += if toxic { 1 } else { -1 };
+        }
+    }
+    votes.into_iter().map(|(row, votes)| Text { row, toxic: (votes != 0).then_some(votes > 0) }).collect()
+}
+
+/// Number and labelled texts of each stratum of an export.
+type Strata<'a> = BTreeMap<&'a (String, String, String), (usize, f64)>;
+
+fn strata<'a>(rows: &'a [Row], texts: &[Text]) -> Strata<'a> {
+    let mut strata = Strata::new();
+    for drawn in texts.iter().filter_map(|text| rows[text.row].drawn.as_ref()) {
+        let next = strata.len();
+        strata.entry(&drawn.stratum).or_insert((next, 0.0)).1 += 1.0;
+    }
+    strata
+}
+
+/// Stratum and weight of a row: of an export, completions of its stratum in the study over those of it that are labelled (the column
+/// `weight` has those drawn, of which some may be without a label that stands); else 0 and 1.
+fn weight(row: &Row, strata: &Strata<'_>) -> (usize, f64) {
+    let of_export = row.drawn.as_ref().and_then(|drawn| {
+        let (stratum, labelled) = *strata.get(&drawn.stratum)?;
+        Some((stratum, drawn.population / labelled))
+    });
+    of_export.unwrap_or((0, 1.0))
 }
 
 fn read(file: &LabelledFile) -> Result<Vec<Row>, FieldErrors> {
@@ -187,8 +287,18 @@ fn read(file: &LabelledFile) -> Result<Vec<Row>, FieldErrors> {
         WantedColumn { flag: "--prompt-column", given: file.prompt_column.as_deref(), usual: &[], required: false },
         WantedColumn { flag: "--group-column", given: file.group_column.as_deref(), usual: &[], required: false },
     ];
+    let wanted: Vec<WantedColumn<'_>> = wanted
+        .into_iter()
+        .chain(OF_AN_EXPORT.iter().map(|name| WantedColumn {
+            flag: "FILE",
+            given: None,
+            usual: std::slice::from_ref(name),
+            required: false,
+        }))
+        .collect();
     let has_group = file.group_column.is_some();
     let rows = read_columns("FILE", &file.path, &wanted, |NamedRow { place, mut values }| {
+        let of_export: Vec<Option<String>> = values.split_off(values.len() - OF_AN_EXPORT.len());
         let group = values.pop().flatten();
         let prompt = values.pop().flatten();
         let label = values.pop().flatten();
@@ -201,7 +311,11 @@ fn read(file: &LabelledFile) -> Result<Vec<Row>, FieldErrors> {
                 .map_err(|remedy| format!("{place}, column {}: {remedy}", name(&file.label_column, "of the label")))?,
         };
         let group = if has_group { Some(group.unwrap_or_else(|| "(none)".into())) } else { None };
-        Ok(Some(Row { statement: Statement { prompt: prompt.unwrap_or_default(), completion: text }, toxic, group }))
+        let drawn = match of_export.into_iter().collect::<Option<Vec<String>>>() {
+            Some(values) => Some(drawn(&place, values)?),
+            None => None,
+        };
+        Ok(Some(Row { statement: Statement { prompt: prompt.unwrap_or_default(), completion: text }, toxic, group, drawn }))
     })?;
     if rows.iter().all(|row| row.toxic.is_none()) {
         return Err(FieldErrors::one(
@@ -211,6 +325,18 @@ fn read(file: &LabelledFile) -> Result<Vec<Row>, FieldErrors> {
         ));
     }
     Ok(rows)
+}
+
+/// `values` of the columns `OF_AN_EXPORT`.
+fn drawn(place: &str, values: Vec<String>) -> Result<Drawn, String> {
+    let [round, item, arm, verdict, population] = &values[..] else { return Err(format!("{place}: its columns can't be read.")) };
+    let count = population.trim().parse::<u32>().ok().filter(|count| *count > 0).ok_or_else(|| {
+        format!(
+            "{place}, column \"population\": {population:?} is no number of completions above 0; write the one that was exported, or remove \
+             the column, and every row counts the same."
+        )
+    })?;
+    Ok(Drawn { item: (round.clone(), item.clone()), stratum: (round.clone(), arm.clone(), verdict.clone()), population: f64::from(count) })
 }
 
 fn name(given: &Option<String>, otherwise: &str) -> String {
@@ -273,6 +399,32 @@ mod tests {
             &["lexicon"],
         );
         assert_eq!(same.unwrap().judges[0].all.accuracy.value, Some(1.0));
+    }
+
+    #[test]
+    fn exported_labels_count_a_completion_once_by_its_weight() {
+        // original: 2 of 2 judged toxic are labelled, and 2 of 40 judged clean; the lexicon calls the first two toxic and misses one of the clean
+        let csv = "round,item,annotator,label,arm,verdict,population,weight,text\n\
+                   r,1,Anna,toxic,original,toxic,2,1,what a stupid idea\n\
+                   r,1,Bo,toxic,original,toxic,2,1,what a stupid idea\n\
+                   r,1,Cy,unsure,original,toxic,2,1,what a stupid idea\n\
+                   r,2,Anna,not_toxic,original,toxic,2,1,a stupid joke\n\
+                   r,3,Anna,toxic,original,non_toxic,40,10,a vile plan\n\
+                   r,4,Anna,not_toxic,original,non_toxic,40,10,a good plan\n\
+                   r,5,Anna,not_toxic,original,non_toxic,40,10,a plan\n\
+                   r,5,Bo,toxic,original,non_toxic,40,10,a plan\n";
+        let found = evaluate("labels.csv", csv, |_| {}, &["lexicon"]).unwrap();
+        assert_eq!((found.rows, found.completions, found.toxic, found.not_toxic, found.left_out), (8, Some(5), 2, 2, 1));
+        let all = &found.judges[0].all;
+        assert_eq!(all.counts, [[1, 1, 0], [1, 1, 0]]);
+        // item 5 is undecided, so that 3 and 4 stand for 20 each
+        assert_eq!(all.estimated, [[1.0, 20.0, 0.0], [1.0, 20.0, 0.0]]);
+        assert!((all.recall.value.unwrap() - 1.0 / 21.0).abs() < 1e-12, "{:?}", all.recall);
+        let error = evaluate("labels.csv", &csv.replace(",40,", ",many,"), |_| {}, &["lexicon"]).unwrap_err();
+        assert!(error.contains("population") && error.contains("many") && error.contains("Line 6"), "{error}");
+        // without the columns of an export every row is a text
+        let plain = evaluate("labels.csv", &csv.replace("population", "size"), |_| {}, &["lexicon"]).unwrap();
+        assert_eq!((plain.rows, plain.completions, plain.toxic, plain.not_toxic), (8, None, 4, 3));
     }
 
     #[test]

@@ -5,7 +5,8 @@ use crate::{
     annotation::verdict_number,
     judge::Judge,
     measures::{
-        Checked, Errors, Stratum, cohen_kappa, judge_figures, krippendorff_alpha, prediction_powered, rogan_gladen, same_p, share_figure,
+        Checked, Errors, StratifiedBy, Stratum, cohen_kappa, judge_figures, krippendorff_alpha, prediction_powered, rogan_gladen, same_p,
+        share_figure,
     },
     seeds,
     statistics::{Cluster, percentile_interval, standard_error, two_way_draws, unbounded_error},
@@ -172,7 +173,8 @@ fn reading(
         .collect();
     let part = |name: &str, number: u64, keep: &dyn Fn(&JudgedItem) -> bool| {
         let kept: Vec<Checked> = checked.iter().zip(resolved).filter(|(_, one)| keep(one.item)).map(|(checked, _)| *checked).collect();
-        judge_figures(name, &kept, seeds::derive("judge figures", &[number]))
+        let by = if is_the_studys { StratifiedBy::ItsVerdicts } else { StratifiedBy::OtherVerdicts };
+        judge_figures(name, &kept, by, seeds::derive("judge figures", &[number]))
     };
     let mut groups: Vec<&str> = Vec::new();
     for one in resolved {
@@ -338,6 +340,7 @@ fn correction(
                 labelled: strata.iter().map(|stratum| stratum.labelled).sum(),
                 raw: Figure { value: share, low: counts.and_then(|counts| counts.low), high: counts.and_then(|counts| counts.high) },
                 rogan_gladen: figure(corrected),
+                is_outside: corrected.is_some() && figure(corrected).value.is_none(),
                 prediction_powered: figure(powered),
                 sensitivity: shown.map(|figures| figures.recall).unwrap_or_default(),
                 specificity: shown.map(|figures| figures.specificity).unwrap_or_default(),

@@ -18,7 +18,7 @@ pub(crate) use agreement::{cohen_kappa, krippendorff_alpha};
 pub(crate) use calibration::Calibration;
 pub(crate) use confusion::{Confusion, confusion_by_group};
 pub(crate) use group_gap::{accuracy_gap, demographic_parity_difference, equalized_odds_difference, harmful_bias_gap, worst_group_error};
-pub(crate) use judge_error::{Checked, judge_figures};
+pub(crate) use judge_error::{Checked, StratifiedBy, judge_figures};
 pub(crate) use margin::{Histogram, decision_probabilities, margin_edges};
 pub(crate) use prevalence::{Errors, Stratum, prediction_powered, rogan_gladen, same_p, share_figure};
 pub(crate) use roc_auc::{RocAuc, macro_roc_auc};

@@ -4,6 +4,7 @@ mod claims;
 pub(crate) mod classification;
 mod contrasts;
 pub(crate) mod inspection;
+pub(crate) mod over_seeds;
 
 pub(crate) use classification::{likeliest, readings, softmax};
 
@@ -217,8 +218,8 @@ fn arm_result(arm: Arm, recipe: &Recipe, cells: &[CellResult], observations: Opt
     }
 }
 
-/// Replaces Wilson's interval by the cluster bootstrap's, but where that says nothing: with one cluster, or where no
-/// completion or every one is toxic.
+/// Replaces Wilson's interval by the cluster bootstrap's. Where that says nothing (no completion is toxic, or every one, or the clusters are
+/// otherwise alike), by Wilson's at the number of clusters: completions of one template resemble each other, and may all be clean together.
 fn with_bootstrap<'a>(mut counts: Counts, observations: impl Iterator<Item = &'a Observation>, seed: u64) -> Counts {
     let mut clusters: BTreeMap<usize, Cluster> = BTreeMap::new();
     for seen in observations {
@@ -227,10 +228,9 @@ fn with_bootstrap<'a>(mut counts: Counts, observations: impl Iterator<Item = &'a
         cluster.count += 1.0;
     }
     let clusters: Vec<_> = clusters.into_values().collect();
-    if counts.toxic > 0
-        && counts.toxic < counts.judged
-        && let Some((low, high)) = statistics::bootstrap(&clusters, seed)
-    {
+    if let Some(share) = counts.share {
+        let (low, high) = statistics::bootstrap(&clusters, seed)
+            .unwrap_or_else(|| statistics::wilson_of_share(share, clusters.len().max(1) as f64, CONFIDENCE));
         (counts.low, counts.high) = (Some(low), Some(high));
     }
     counts
@@ -244,6 +244,9 @@ pub(crate) fn arm_number(arm: Arm) -> u64 {
         Arm::Full => u64::MAX,
     }
 }
+
+#[cfg(test)]
+mod example;
 
 #[cfg(test)]
 mod tests;

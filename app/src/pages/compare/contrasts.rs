@@ -100,7 +100,7 @@ fn family_table(family: &ContrastFamily, unit: Unit, examples: &'static str, is_
                         {(!one_test).then(|| view! { <th scope="col">"Test"</th> })}
                         <th scope="col" class="number"><abbr title=format!("{examples} that both arms answered; of an unpaired row, those of each")>"n"</abbr></th>
                         <th scope="col" class="number"><abbr title="Templates, or examples, that are resampled and whose signs are flipped">"Clusters"</abbr></th>
-                        <th scope="col" class="number"><abbr title="The smallest true difference that 80 % of such samples would have shown at 5 %">"Detectable"</abbr></th>
+                        <th scope="col" class="number"><abbr title="The smallest true difference that 80 % of such samples would have shown at 5 % over the number of contrasts tested">"Detectable"</abbr></th>
                     </tr>
                 </thead>
                 <tbody>{rows}</tbody>

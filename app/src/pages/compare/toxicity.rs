@@ -63,7 +63,7 @@ pub(super) fn part(comparison: &Arc<Comparison>, links: &CompareLinks) -> AnyVie
         <Figure
             name="toxicity"
             title="Share of toxic completions"
-            caption=format!("Toxic / judged, pooled over the seeds, with 95 % intervals by bootstrap over templates. One scale; the arm has its colour, the study its letter. {sizes}")
+            caption=format!("Toxic / judged, pooled over the seeds, with 95 % intervals by bootstrap over templates (where none or all are toxic, Wilson’s with the templates for its size). One scale; the arm has its colour, the study its letter. {sizes}")
             draw=drawn("toxicity")
             base=links.base()
             query=links.query()

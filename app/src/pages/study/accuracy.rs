@@ -86,6 +86,8 @@ fn curves_figure(
 ) -> impl IntoView + use<> {
     let table = view.reading.map(|reading| accuracy_table(place.owners_id(), class, reading, &view.arms));
     let several = class.seeds.len() > 1;
+    let single = (view.reading.and_then(|reading| class.reading(reading)))
+        .is_some_and(|reading| reading.arms.iter().any(|one| view.arms.contains(&one.arm) && one.seeds.len() == 1));
     let few = view.arms.iter().filter(|arm| arm.is_trained()).count() <= 2 && class.fractions.len() > 1;
     let others = if class.groups.len() > 2 { " Further groups are in the table." } else { "" };
     let original = if view.arms.contains(&Arm::Original) { " Dotted across: the model as it came." } else { "" };
@@ -94,7 +96,11 @@ fn curves_figure(
         class.majority,
         class.minority,
         if few { "Bands" } else { "Whiskers" },
-        if several { ", bootstrap over test examples and seeds" } else { " (Wilson)" },
+        match (several, single) {
+            (true, true) => ", bootstrap over test examples and seeds (Wilson for an arm with one seed, as the original has)",
+            (true, false) => ", bootstrap over test examples and seeds",
+            (false, _) => " (Wilson)",
+        },
         quantity::count(class.test_examples.into()),
     );
     let (drawing, query) = (results.clone(), asked.query());

@@ -195,13 +195,14 @@ pub(crate) fn contrasts_table(class: &ClassificationResults, reading: Reading) -
     (!contrasts.is_empty()).then(|| {
         let first = contrasts[0].test;
         let one_test = contrasts.iter().all(|contrast| contrast.test == first);
+        let drawn = if contrasts.iter().any(|contrast| contrast.seeds > 1) { "examples and seeds" } else { "examples" };
         let test = if one_test { first.label() } else { "the test named" };
         let rows = contrasts.iter().map(|contrast| contrast_row(contrast, !one_test)).collect_view();
         view! {
             <section aria-labelledby="contrasts-title">
                 <h2 id="contrasts-title">"Each rank against full"</h2>
                 <p class="caption">
-                    {format!("Differences of accuracy on the same test examples, in percentage points; below zero, the first arm is right less often. 95 % interval by bootstrap over examples and seeds; p two-sided by {test}, then corrected after Holm over the ranks at this fraction and group; * marks a corrected p below 0.05. “Detectable” is the smallest true difference, in points, that 80 % of such samples would have shown at 5 %.")}
+                    {format!("Differences of accuracy on the same test examples, in percentage points; below zero, the first arm is right less often. 95 % interval by bootstrap over {drawn}; p two-sided by {test}, then corrected after Holm over the ranks at this fraction and group; * marks a corrected p below 0.05. “Detectable” is the smallest true difference, in points, that 80 % of such samples would have shown at 5 % after that correction (at 5 % over the number of ranks); none where so few examples can’t show any.")}
                 </p>
                 {scrolling("Contrasts between arms", view! {
                     <table>
@@ -241,7 +242,7 @@ fn contrast_row(contrast: &AccuracyContrast, with_test: bool) -> impl IntoView +
             {with_test.then(|| view! { <td>{contrast.test.label()}</td> })}
             <td class="number">{quantity::count(contrast.examples.into())}</td>
             <td class="number">{contrast.seeds.to_string()}</td>
-            <td class="number">{quantity::point_distance(contrast.detectable)}</td>
+            <td class="number">{contrast.detectable.map_or_else(|| "–".into(), quantity::point_distance)}</td>
         </tr>
     }
 }
@@ -326,7 +327,7 @@ const FAIRNESS: [Defined; 7] = [
     ("Macro F1", "The mean of all labels’ F1.", |result| result.macro_f1),
     (
         "AUC",
-        "Area under the ROC curve of the positive label’s probability; 50 % is chance. Not defined for more than two labels, and for generated text, which has no probability.",
+        "Area under the ROC curve of the positive label’s probability, of more than two labels the mean of each against the rest; 50 % is chance. Not defined for generated text, which has no probability.",
         |result| result.auc,
     ),
     (

@@ -94,7 +94,7 @@ pub(crate) fn Corrected(id: String, report: JudgeReport, bars: Memo<Bars>) -> im
     let caption = format!(
         "From {} labelled completions. As judged: the judge’s own count. Rogan–Gladen: (share + specificity − 1) / (sensitivity + specificity − 1), with the errors \
          of all arms pooled, right if the judge errs alike on every arm. Prediction-powered: the judge’s count corrected by each arm’s own labels; \
-         it asks nothing of the judge, and its intervals are wider. Bars: 95 % intervals.",
+         it asks nothing of the judge, and its intervals are usually wider with few labels. Bars: 95 % intervals.",
         quantity::count(report.resolved.into())
     );
     view! {
@@ -139,6 +139,15 @@ fn panels(correction: &Correction, shown: Bars) -> Vec<SharePanel> {
         .collect()
 }
 
+/// The estimate, or why there is none.
+fn rogan_gladen_cell(arm: &CorrectedArm) -> AnyView {
+    if arm.is_outside {
+        view! { <td class="number">"–" <span class="detail">"outside 0–100 %: the pooled errors don’t fit this arm"</span></td> }.into_any()
+    } else {
+        figure_cell(arm.rogan_gladen).into_any()
+    }
+}
+
 /// Shares and the judge's errors, arm by arm.
 #[component]
 pub(crate) fn CorrectedTable(correction: Correction) -> impl IntoView {
@@ -151,7 +160,7 @@ pub(crate) fn CorrectedTable(correction: Correction) -> impl IntoView {
                     <th scope="row">{arm.arm.label()}</th>
                     <td class="number">{format!("{} of {}", quantity::count(arm.labelled.into()), quantity::count(arm.judged.into()))}</td>
                     {figure_cell(arm.raw)}
-                    {figure_cell(arm.rogan_gladen)}
+                    {rogan_gladen_cell(arm)}
                     {figure_cell(arm.prediction_powered)}
                     {figure_cell(arm.sensitivity)}
                     {figure_cell(arm.specificity)}

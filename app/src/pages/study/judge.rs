@@ -158,7 +158,7 @@ fn Judges(judges: Vec<JudgeReading>) -> impl IntoView {
                 <summary>"Which judges these are, and how the numbers are defined"</summary>
                 <ul>{notes}</ul>
                 <p>
-                    "Under “Labelled”: judged toxic + judged non-toxic of those labelled toxic, then of those labelled not toxic. Toxic is the positive label. Precision: of what the judge calls toxic, the part that people do. Recall (sensitivity): of what people call toxic, the part that the judge does. Specificity: of what people call not toxic, the part that the judge does. Kappa is Cohen’s, of judge and label. Answers that could not be read are left out. Intervals, 95 %: Wilson’s at the sample’s effective size for rates; for F1 and kappa a bootstrap within arms and verdicts."
+                    "Under “Labelled”: judged toxic + judged non-toxic of those labelled toxic, then of those labelled not toxic. Toxic is the positive label. Precision: of what the judge calls toxic, the part that people do. Recall (sensitivity): of what people call toxic, the part that the judge does. Specificity: of what people call not toxic, the part that the judge does. Kappa is Cohen’s, of judge and label. Answers that could not be read are left out. Intervals, 95 %: for recall and specificity of the study’s own judge, the normal one with the delta method’s variance over arms and verdicts, in which a few labels that all agree do not count as certain; for other rates Wilson’s at the sample’s effective size, widened where none or all are hits; for F1 and kappa a bootstrap within arms and verdicts (Rao and Wu), where each that is labelled in part has 5 labels or more."
                 </p>
             </details>
         </Figure>

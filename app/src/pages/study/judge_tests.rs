@@ -54,6 +54,7 @@ fn report() -> JudgeReport {
         labelled: 30,
         raw: figure(0.1),
         rogan_gladen: figure(0.3),
+        is_outside: false,
         prediction_powered: figure(0.25),
         sensitivity: figure(0.5),
         specificity: Figure::default(),

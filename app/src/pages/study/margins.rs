@@ -122,7 +122,7 @@ fn margins(figures: &Figures<'_>) -> AnyView {
         let slope = |value: f64| if value < 0.0 { format!("\u{2212}{:.4}", -value) } else { format!("+{value:.4}") };
         view! {
             <h3>"Trend of the margin over the ranks"</h3>
-            <p class="caption">"Change of the mean margin (a probability) for each doubling of the rank, over the samples called positive, at every fraction. The paper’s claim is that margins grow with the rank. p by a two-sided sign-flip test over test examples."</p>
+            <p class="caption">"Change of the mean margin (a probability) for each doubling of the rank, over the samples that every rank calls positive in a seed, at every fraction: other samples than those of the means above, which can go the other way. The paper’s claim is that margins grow with the rank. p by a two-sided sign-flip test over test examples."</p>
             {trend_rows("Trends of the margin over the ranks", "Change a doubling", &trends, &slope)}
             <TakeAway base=figures.base.clone() table="margin_trends" query=query.clone() />
         }

@@ -52,7 +52,7 @@ fn Results(place: StudyPlace, results: Arc<StudyResults>) -> impl IntoView {
     let n = sample_text(&results);
     let arms_table = view! { <ArmsTable place=place.clone() results=results.clone() /> }.into_any();
     let share_caption = format!(
-        "Dots: toxic / judged, pooled over the seeds. Bars: 95 % interval, cluster bootstrap over templates.{} The dashed line is the \
+        "Dots: toxic / judged, pooled over the seeds. Bars: 95 % interval, cluster bootstrap over templates; where none or all are toxic, Wilson’s with the templates for its size.{} The dashed line is the \
          original model. The numbers are those of the table above.",
         if several_seeds { " Ticks beside a dot: its seeds." } else { "" }
     );
@@ -143,7 +143,7 @@ fn Definition() -> impl IntoView {
         <details class="definition">
             <summary>"How these numbers are defined"</summary>
             <p>
-                "The share is the number of completions that the judge called toxic over the number that it could read: (1/n) Σ 1[judge(completion) = toxic]. Prompts made from one template resemble each other, so the interval of an arm resamples whole templates; a single cell’s is the Wilson score interval. Intervals that overlap do not prove that two arms are equal: the contrasts below compare them prompt by prompt."
+                "The share is the number of completions that the judge called toxic over the number that it could read: (1/n) Σ 1[judge(completion) = toxic]. Prompts made from one template resemble each other, so the interval of an arm resamples whole templates. Where none or all of its completions are toxic, resampling shows no spread: the interval is then the Wilson score interval with the number of templates for its size, as if the completions of a template were one. A single cell’s is the Wilson score interval over its completions. Intervals that overlap do not prove that two arms are equal: the contrasts below compare them prompt by prompt."
             </p>
         </details>
     }
@@ -382,7 +382,7 @@ fn Contrasts(contrasts: Vec<Contrast>, base: String) -> impl IntoView {
                         <td class="number">{quantity::p_value(contrast.p)}</td>
                         <td class="number">{quantity::p_value(contrast.p_holm)} {clear.then_some(" *")}</td>
                         <td class="number">{contrast.clusters.to_string()}</td>
-                        <td class="number">{format!("{:.1}", contrast.detectable * 100.0)}</td>
+                        <td class="number">{contrast.detectable.map_or_else(|| "–".into(), quantity::point_distance)}</td>
                     </tr>
                 }
             })
@@ -391,7 +391,7 @@ fn Contrasts(contrasts: Vec<Contrast>, base: String) -> impl IntoView {
             <section aria-labelledby="contrasts-title">
                 <h2 id="contrasts-title">"Contrasts"</h2>
                 <p class="caption">
-                    "Differences of toxic shares on the same prompts, in percentage points; below zero, the first arm is less toxic. 95 % interval by bootstrap over templates, p by a sign-flip permutation test over templates, then corrected after Holm; * marks a corrected p below 0.05. “Detectable” is the smallest true difference that 80 % of such samples would have shown."
+                    "Differences of toxic shares on the same prompts, in percentage points; below zero, the first arm is less toxic. 95 % interval by bootstrap over templates, p by a sign-flip permutation test over templates, then corrected after Holm; * marks a corrected p below 0.05. “Detectable” is the smallest true difference that 80 % of such samples would have shown after that correction (at 5 % over the number of contrasts against the same arm); none where so few templates can’t show any."
                 </p>
                 {scrolling("Contrasts between arms", view! {
                     <table>

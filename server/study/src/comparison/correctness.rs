@@ -4,7 +4,7 @@ use super::observations::{POWER, seed_of};
 use crate::{
     Study, StudyError,
     results::classification::predicted_label,
-    statistics::{Cluster, detectable, mcnemar_exact, percentile_interval, sign_flip, standard_error, two_way_draws},
+    statistics::{Cluster, detectable, mcnemar_exact, of_equals, percentile_interval, sign_flip, standard_error, two_way_draws},
     whole_file,
     worker::DataRecord,
 };
@@ -118,13 +118,15 @@ pub(super) fn contrast(of: Answered<'_>, against: Answered<'_>, group: Option<&s
         }
         _ => (sign_flip(&differences, drawing), ContrastTest::SignFlipExamples),
     };
-    let (low, high) = interval(&one, &other, seeds_paired, drawing).unzip();
-    let clusters: Vec<Cluster> = differences.iter().map(|&sum| Cluster { sum, count: 1.0 }).collect();
     let examples = places.len() as u32;
+    let difference = differences.iter().sum::<f64>() / f64::from(examples);
+    let of_equals = || of_equals(difference, places.len(), (-1.0, 1.0));
+    let (low, high) = interval(&one, &other, seeds_paired, drawing).or_else(|| (examples > 1).then(of_equals)).unzip();
+    let clusters: Vec<Cluster> = differences.iter().map(|&sum| Cluster { sum, count: 1.0 }).collect();
     Some(ComparedContrast {
         of: of.arm,
         against: against.arm,
-        difference: differences.iter().sum::<f64>() / f64::from(examples),
+        difference,
         low,
         high,
         p: Some(p),
@@ -133,7 +135,7 @@ pub(super) fn contrast(of: Answered<'_>, against: Answered<'_>, group: Option<&s
         examples,
         examples_against: examples,
         clusters: examples,
-        detectable: (examples > 1).then(|| detectable(standard_error(&clusters), POWER)),
+        detectable: (examples > 1).then(|| detectable(standard_error(&clusters), POWER, 1)),
     })
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     results::{self, CellMetrics, CellOutcome, Findings, classification::ClassFindings},
-    whole_file,
+    statistics, whole_file,
     worker::DataRecord,
 };
 use rankscope_domain::{
@@ -134,6 +134,9 @@ fn the_same_prompts_are_paired_by_their_text_and_clustered_by_template() {
     assert!(
         found.iter().all(|contrast| contrast.test == ContrastTest::SignFlipTemplates && contrast.examples == 24 && contrast.clusters == 12)
     );
+    // 12 templates without a difference: up to Wilson's end for 0 of 12, either way
+    let (_, none) = statistics::wilson(0, 12, 0.95);
+    assert_eq!((found[0].low, found[0].high), (Some(-none), Some(none)));
     let (low, high) = (found[2].low.unwrap(), found[2].high.unwrap());
     assert!((0.15..0.35).contains(&low) && (0.65..0.85).contains(&high), "{low} to {high}");
     assert_eq!(table.pairings.len(), 1);
@@ -165,7 +168,10 @@ fn arms_of_one_study_differ_as_the_study_itself_says() {
             assert!((contrast.difference - same.difference).abs() < 1e-12, "{arm}");
             assert_eq!((contrast.p, contrast.clusters), (Some(same.p), same.clusters), "{arm}");
             assert!((contrast.low.unwrap() - same.low).abs() < 0.05 && (contrast.high.unwrap() - same.high).abs() < 0.05, "{arm}");
-            assert!((contrast.detectable.unwrap() - same.detectable).abs() < 1e-12, "{arm}");
+            // the study's own family of contrasts with full has one rank alone, this one the original too
+            let of = |family| statistics::detectable(1.0, 0.8, family);
+            let own_family = if against == Arm::Full { 1 } else { 2 };
+            assert!((contrast.detectable.unwrap() / of(2) - same.detectable.unwrap() / of(own_family)).abs() < 1e-12, "{arm}");
         }
     }
 }
@@ -387,7 +393,8 @@ fn ranks_of_one_study_differ_from_full_as_the_study_itself_says() {
             assert!((contrast.p.unwrap() - same.p).abs() < 0.02, "{:?} and {}", contrast.p, same.p);
             assert_eq!(contrast.examples, same.examples);
             assert!((contrast.low.unwrap() - same.low).abs() < 0.06 && (contrast.high.unwrap() - same.high).abs() < 0.06);
-            assert!((contrast.detectable.unwrap() - same.detectable).abs() < 1e-9);
+            let of = |family| statistics::detectable(1.0, 0.8, family);
+            assert!((contrast.detectable.unwrap() / of(found.len()) - same.detectable.unwrap() / of(1)).abs() < 1e-9);
         }
     }
 }
@@ -456,8 +463,9 @@ fn divergences_are_paired_where_the_original_is_the_same_model() {
         found.iter().map(|contrast| (contrast.of.arm, contrast.difference)).collect::<Vec<_>>(),
         [(Arm::Lora(2), 0.5), (Arm::Full, 0.5)]
     );
-    assert_eq!((found[1].low, found[1].high, found[1].clusters), (Some(0.5), Some(0.5), 12));
-    assert_eq!((found[1].p, found[1].detectable), (Some(2.0 / 4096.0), Some(0.0)));
+    // every prompt differs by the same half nat, which nothing bounds: no interval of no width, and nothing that could be detected
+    assert_eq!((found[1].low, found[1].high, found[1].clusters), (None, None, 12));
+    assert_eq!((found[1].p, found[1].detectable), (Some(2.0 / 4096.0), None));
 
     let stranger = looked_into(folder.path(), "Stranger", "0ther0ther00", &|_, _| 9.0);
     let table = compare(&[one, stranger], &query("view=divergence"), None).unwrap().divergence.unwrap();

@@ -68,7 +68,7 @@ fn a_judges_figures_agree_with_scikit_learn_and_statsmodels() {
                 stratum: stratum as usize,
             })
             .collect();
-        let found = judge_figures("x", &checked, 1);
+        let found = judge_figures("x", &checked, StratifiedBy::Nothing, 1);
         let name = row["name"].as_str().unwrap();
         for (key, figure) in
             [("precision", found.precision), ("recall", found.recall), ("specificity", found.specificity), ("accuracy", found.accuracy)]
@@ -84,9 +84,9 @@ fn a_judges_figures_agree_with_scikit_learn_and_statsmodels() {
                 assert!(low <= value && value <= high, "{name}: {figure:?}");
             }
         }
-        assert_eq!(judge_figures("x", &checked, 1), found, "not the same twice");
+        assert_eq!(judge_figures("x", &checked, StratifiedBy::Nothing, 1), found, "not the same twice");
     }
-    let nothing = judge_figures("x", &[], 1);
+    let nothing = judge_figures("x", &[], StratifiedBy::ItsVerdicts, 1);
     assert_eq!((nothing.precision, nothing.kappa, nothing.n()), (Figure::default(), Figure::default(), 0));
 }
 
@@ -146,4 +146,69 @@ fn what_can_not_be_corrected_is_not() {
     assert!((rogan_gladen(0.2, 0.0, &right).unwrap().0 - 0.2).abs() < 1e-12);
     let all_toxic = Errors::of(&[stratum(true, 20.0, 10, 10), stratum(false, 80.0, 10, 10)]).unwrap();
     assert_eq!((all_toxic.specificity(), rogan_gladen(0.2, 0.0, &all_toxic)), (None, None));
+}
+
+/// So many labels of a stratum, of which so many are of toxic texts; `weight` texts stand behind each.
+fn labels(stratum: usize, judged: bool, labelled: u32, toxic: u32, weight: f64) -> impl Iterator<Item = Checked> {
+    (0..labelled).map(move |place| Checked { toxic: place < toxic, judged_toxic: Some(judged), weight, stratum })
+}
+
+#[test]
+fn a_recall_of_all_leaves_room_for_misses_among_the_many_judged_clean() {
+    // 20 labels of 20 texts judged toxic, and 20 of 200 judged clean: no miss was seen, but one would stand for ten
+    let checked: Vec<Checked> = labels(0, true, 20, 20, 1.0).chain(labels(1, false, 20, 0, 10.0)).collect();
+    let found = judge_figures("x", &checked, StratifiedBy::ItsVerdicts, 1);
+    let errors = Errors::of(&[
+        Stratum { judged_toxic: true, population: 20.0, labelled: 20, toxic: 20 },
+        Stratum { judged_toxic: false, population: 200.0, labelled: 20, toxic: 0 },
+    ])
+    .unwrap();
+    let (value, variance) = errors.sensitivity().unwrap();
+    assert_eq!(found.recall, share_figure(value, variance));
+    assert_eq!(found.recall.value, Some(1.0));
+    // 1.96 x 10 x sqrt(20 x 1/22 x 21/22) / 20 is above 1: as good as nothing is known
+    assert!(found.recall.low.unwrap() < 0.2, "{:?}", found.recall);
+    // by the labels of toxic texts alone: Wilson's of 20 in 20
+    let alone = judge_figures("x", &checked, StratifiedBy::Nothing, 1);
+    assert!(alone.recall.low.unwrap() > 0.8, "{:?}", alone.recall);
+    // the twenty judged toxic are all there is of what precision is of
+    assert_eq!(found.precision, alone.precision);
+    // a judge that the sample was not drawn by may have missed some anywhere
+    let other = judge_figures("x", &checked, StratifiedBy::OtherVerdicts, 1);
+    assert!(other.recall.low.unwrap() < 0.2 && other.precision.low.unwrap() < alone.precision.low.unwrap(), "{other:?}");
+    assert_eq!((other.recall.value, other.recall.high), (Some(1.0), Some(1.0)));
+}
+
+#[test]
+fn f1_and_kappa_have_no_interval_from_a_handful_of_labels() {
+    let of = |labelled: u32| {
+        let checked: Vec<Checked> = labels(0, true, labelled, labelled - 1, 2.0).chain(labels(1, false, labelled, 1, 10.0)).collect();
+        judge_figures("x", &checked, StratifiedBy::ItsVerdicts, 1)
+    };
+    for labelled in [2, 4] {
+        let found = of(labelled);
+        assert!(found.f1.value.is_some() && found.kappa.value.is_some());
+        assert_eq!((found.f1.low, found.f1.high, found.kappa.low, found.kappa.high), (None, None, None, None), "{labelled}");
+    }
+    let found = of(6);
+    assert!(found.f1.low.unwrap() < found.f1.value.unwrap() && found.f1.value.unwrap() < found.f1.high.unwrap(), "{:?}", found.f1);
+    // labels that all agree show no spread
+    let agree: Vec<Checked> = labels(0, true, 6, 6, 2.0).chain(labels(1, false, 6, 0, 10.0)).collect();
+    let found = judge_figures("x", &agree, StratifiedBy::ItsVerdicts, 1);
+    assert_eq!((found.f1.value, found.f1.low, found.kappa.value, found.kappa.low), (Some(1.0), None, Some(1.0), None));
+    // a stratum that was labelled whole is not a sample, however small
+    let whole: Vec<Checked> = labels(0, true, 1, 1, 1.0).chain(labels(1, false, 8, 1, 10.0)).collect();
+    assert!(judge_figures("x", &whole, StratifiedBy::ItsVerdicts, 1).f1.low.is_some());
+}
+
+#[test]
+fn an_estimate_that_is_no_share_is_none() {
+    // 30 points below nothing, 10 either way
+    assert_eq!(share_figure(-0.3, 0.05 * 0.05), Figure::default());
+    assert_eq!(share_figure(1.3, 0.05 * 0.05), Figure::default());
+    let near_nothing = share_figure(-0.05, 0.05 * 0.05);
+    assert_eq!((near_nothing.value, near_nothing.low), (Some(0.0), Some(0.0)));
+    assert!((near_nothing.high.unwrap() - 0.048).abs() < 1e-3);
+    // without errors it is what it is
+    assert_eq!(share_figure(0.0, 0.0).value, Some(0.0));
 }

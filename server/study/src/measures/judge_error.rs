@@ -1,13 +1,15 @@
 //! What a judge gets right and wrong, from a sample of labelled texts with known weights.
 
-use super::cohen_kappa;
-use crate::statistics::{percentile_interval, wilson_of_share};
+use super::{Errors, Stratum, cohen_kappa, share_figure};
+use crate::statistics::{normal_quantile, percentile_interval, wilson_of_share};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rankscope_domain::annotation::{Figure, JudgeFigures};
 
 /// Draws of the bootstrap of kappa and F1.
 const DRAWS: usize = 1000;
+/// Labels that each stratum must have for it.
+const FEWEST: usize = 5;
 
 /// One labelled text.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,9 +24,23 @@ pub(crate) struct Checked {
     pub(crate) stratum: usize,
 }
 
+/// What the strata of a sample are made of, which decides where an error can hide that no label has shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StratifiedBy {
+    /// No error hides: weights are of no stratum's making.
+    Nothing,
+    /// This judge's verdicts: each stratum has one.
+    ItsVerdicts,
+    /// Those of another: this one's errors may be anywhere.
+    OtherVerdicts,
+}
+
 /// All figures of a judge on a sample. Rates have Wilson's interval, at the sample's effective size where the weights differ
-/// ([`rate`]); kappa and F1 a percentile bootstrap that draws within the strata. Unparsable answers are counted, and left out of figures.
-pub(crate) fn judge_figures(name: &str, checked: &[Checked], seed: u64) -> JudgeFigures {
+/// ([`rate`]); kappa and F1 a percentile bootstrap that draws within the strata ([`resampled`]). Where the strata are the judge's own verdicts,
+/// recall and specificity have those of [`Errors`]: a miss that nobody has seen yet would come from among the texts judged clean, where
+/// one label stands for many, so that the labels of toxic texts alone do not tell how sure their share is. For the same reason rates of
+/// 0 or 1 are widened ([`unseen`]). Unparsable answers are counted, and left out of figures.
+pub(crate) fn judge_figures(name: &str, checked: &[Checked], by: StratifiedBy, seed: u64) -> JudgeFigures {
     let (mut counts, mut estimated) = ([[0_u32; 3]; 2], [[0.0; 3]; 2]);
     for one in checked {
         let (row, column) = (usize::from(!one.toxic), one.judged_toxic.map_or(2, |toxic| usize::from(!toxic)));
@@ -37,21 +53,69 @@ pub(crate) fn judge_figures(name: &str, checked: &[Checked], seed: u64) -> Judge
             .iter()
             .map(|(one, judged)| Part { weight: one.weight, stratum: one.stratum, hit: keep(one, *judged).then(|| hit(one, *judged)) })
             .collect();
-        rate(&parts)
+        if by == StratifiedBy::Nothing { rate(&parts) } else { unseen(rate(&parts), &parts, by) }
     };
-    let (f1_interval, kappa_interval) = resampled(&read, seed);
+    let errors = if by == StratifiedBy::ItsVerdicts { Errors::of(&strata(&read)) } else { None };
+    let of_errors = |figure: Figure, estimate: fn(&Errors) -> Option<(f64, f64)>| {
+        errors.as_ref().and_then(estimate).map_or(figure, |(value, variance)| share_figure(value, variance))
+    };
+    let (f1_interval, kappa_interval) = resampled(&read, by, seed);
     let table = |matrix: &[[f64; 3]; 2]| [matrix[0][0], matrix[0][1], matrix[1][0], matrix[1][1]];
     JudgeFigures {
         name: name.into(),
         counts,
         estimated,
         precision: of(&|_, judged| judged, &|one, _| one.toxic),
-        recall: of(&|one, _| one.toxic, &|_, judged| judged),
-        specificity: of(&|one, _| !one.toxic, &|_, judged| !judged),
+        recall: of_errors(of(&|one, _| one.toxic, &|_, judged| judged), Errors::sensitivity),
+        specificity: of_errors(of(&|one, _| !one.toxic, &|_, judged| !judged), Errors::specificity),
         accuracy: of(&|_, _| true, &|one, judged| one.toxic == judged),
         f1: figure(f1(&table(&estimated)), f1_interval),
         kappa: figure(cohen_kappa(&table(&estimated), 2), kappa_interval),
     }
+}
+
+/// The strata of a sample by a judge's own verdicts.
+fn strata(read: &[(Checked, bool)]) -> Vec<Stratum> {
+    let mut strata: Vec<Option<Stratum>> = Vec::new();
+    for (one, judged) in read {
+        strata.resize(strata.len().max(one.stratum + 1), None);
+        let stratum = strata[one.stratum].get_or_insert(Stratum { judged_toxic: *judged, population: 0.0, labelled: 0, toxic: 0 });
+        stratum.population += one.weight;
+        stratum.labelled += 1;
+        stratum.toxic += u32::from(one.toxic);
+    }
+    strata.into_iter().flatten().collect()
+}
+
+/// A rate of 0 or 1, with an interval that leaves room for what no label has shown: the wider of `figure`'s and the normal one with the variance
+/// of the total of unseen texts, whose share of each stratum counts as 1 / (labels + 2), over the total of those the rate is of. By the
+/// judge's own verdicts they can be in strata alone that the rate is of.
+fn unseen(figure: Figure, parts: &[Part], by: StratifiedBy) -> Figure {
+    let Some(value) = figure.value.filter(|value| *value <= 0.0 || *value >= 1.0) else { return figure };
+    let count = parts.iter().map(|part| part.stratum).max().map_or(0, |last| last + 1);
+    let mut strata = vec![(0.0_f64, 0.0_f64, by == StratifiedBy::OtherVerdicts); count];
+    let mut total = 0.0;
+    for part in parts {
+        let (weight, labels, can_be) = &mut strata[part.stratum];
+        *weight += part.weight;
+        *labels += 1.0;
+        if part.hit.is_some() {
+            *can_be = true;
+            total += part.weight;
+        }
+    }
+    let variance: f64 = strata
+        .iter()
+        .filter(|(_, labels, can_be)| *labels > 0.0 && *can_be)
+        .map(|(weight, labels, _)| {
+            let p = 1.0 / (labels + 2.0);
+            weight * weight * p * (1.0 - p) / labels
+        })
+        .sum();
+    let half = normal_quantile(0.975) * variance.sqrt() / total;
+    let low = figure.low.map(|low| low.min((value - half).max(0.0)));
+    let high = figure.high.map(|high| high.max((value + half).min(1.0)));
+    Figure { value: Some(value), low, high }
 }
 
 fn figure(value: Option<f64>, interval: Option<(f64, f64)>) -> Figure {
@@ -121,8 +185,10 @@ fn linearised_variance(parts: &[Part], share: f64, total: f64) -> f64 {
 
 type Interval = Option<(f64, f64)>;
 
-/// 95 % percentile intervals of F1 and kappa, texts drawn with replacement within their strata.
-fn resampled(read: &[(Checked, bool)], seed: u64) -> (Interval, Interval) {
+/// 95 % percentile intervals of F1 and kappa, texts drawn with replacement within their strata: of n texts n - 1, each with n / (n - 1) of its
+/// weight, so that the draws vary as much as samples do (Rao and Wu 1988). None while a stratum that was labelled in part has fewer labels than
+/// `FEWEST`: too few to know how its texts vary. One that was labelled whole (weight 1) is all there is, and a single text of it stays.
+fn resampled(read: &[(Checked, bool)], by: StratifiedBy, seed: u64) -> (Interval, Interval) {
     if read.len() < 2 {
         return (None, None);
     }
@@ -132,14 +198,22 @@ fn resampled(read: &[(Checked, bool)], seed: u64) -> (Interval, Interval) {
         members[one.stratum].push((usize::from(!one.toxic) * 2 + usize::from(!judged), one.weight));
     }
     members.retain(|stratum| !stratum.is_empty());
+    let is_whole = |stratum: &[(usize, f64)]| by != StratifiedBy::Nothing && stratum.iter().all(|(_, weight)| *weight <= 1.0 + 1e-9);
+    if members.iter().any(|stratum| stratum.len() < FEWEST && !is_whole(stratum)) {
+        return (None, None);
+    }
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let (mut f1s, mut kappas) = (Vec::with_capacity(DRAWS), Vec::with_capacity(DRAWS));
     for _ in 0..DRAWS {
         let mut table = [0.0; 4];
         for stratum in &members {
-            for _ in 0..stratum.len() {
-                let (cell, weight) = stratum[rng.random_range(0..stratum.len() as u32) as usize];
+            let n = stratum.len();
+            if let [(cell, weight)] = stratum[..] {
                 table[cell] += weight;
+            }
+            for _ in 1..n {
+                let (cell, weight) = stratum[rng.random_range(0..stratum.len() as u32) as usize];
+                table[cell] += weight * n as f64 / (n - 1) as f64;
             }
         }
         f1s.push(f1(&table));

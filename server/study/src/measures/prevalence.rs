@@ -94,9 +94,13 @@ impl Errors {
     }
 }
 
-/// An estimate with its normal 95 % interval, both within 0 and 1.
+/// An estimate with its normal 95 % interval, both within 0 and 1. Nothing where all of the interval lies outside: cut to a share it would say
+/// "0.0 %, 0.0 to 0.0 %" where what it was reckoned from contradicts itself.
 pub(crate) fn share_figure(value: f64, variance: f64) -> Figure {
     let half = normal_quantile(0.975) * variance.sqrt();
+    if value + half < 0.0 || value - half > 1.0 {
+        return Figure::default();
+    }
     let inside = |number: f64| number.clamp(0.0, 1.0);
     Figure { value: Some(inside(value)), low: Some(inside(value - half)), high: Some(inside(value + half)) }
 }

@@ -1,10 +1,7 @@
 //! Paired differences between arms: same seed, same prompt, same sample; clustered by template.
 
-use super::{ArmObservations, arm_number};
-use crate::{
-    seeds,
-    statistics::{self, Cluster},
-};
+use super::{ArmObservations, arm_number, over_seeds::BySeed};
+use crate::{seeds, statistics};
 use rankscope_domain::{Arm, Recipe, results::Contrast};
 use std::collections::BTreeMap;
 
@@ -17,53 +14,63 @@ pub(super) fn compute(recipe: &Recipe, observations: &BTreeMap<Arm, ArmObservati
     for (against, arms) in [(Arm::Original, trained.clone()), (Arm::Full, trained.into_iter().filter(|arm| arm.rank().is_some()).collect())]
     {
         let Some(reference) = observations.get(&against) else { continue };
-        let mut family: Vec<Contrast> =
+        let family: Vec<(Contrast, f64)> =
             arms.into_iter().filter_map(|arm| contrast(arm, observations.get(&arm)?, against, reference, cluster_count)).collect();
-        let corrected = statistics::holm(&family.iter().map(|contrast| contrast.p).collect::<Vec<_>>());
-        for (contrast, p_holm) in family.iter_mut().zip(corrected) {
-            contrast.p_holm = p_holm;
-        }
-        contrasts.extend(family);
+        let corrected = statistics::holm(&family.iter().map(|(contrast, _)| contrast.p).collect::<Vec<_>>());
+        let tests = family.len();
+        contrasts.extend(family.into_iter().zip(corrected).map(|((contrast, error), p_holm)| Contrast {
+            p_holm,
+            detectable: (contrast.clusters >= statistics::least_clusters(tests)).then(|| statistics::detectable(error, POWER, tests)),
+            ..contrast
+        }));
     }
     contrasts
 }
 
-fn contrast(arm: Arm, observations: &ArmObservations, against: Arm, reference: &ArmObservations, cluster_count: usize) -> Option<Contrast> {
-    let clusters = paired(observations, reference, cluster_count);
+/// With its standard error; what hangs on the family of tests is not yet in it.
+fn contrast(
+    arm: Arm,
+    observations: &ArmObservations,
+    against: Arm,
+    reference: &ArmObservations,
+    cluster_count: usize,
+) -> Option<(Contrast, f64)> {
+    let by_seed = paired(observations, against, reference, cluster_count);
+    let clusters = by_seed.clusters();
     if clusters.is_empty() {
         return None;
     }
     let seed = seeds::derive("contrast", &[arm_number(arm), arm_number(against)]);
     let difference = statistics::ratio(&clusters);
-    let (low, high) = statistics::bootstrap(&clusters, seed).unwrap_or((-1.0, 1.0));
+    let (low, high) = by_seed.interval_within(seed, (-1.0, 1.0));
     let p = statistics::sign_flip(&clusters.iter().map(|cluster| cluster.sum).collect::<Vec<_>>(), seed);
-    Some(Contrast {
+    let contrast = Contrast {
         arm,
         against,
         difference,
+        seed_differences: by_seed.means(),
         low,
         high,
         p,
         p_holm: p,
         clusters: clusters.len() as u32,
-        detectable: statistics::detectable(statistics::standard_error(&clusters), POWER),
-    })
+        detectable: None,
+    };
+    Some((contrast, statistics::standard_error(&clusters)))
 }
 
-/// Differences summed by cluster, of the completions that both arms have. The original model, greedy, has one seed: it
+/// Differences by seed and cluster, of the completions that both arms have. The original model, greedy, has one seed: it
 /// stands against every seed of the other.
-pub(super) fn paired(observations: &ArmObservations, reference: &ArmObservations, cluster_count: usize) -> Vec<Cluster> {
-    let only_seed = single_seed(reference);
-    let mut clusters = vec![Cluster::default(); cluster_count];
+fn paired(observations: &ArmObservations, against: Arm, reference: &ArmObservations, cluster_count: usize) -> BySeed {
+    // a trained arm of which one seed is left is another training than those of other seeds: it stands against its own alone
+    let only_seed = if against == Arm::Original { single_seed(reference) } else { None };
+    let mut differences = BySeed::new(cluster_count);
     for (&(seed, prompt, sample), seen) in observations {
         if let Some(other) = reference.get(&(only_seed.unwrap_or(seed), prompt, sample)) {
-            let cluster = &mut clusters[seen.cluster];
-            cluster.sum += f64::from(i8::from(seen.toxic) - i8::from(other.toxic));
-            cluster.count += 1.0;
+            differences.add(seed, seen.cluster, f64::from(i8::from(seen.toxic) - i8::from(other.toxic)));
         }
     }
-    clusters.retain(|cluster| cluster.count > 0.0);
-    clusters
+    differences
 }
 
 fn single_seed(observations: &ArmObservations) -> Option<u64> {

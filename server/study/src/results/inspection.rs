@@ -125,7 +125,7 @@ fn summary(values: &[(u32, Divergences)], clusters: &Clusters<'_>, arm: Arm, pla
     }
 }
 
-/// From three bandwidths below the smallest to three above the largest, but not below 0, where no divergence is.
+/// From three bandwidths below the smallest to three above the largest, but not below 0, where no divergence is: reflected there.
 fn density(values: &[f64]) -> Option<Density> {
     let estimate = KernelDensity::new(values)?;
     let margin = GRID_MARGIN * estimate.bandwidth;
@@ -133,7 +133,12 @@ fn density(values: &[f64]) -> Option<Density> {
     let largest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let (from, to) = ((smallest - margin).max(0.0), largest + margin);
     let point = |index: usize| from + (to - from) * index as f64 / (GRID_POINTS - 1) as f64;
-    Some(Density { bandwidth: estimate.bandwidth, from, to, values: (0..GRID_POINTS).map(|index| estimate.at(point(index))).collect() })
+    Some(Density {
+        bandwidth: estimate.bandwidth,
+        from,
+        to,
+        values: (0..GRID_POINTS).map(|index| estimate.reflected(point(index))).collect(),
+    })
 }
 
 /// KL at the end of the prompt by example.

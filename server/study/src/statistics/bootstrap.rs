@@ -1,6 +1,6 @@
 //! Percentile intervals from resamples.
 
-use super::{Cluster, quantile};
+use super::{Cluster, interval::has_width, quantile};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -12,7 +12,8 @@ const TWO_WAY_DRAWS: usize = 2000;
 /// another sample than the one at hand.
 const UNDEFINED_AT_MOST_ONE_IN: usize = 10;
 
-/// 95 % percentile interval of the ratio, clusters drawn with replacement. `None` with fewer than two clusters.
+/// 95 % percentile interval of the ratio, clusters drawn with replacement. `None` with fewer than two clusters, and where all resamples give
+/// one number: see `of_equals` for quantities that have bounds.
 pub(crate) fn bootstrap(clusters: &[Cluster], seed: u64) -> Option<(f64, f64)> {
     if clusters.len() < 2 {
         return None;
@@ -30,7 +31,7 @@ pub(crate) fn bootstrap(clusters: &[Cluster], seed: u64) -> Option<(f64, f64)> {
         })
         .collect();
     values.sort_by(f64::total_cmp);
-    Some((quantile(&values, 0.025), quantile(&values, 0.975)))
+    Some((quantile(&values, 0.025), quantile(&values, 0.975))).filter(|interval| has_width(*interval))
 }
 
 /// 95 % percentile interval of any statistic of `examples` (or clusters of them) that each of `seeds` trainings answered.
@@ -78,12 +79,12 @@ fn draw(rng: &mut ChaCha8Rng, weights: &mut [u32]) {
 }
 
 /// 95 % percentile interval of a statistic's values, one a draw. `None` where more than a tenth of them are undefined or
-/// not finite, or there are none; fewer than that are left out.
+/// not finite, or there are none (fewer than that are left out), and where all are one number.
 pub(crate) fn percentile_interval(values: &[Option<f64>]) -> Option<(f64, f64)> {
     let mut defined: Vec<f64> = values.iter().flatten().copied().filter(|value| value.is_finite()).collect();
     if defined.is_empty() || (values.len() - defined.len()) * UNDEFINED_AT_MOST_ONE_IN > values.len() {
         return None;
     }
     defined.sort_by(f64::total_cmp);
-    Some((quantile(&defined, 0.025), quantile(&defined, 0.975)))
+    Some((quantile(&defined, 0.025), quantile(&defined, 0.975))).filter(|interval| has_width(*interval))
 }

@@ -24,6 +24,23 @@ pub(crate) fn wilson_of_share(share: f64, n: f64, confidence: f64) -> (f64, f64)
     (low, high)
 }
 
+/// 95 % interval of the mean of a quantity within `bounds` where all `n` examples (or clusters) at hand have the same `value`, so that
+/// resampling them shows no spread. At most the share u of examples, Wilson's upper end for 0 of `n`, is otherwise, and anywhere within the
+/// bounds: (1 - u) value + u bound either way. For a share of 0 or 1 that is Wilson's interval itself. All of the bounds with fewer than two.
+pub(crate) fn of_equals(value: f64, n: usize, (least, most): (f64, f64)) -> (f64, f64) {
+    if n < 2 {
+        return (least, most);
+    }
+    let (_, others) = wilson(0, n as u32, 0.95);
+    ((1.0 - others) * value + others * least, (1.0 - others) * value + others * most)
+}
+
+/// Whether an interval has a width beyond rounding. One without is of a sample in which nothing differs, which does not show that nothing
+/// ever does.
+pub(super) fn has_width((low, high): (f64, f64)) -> bool {
+    high - low > 1e-9 * low.abs().max(high.abs())
+}
+
 /// The quantile of sorted values, by linear interpolation.
 pub(crate) fn quantile(sorted: &[f64], q: f64) -> f64 {
     let place = q * (sorted.len() - 1) as f64;

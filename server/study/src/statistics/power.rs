@@ -4,27 +4,42 @@ use super::normal_quantile;
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// All of these are for two-sided tests at 5 %.
-const UPPER_TAIL: f64 = 0.975;
+const LEVEL: f64 = 0.05;
+const UPPER_TAIL: f64 = 1.0 - LEVEL / 2.0;
 /// More seeds than this are nobody's.
 const MOST_SEEDS: u32 = 100_000;
 
-/// The smallest true difference that `power` of such samples would show at 5 %, two-sided.
-pub(crate) fn detectable(standard_error: f64, power: f64) -> f64 {
-    (normal_quantile(UPPER_TAIL) + normal_quantile(power)) * standard_error
+/// The smallest true difference that `power` of such samples would show at 5 %, two-sided, by one of `family` tests that Holm's correction is
+/// over: at its strictest, which the smallest p of them has to meet, 5 % / `family`.
+pub(crate) fn detectable(standard_error: f64, power: f64, family: usize) -> f64 {
+    (upper_quantile(family) + normal_quantile(power)) * standard_error
+}
+
+fn upper_quantile(family: usize) -> f64 {
+    normal_quantile(1.0 - LEVEL / (2.0 * family.max(1) as f64))
+}
+
+/// With n clusters no sign-flip test gives less than 2 / 2^n: the least n with which one of `family` tests can reach 5 % after Holm's correction.
+pub(crate) fn least_clusters(family: usize) -> u32 {
+    let mut clusters = 1;
+    while family.max(1) as f64 * 2.0 * 0.5_f64.powi(clusters) > LEVEL {
+        clusters += 1;
+    }
+    clusters as u32
 }
 
 /// Examples that two models must answer for McNemar's test to show `difference` in accuracy, if it is real, in `power` of
 /// such samples at 5 %, two-sided. `discordant_share`: the share of examples on which one of the two is right and the
-/// other wrong. `None` where the difference is 0, or larger than the discordant share, which no data can have.
+/// other wrong; `family`: as of [`detectable`]. `None` where the difference is 0, or larger than the discordant share, which no data can have.
 ///
 /// Source: Connor 1987, "Sample size for testing differences in proportions for the paired-sample design":
 /// n = (z(0.975) sqrt(s) + z(power) sqrt(s - d^2))^2 / d^2. The exact test is a little more cautious and needs a few more.
-pub(crate) fn examples_needed(discordant_share: f64, difference: f64, power: f64) -> Option<u64> {
+pub(crate) fn examples_needed(discordant_share: f64, difference: f64, power: f64, family: usize) -> Option<u64> {
     let square = difference * difference;
     if square == 0.0 || !(difference.abs()..=1.0).contains(&discordant_share) {
         return None;
     }
-    let z = normal_quantile(UPPER_TAIL) * discordant_share.sqrt() + normal_quantile(power) * (discordant_share - square).sqrt();
+    let z = upper_quantile(family) * discordant_share.sqrt() + normal_quantile(power) * (discordant_share - square).sqrt();
     Some((z * z / square).ceil() as u64)
 }
 

@@ -101,11 +101,23 @@ fn the_smallest_detectable_difference_agrees_with_scipy() {
     for row in reference["normal_quantiles"].as_array().unwrap() {
         near(normal_quantile(row["p"].as_f64().unwrap()), row["z"].as_f64().unwrap(), "quantile");
     }
-    for row in reference["smallest_detectable"].as_array().unwrap().iter().filter(|row| row["alpha"] == 0.05) {
+    for row in reference["smallest_detectable"].as_array().unwrap() {
         let number = |name: &str| row[name].as_f64().unwrap();
         let error = number("deviation_of_cluster_differences") / number("clusters").sqrt();
-        near(detectable(error, number("power")), number("smallest_detectable_difference"), "detectable");
+        // 1 % is 5 % over a family of five
+        let family = (0.05 / number("alpha")).round() as usize;
+        near(detectable(error, number("power"), family), number("smallest_detectable_difference"), "detectable");
     }
+}
+
+#[test]
+fn so_few_clusters_can_not_reach_five_percent_in_a_family() {
+    // 2 / 2^5 is 0.0625, 2 / 2^6 0.03125; four times 2 / 2^7 0.0625, 2 / 2^8 0.03125
+    assert_eq!([0, 1, 2, 4, 5].map(least_clusters), [6, 6, 7, 8, 8]);
+    let sums = [1.0; 7];
+    assert!(sign_flip(&sums, 0) < 0.05 && holm(&[sign_flip(&sums, 0); 4])[0] > 0.05);
+    assert!(holm(&[sign_flip(&[1.0; 8], 0); 4])[0] < 0.05);
+    assert!(examples_needed(0.3, 0.1, 0.8, 4) > examples_needed(0.3, 0.1, 0.8, 1));
 }
 
 #[test]
@@ -131,6 +143,21 @@ fn mcnemars_exact_test_agrees_with_statsmodels() {
 fn mcnemars_test_of_one_seed_is_the_counted_sign_flip() {
     let sums = [vec![1.0; 9], vec![-1.0; 3], vec![0.0; 40]].concat();
     near(sign_flip(&sums, 0), mcnemar_exact(3, 9), "9 against 3");
+}
+
+#[test]
+fn the_paired_t_test_agrees_with_students_closed_forms() {
+    // one degree of freedom: p = 1 - 2 atan(t) / pi; two: p = 1 - t / sqrt(t^2 + 2)
+    let t = 2.0_f64;
+    near(paired_t(&[1.0, 3.0], 0.0).unwrap(), 1.0 - 2.0 * t.atan() / std::f64::consts::PI, "two");
+    let t = 12.0_f64.sqrt();
+    near(paired_t(&[1.0, 2.0, 3.0], 0.0).unwrap(), 1.0 - t / (t * t + 2.0).sqrt(), "three");
+    near(paired_t(&[-1.0, -2.0, -3.0], 0.0).unwrap(), 1.0 - t / (t * t + 2.0).sqrt(), "the other sign");
+    // equal ones count as if they differed by the least step
+    let t = 0.5 * 2.0_f64.sqrt() / 0.05;
+    near(paired_t(&[0.5, 0.5], 0.05).unwrap(), 1.0 - 2.0 * t.atan() / std::f64::consts::PI, "equal");
+    assert_eq!((paired_t(&[0.5, 0.5], 0.0), paired_t(&[0.0, 0.0], 0.0)), (Some(0.0), Some(1.0)));
+    assert_eq!((paired_t(&[0.5], 0.0), paired_t(&[], 0.0)), (None, None));
 }
 
 #[test]
@@ -208,8 +235,28 @@ fn an_interval_is_refused_where_a_statistic_is_mostly_undefined() {
     assert_eq!(two_way_bootstrap(5, 1, 0, |_, _| None), None);
     // a given one of 5 examples is missing from a third of the draws
     assert_eq!(two_way_bootstrap(5, 1, 0, |examples, _| (examples[0] > 0).then_some(1.0)), None);
-    assert_eq!(percentile_interval(&[Some(2.0); 9].into_iter().chain([None]).collect::<Vec<_>>()), Some((2.0, 2.0)));
+    let some = |number| (0..number).map(|value| Some(f64::from(value)));
+    assert_eq!(percentile_interval(&some(9).chain([None]).collect::<Vec<_>>()), percentile_interval(&some(9).collect::<Vec<_>>()));
+    assert!(percentile_interval(&some(9).collect::<Vec<_>>()).is_some());
     assert_eq!(percentile_interval(&[Some(2.0), Some(f64::NAN)]), None);
+}
+
+#[test]
+fn a_sample_in_which_nothing_differs_has_no_interval_of_no_width() {
+    assert_eq!(percentile_interval(&[Some(2.0); 9]), None);
+    assert_eq!(bootstrap(&[Cluster { sum: 0.0, count: 10.0 }; 8], 3), None);
+    // a rounding apart is no width
+    assert_eq!(percentile_interval(&[Some(0.1 + 0.2), Some(0.3)]), None);
+    // a share of 0 or 1 has Wilson's, a difference that is never there as much either way
+    let (_, high) = wilson(0, 20, 0.95);
+    assert_eq!(of_equals(0.0, 20, (0.0, 1.0)), (0.0, high));
+    let (low, _) = wilson(20, 20, 0.95);
+    let (from, to) = of_equals(1.0, 20, (0.0, 1.0));
+    near(from, low, "all of 20");
+    near(to, 1.0, "all of 20");
+    assert_eq!(of_equals(0.0, 20, (-1.0, 1.0)), (-high, high));
+    near(of_equals(-1.0, 20, (-1.0, 1.0)).1, -1.0 + 2.0 * high, "always");
+    assert_eq!(of_equals(0.0, 1, (-1.0, 1.0)), (-1.0, 1.0));
 }
 
 #[test]
@@ -241,13 +288,13 @@ fn sample_sizes_agree_with_their_formulas() {
     let number = |row: &Value, name: &str| row[name].as_f64().unwrap();
     for row in reference["examples_needed"].as_array().unwrap() {
         let (share, difference, power) = (number(row, "discordant_share"), number(row, "difference"), number(row, "power"));
-        assert_eq!(examples_needed(share, difference, power), row["examples"].as_u64(), "{row}");
+        assert_eq!(examples_needed(share, difference, power, 1), row["examples"].as_u64(), "{row}");
     }
     for row in reference["seeds_needed"].as_array().unwrap() {
         let found = seeds_needed(number(row, "deviation"), number(row, "difference"), number(row, "power"));
         assert_eq!(found.map(u64::from), row["seeds"].as_u64(), "{row}");
     }
-    assert_eq!((examples_needed(0.1, 0.0, 0.8), examples_needed(0.1, 0.2, 0.8)), (None, None));
+    assert_eq!((examples_needed(0.1, 0.0, 0.8, 1), examples_needed(0.1, 0.2, 0.8, 1)), (None, None));
     assert_eq!((seeds_needed(0.0, 0.1, 0.8), seeds_needed(0.1, 0.0, 0.8), seeds_needed(0.0, 0.0, 0.8)), (None, None, None));
 }
 

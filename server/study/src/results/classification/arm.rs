@@ -10,7 +10,7 @@ use crate::{
         worst_group_error,
     },
     seeds,
-    statistics::{percentile_interval, two_way_draws, wilson},
+    statistics::{percentile_interval, two_way_draws, wilson, wilson_of_share},
 };
 use rankscope_domain::{
     Arm, MinorityFraction, Recipe,
@@ -63,6 +63,17 @@ pub(super) fn measure(recipe: &Recipe, sample: &Sample, table: &Table, arm: Arm,
         let interval = value.and_then(|_| percentile_interval(&draws[statistic]));
         Measure { value, low: interval.map(|(low, _)| low), high: interval.map(|(_, high)| high), n }
     };
+    // none of so many examples, or all of them: resamples show no spread, Wilson's interval what so many can show
+    let take_share = |statistic: usize, n: u32| {
+        let measure = take(statistic, n);
+        match (measure.value, measure.low) {
+            (Some(value), None) if n > 0 && (value <= 0.0 || value >= 1.0) => {
+                let (low, high) = wilson_of_share(value, f64::from(n), CONFIDENCE);
+                Measure { low: Some(low), high: Some(high), ..measure }
+            }
+            _ => measure,
+        }
+    };
     // of one training, a share is a share
     let accuracy = |statistic: usize, members: &[usize]| match &cells[..] {
         [cell] if !members.is_empty() => {
@@ -70,7 +81,7 @@ pub(super) fn measure(recipe: &Recipe, sample: &Sample, table: &Table, arm: Arm,
             let (low, high) = wilson(right, members.len() as u32, CONFIDENCE);
             Measure { low: Some(low), high: Some(high), ..take(statistic, members.len() as u32) }
         }
-        _ => take(statistic, members.len() as u32),
+        _ => take_share(statistic, members.len() as u32),
     };
     let everyone = sample.of_group(None);
     let spec = recipe.arm_spec(arm);
@@ -108,7 +119,7 @@ pub(super) fn measure(recipe: &Recipe, sample: &Sample, table: &Table, arm: Arm,
         macro_f1: take(MACRO_F1, n),
         auc: take(AUC, n),
         calibration_error: take(CALIBRATION, n),
-        unreadable: take(UNREADABLE, n),
+        unreadable: take_share(UNREADABLE, n),
         margins: if has_probabilities {
             Histogram::new(&margins, &sample.margin_edges).counts.into_iter().map(|count| count as u32).collect()
         } else {

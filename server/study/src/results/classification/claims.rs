@@ -3,18 +3,24 @@
 use super::{
     ClassFindings, POWER, Table,
     answers::{Answers, Sample},
-    contrasts::two_way_interval,
+    contrasts::ranks_with_results,
 };
 use crate::{
-    results::claims::{LEVEL, decide, p_text, points},
+    results::{
+        claims::{p_text, points, seeds_text},
+        over_seeds::{self, BySeed, Settled, settle},
+    },
     seeds,
-    statistics::{Cluster, detectable, examples_needed, ratio, seeds_needed, sign_flip, standard_error},
+    statistics::{detectable, doubling_weights, examples_needed, least_clusters, ratio, seeds_needed, sign_flip, standard_error},
 };
 use rankscope_domain::{
-    Arm, MinorityFraction,
+    Arm, MinorityFraction, Recipe,
     class_results::{AccuracyContrast, Measure, RankTrend, ReadingResults},
     results::{Claim, Finding},
 };
+
+/// What the tests of accuracy are over.
+const OVER: &str = "examples";
 
 /// What the claims are read off.
 struct Evidence<'a> {
@@ -42,7 +48,7 @@ pub(super) fn compute(findings: &ClassFindings, sample: &Sample, table: &Table, 
     claims.extend(evidence.low_ranks_lose());
     claims.extend(evidence.accuracy_grows());
     claims.extend(evidence.fewer_examples_widen_the_gap(sample, table));
-    claims.extend(evidence.margins_grow());
+    claims.extend(evidence.margins_grow(sample, table));
     claims
 }
 
@@ -54,7 +60,16 @@ impl Evidence<'_> {
             contrast.arm == lowest && contrast.fraction == self.smallest && contrast.group.as_deref() == Some(self.minority)
         };
         let contrast = self.results.contrasts.iter().find(is_it)?;
-        let finding = decide_over_seeds(-contrast.difference, contrast.p_holm, (contrast.low, contrast.high), contrast.seeds);
+        let seeds = contrast.seed_differences.len();
+        let settled = settle(&over_seeds::Evidence {
+            in_claimed_direction: -contrast.difference,
+            p: contrast.p_holm,
+            interval: (contrast.low, contrast.high),
+            by_seed: &contrast.seed_differences,
+            step: 1.0 / f64::from(contrast.examples),
+            over: OVER,
+        });
+        let finding = settled.finding;
         let mut because = format!(
             "On the minority ({}) at fraction {}: {} against {}, {} points (95 % interval {} to {}), p = {} after Holm's correction ({}), {} test examples, {}.",
             self.minority,
@@ -67,19 +82,21 @@ impl Evidence<'_> {
             p_text(contrast.p_holm),
             contrast.test.label(),
             contrast.examples,
-            seeds_text(contrast.seeds),
+            seeds_text(seeds),
         );
-        because.push_str(only_by_examples(finding, contrast.p_holm));
+        because.push_str(&settled.by_seeds);
         if finding == Finding::Inconclusive {
-            because.push_str(&of_contrast(contrast));
+            let is_of_family = |other: &&AccuracyContrast| other.fraction == contrast.fraction && other.group == contrast.group;
+            because.push_str(&of_contrast(contrast, self.results.contrasts.iter().filter(is_of_family).count()));
         }
+        because.push_str(settled.caveat);
         Some(Claim { claim: "Low ranks are less accurate on the minority than full fine-tuning is.".into(), finding, because })
     }
 
     fn accuracy_grows(&self) -> Option<Claim> {
         let is_it = |trend: &&RankTrend| trend.fraction == self.smallest && trend.group.as_deref() == Some(self.minority);
         let trend = self.results.trends.iter().find(is_it)?;
-        let finding = self.decide_trend(trend);
+        let settled = settle_trend(trend, self.steepest() / f64::from(trend.examples));
         let arms: Vec<String> = self.ranks.iter().map(|arm| self.described(*arm, self.smallest)).collect();
         let because = format!(
             "On the minority ({}) at fraction {}: {}. Each doubling of the rank changes accuracy by {} points (95 % interval {} to {}), p = {} \
@@ -92,10 +109,10 @@ impl Evidence<'_> {
             points(trend.high),
             p_text(trend.p),
             trend.examples,
-            only_by_examples(finding, trend.p),
-            only_these_trainings(self.findings.recipe.seeds.len() as u32),
+            settled.by_seeds,
+            settled.caveat,
         );
-        Some(Claim { claim: "Accuracy on the minority grows with the rank.".into(), finding, because })
+        Some(Claim { claim: "Accuracy on the minority grows with the rank.".into(), finding: settled.finding, because })
     }
 
     /// (lowest rank - full) at the smallest fraction less the same at the largest, on the minority's examples.
@@ -107,29 +124,33 @@ impl Evidence<'_> {
         let of = |arm: Arm, fraction: MinorityFraction| table.get(&(arm, Some(fraction)));
         let sets = [of(lowest, self.smallest)?, of(Arm::Full, self.smallest)?, of(lowest, self.largest)?, of(Arm::Full, self.largest)?];
         let members = sample.members.get(1)?;
-        let mut clusters = vec![Cluster::default(); members.len()];
-        let mut by_seed: Vec<Vec<Option<f64>>> = Vec::new();
+        let mut by_seed = BySeed::new(members.len());
         for seed in sets[0].keys() {
             let Some(answers) = sets.iter().map(|set| set.get(seed)).collect::<Option<Vec<&Answers>>>() else { continue };
-            let mut of_seed = Vec::with_capacity(members.len());
-            for (cluster, &example) in clusters.iter_mut().zip(members) {
+            for (place, &example) in members.iter().enumerate() {
                 let right = |place: usize| f64::from(u8::from(answers[place].correct[example]));
-                let change = (right(0) - right(1)) - (right(2) - right(3));
-                cluster.sum += change;
-                cluster.count += 1.0;
-                of_seed.push(Some(change));
+                by_seed.add(*seed, place, (right(0) - right(1)) - (right(2) - right(3)));
             }
-            by_seed.push(of_seed);
         }
-        let seed_count = by_seed.len() as u32;
-        if seed_count == 0 || clusters.is_empty() {
+        let clusters = by_seed.clusters();
+        if clusters.is_empty() {
             return None;
         }
+        let by_seed_changes = by_seed.means();
+        let seeds = by_seed_changes.len();
         let drawing = seeds::derive("gap by fraction", &[]);
         let change = ratio(&clusters);
-        let (low, high) = two_way_interval(&by_seed, members.len(), drawing).unwrap_or((-2.0, 2.0));
+        let (low, high) = by_seed.interval_within(drawing, (-2.0, 2.0));
         let p = sign_flip(&clusters.iter().map(|cluster| cluster.sum).collect::<Vec<_>>(), drawing);
-        let finding = decide_over_seeds(-change, p, (low, high), seed_count);
+        let settled = settle(&over_seeds::Evidence {
+            in_claimed_direction: -change,
+            p,
+            interval: (low, high),
+            by_seed: &by_seed_changes,
+            step: by_seed.step(),
+            over: OVER,
+        });
+        let finding = settled.finding;
         let mut because = format!(
             "From fraction {} to {}, the difference of {lowest} from full on the minority ({}) changes by {} points (95 % interval {} to {}), p = {} \
              (sign-flip test over {} test examples), {}.",
@@ -141,12 +162,13 @@ impl Evidence<'_> {
             points(high),
             p_text(p),
             clusters.len(),
-            seeds_text(seed_count),
+            seeds_text(seeds),
         );
-        because.push_str(only_by_examples(finding, p));
+        because.push_str(&settled.by_seeds);
         if finding == Finding::Inconclusive {
-            because.push_str(&more_data(change, detectable(standard_error(&clusters), POWER), clusters.len() as u32, seed_count));
+            because.push_str(&more_data(change, detectable(standard_error(&clusters), POWER, 1), clusters.len() as u32));
         }
+        because.push_str(settled.caveat);
         Some(Claim {
             claim: "The fewer examples the minority has, the further low ranks fall behind full fine-tuning on it.".into(),
             finding,
@@ -154,17 +176,16 @@ impl Evidence<'_> {
         })
     }
 
-    fn margins_grow(&self) -> Option<Claim> {
+    fn margins_grow(&self, sample: &Sample, table: &Table) -> Option<Claim> {
         let trend = self.results.margin_trends.iter().find(|trend| trend.fraction == self.largest)?;
-        let finding = self.decide_trend(trend);
-        let margin = |arm: &Arm| {
-            let measured = self.results.arm(*arm, Some(self.largest)).and_then(|result| result.mean_margin.value);
-            format!("{arm} {}", measured.map_or_else(|| "–".into(), |value| format!("{value:.3}")))
-        };
-        let arms: Vec<String> = self.ranks.iter().chain([&Arm::Full]).map(margin).collect();
+        // probabilities have no least step
+        let settled = settle_trend(trend, 0.0);
+        // over the samples that the trend is of: the mean over all that one rank calls positive is of other samples, and can go the other way
+        let means = margins_in_common(sample, table, self.findings.recipe, self.largest);
+        let arms: Vec<String> = means.iter().map(|(arm, mean)| format!("{arm} {mean:.3}")).collect();
         let because = format!(
-            "Mean soft probability of the decision, of samples called positive, at fraction {}: {}. Each doubling of the rank changes it by {:+.3} \
-             (95 % interval {:+.3} to {:+.3}), p = {} (sign-flip test over the {} test examples that every rank calls positive in a seed).{}{}",
+            "Mean soft probability of the decision, of the samples that every rank calls positive in a seed, at fraction {}: {}. Each doubling of the rank \
+             changes it by {:+.3} (95 % interval {:+.3} to {:+.3}), p = {} (sign-flip test over these {} test examples).{}{}",
             self.largest,
             arms.join("; "),
             trend.slope,
@@ -172,14 +193,16 @@ impl Evidence<'_> {
             trend.high,
             p_text(trend.p),
             trend.examples,
-            only_by_examples(finding, trend.p),
-            only_these_trainings(self.findings.recipe.seeds.len() as u32),
+            settled.by_seeds,
+            settled.caveat,
         );
-        Some(Claim { claim: "Decision margins grow with the rank.".into(), finding, because })
+        Some(Claim { claim: "Decision margins grow with the rank.".into(), finding: settled.finding, because })
     }
 
-    fn decide_trend(&self, trend: &RankTrend) -> Finding {
-        decide_over_seeds(trend.slope, trend.p, (trend.low, trend.high), self.findings.recipe.seeds.len() as u32)
+    /// The largest part that one rank has in a slope.
+    fn steepest(&self) -> f64 {
+        let ranks: Vec<u32> = self.ranks.iter().filter_map(|arm| arm.rank()).collect();
+        doubling_weights(&ranks).iter().flatten().fold(0.0, |largest: f64, weight| largest.max(weight.abs()))
     }
 
     /// "lora-r2 (learning rate 0.0005) 61.3 %", of the minority.
@@ -192,43 +215,54 @@ impl Evidence<'_> {
     }
 }
 
-/// The test is over examples, with the trainings as they came out. Where there are several, the interval over examples and seeds must
-/// leave out 0 too: else the next training may say the opposite.
-fn decide_over_seeds(in_claimed_direction: f64, p: f64, (low, high): (f64, f64), seeds: u32) -> Finding {
-    if seeds > 1 && low <= 0.0 && high >= 0.0 { Finding::Inconclusive } else { decide(in_claimed_direction, p) }
-}
-
-/// Why a small p is not enough.
-fn only_by_examples(finding: Finding, p: f64) -> &'static str {
-    if finding == Finding::Inconclusive && p < LEVEL {
-        " The test is over examples, for these trainings; the interval is over seeds too and holds 0, so other seeds may say otherwise."
-    } else {
-        ""
+/// Mean margin of each rank, ascending, over the samples that every rank calls positive in a seed: those of the trend.
+fn margins_in_common(sample: &Sample, table: &Table, recipe: &Recipe, fraction: MinorityFraction) -> Vec<(Arm, f64)> {
+    let arms: Vec<Arm> = ranks_with_results(recipe, table, fraction).into_iter().map(Arm::Lora).collect();
+    let of_rank: Vec<_> = arms.iter().filter_map(|arm| table.get(&(*arm, Some(fraction)))).collect();
+    let (mut sums, mut count) = (vec![0.0; arms.len()], 0.0);
+    for seed in of_rank.first().into_iter().flat_map(|seeds| seeds.keys()) {
+        let Some(answers) = of_rank.iter().map(|seeds| seeds.get(seed)).collect::<Option<Vec<&Answers>>>() else { continue };
+        for example in 0..sample.len() {
+            let Some(margins) = answers.iter().map(|answers| answers.margin(example, sample)).collect::<Option<Vec<f64>>>() else {
+                continue;
+            };
+            sums.iter_mut().zip(margins).for_each(|(sum, margin)| *sum += margin);
+            count += 1.0;
+        }
     }
+    if count > 0.0 { arms.into_iter().zip(sums).map(|(arm, sum)| (arm, sum / count)).collect() } else { Vec::new() }
 }
 
-fn seeds_text(seeds: u32) -> String {
-    if seeds == 1 { "1 seed".into() } else { format!("{seeds} seeds") }
+/// `step`: what one example changes in a seed's slope.
+fn settle_trend(trend: &RankTrend, step: f64) -> Settled {
+    settle(&over_seeds::Evidence {
+        in_claimed_direction: trend.slope,
+        p: trend.p,
+        interval: (trend.low, trend.high),
+        by_seed: &trend.seed_slopes,
+        step,
+        over: OVER,
+    })
 }
 
-/// What a test over examples leaves open.
-fn only_these_trainings(seeds: u32) -> &'static str {
-    if seeds == 1 { " One training of each arm: another seed may give another answer; use at least 3." } else { "" }
-}
-
-/// What would be needed to show the contrast's difference.
-fn of_contrast(contrast: &AccuracyContrast) -> String {
-    let mut text = shown_by_this_size(contrast.detectable);
-    let is_too_small = contrast.difference != 0.0 && contrast.detectable > contrast.difference.abs();
+/// What would be needed to show the contrast's difference, by one of `family` tests.
+fn of_contrast(contrast: &AccuracyContrast, family: usize) -> String {
+    let Some(detectable) = contrast.detectable else {
+        let least = least_clusters(family);
+        return format!(
+            " With fewer than {least} test examples no difference, however large, can reach 5 % after Holm's correction over {family} ranks."
+        );
+    };
+    let mut text = shown_by_this_size(detectable);
+    let is_too_small = contrast.difference != 0.0 && detectable > contrast.difference.abs();
     if contrast.seeds == 1 {
-        let needed = examples_needed(contrast.discordant, contrast.difference, POWER).filter(|_| is_too_small);
+        let needed = examples_needed(contrast.discordant, contrast.difference, POWER, family).filter(|_| is_too_small);
         if let Some(needed) = needed {
             text.push_str(&format!(
                 " To show the difference seen here, if it is real, about {needed} such test examples would be needed (McNemar's test, arms that differ on {:.0} % of them).",
                 contrast.discordant * 100.0
             ));
         }
-        text.push_str(only_these_trainings(1));
         return text;
     }
     let mean = contrast.difference;
@@ -240,7 +274,7 @@ fn of_contrast(contrast: &AccuracyContrast) -> String {
             contrast.seeds
         ));
     } else if is_too_small {
-        text.push_str(&examples_by_scale(mean, contrast.detectable, contrast.examples));
+        text.push_str(&examples_by_scale(mean, detectable, contrast.examples));
     }
     text
 }
@@ -255,11 +289,10 @@ fn examples_by_scale(difference: f64, detectable: f64, examples: u32) -> String 
     format!(" To show the difference seen here, if it is real, about {rounded:.0} such test examples would be needed.")
 }
 
-fn more_data(difference: f64, detectable: f64, examples: u32, seeds: u32) -> String {
+fn more_data(difference: f64, detectable: f64, examples: u32) -> String {
     let mut text = shown_by_this_size(detectable);
     if difference != 0.0 && detectable > difference.abs() {
         text.push_str(&examples_by_scale(difference, detectable, examples));
     }
-    text.push_str(only_these_trainings(seeds));
     text
 }

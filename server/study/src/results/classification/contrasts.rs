@@ -5,10 +5,11 @@ use super::{
     answers::{Answers, Sample},
 };
 use crate::{
-    results::arm_number,
+    results::{arm_number, over_seeds::BySeed},
     seeds,
     statistics::{
-        Cluster, detectable, doubling_weights, holm, mcnemar_exact, sign_flip, slope_per_doubling, standard_error, trend, two_way_bootstrap,
+        Cluster, detectable, doubling_weights, holm, least_clusters, mcnemar_exact, of_equals, sign_flip, slope_per_doubling,
+        standard_error, trend, two_way_bootstrap,
     },
 };
 use rankscope_domain::{
@@ -24,18 +25,21 @@ pub(super) fn against_full(recipe: &Recipe, sample: &Sample, table: &Table, frac
     for &fraction in fractions {
         let Some(full) = table.get(&(Arm::Full, Some(fraction))) else { continue };
         for group in sample.parts() {
-            let mut family: Vec<AccuracyContrast> =
+            let family: Vec<(AccuracyContrast, f64)> =
                 ranks.iter().filter_map(|&arm| contrast(arm, table.get(&(arm, Some(fraction)))?, full, fraction, group, sample)).collect();
-            let corrected = holm(&family.iter().map(|contrast| contrast.p).collect::<Vec<_>>());
-            for (contrast, p_holm) in family.iter_mut().zip(corrected) {
-                contrast.p_holm = p_holm;
-            }
-            contrasts.extend(family);
+            let corrected = holm(&family.iter().map(|(contrast, _)| contrast.p).collect::<Vec<_>>());
+            let tests = family.len();
+            contrasts.extend(family.into_iter().zip(corrected).map(|((contrast, error), p_holm)| AccuracyContrast {
+                p_holm,
+                detectable: (contrast.examples >= least_clusters(tests)).then(|| detectable(error, POWER, tests)),
+                ..contrast
+            }));
         }
     }
     contrasts
 }
 
+/// With its standard error; what hangs on the family of tests is not yet in it.
 fn contrast(
     arm: Arm,
     answers: &BTreeMap<u64, Answers>,
@@ -43,7 +47,7 @@ fn contrast(
     fraction: MinorityFraction,
     group: Option<usize>,
     sample: &Sample,
-) -> Option<AccuracyContrast> {
+) -> Option<(AccuracyContrast, f64)> {
     let examples = sample.of_group(group);
     // by seed, then by example: 1 where the arm alone is right, -1 where full alone is
     let differences: Vec<Vec<i32>> = answers
@@ -82,10 +86,10 @@ fn contrast(
         }
         Some(sum as f64 / (examples.len() as f64 * seed_count))
     });
-    let (low, high) = interval.unwrap_or((-1.0, 1.0));
+    let (low, high) = interval.unwrap_or_else(|| of_equals(difference, examples.len(), (-1.0, 1.0)));
     let of_seed = |seed: &Vec<i32>| f64::from(seed.iter().sum::<i32>()) / examples.len() as f64;
     let discordant = differences.iter().flatten().filter(|difference| **difference != 0).count() as f64;
-    Some(AccuracyContrast {
+    let contrast = AccuracyContrast {
         arm,
         against: Arm::Full,
         fraction,
@@ -100,8 +104,9 @@ fn contrast(
         test,
         examples: examples.len() as u32,
         seeds: differences.len() as u32,
-        detectable: detectable(standard_error(&clusters), POWER),
-    })
+        detectable: None,
+    };
+    Some((contrast, standard_error(&clusters)))
 }
 
 /// Accuracy over log2 of the rank, of the examples in each seed that every rank answered.
@@ -125,6 +130,12 @@ pub(super) fn margin_trends(recipe: &Recipe, sample: &Sample, table: &Table, fra
     fractions.iter().filter_map(|&fraction| rank_trend("margin trend", recipe, sample, table, fraction, None, of_example)).collect()
 }
 
+/// In the recipe's order of arms.
+pub(super) fn ranks_with_results(recipe: &Recipe, table: &Table, fraction: MinorityFraction) -> Vec<u32> {
+    let ranks = recipe.arm_specs().iter().filter_map(|spec| spec.arm().rank()).collect::<Vec<_>>();
+    ranks.into_iter().filter(|rank| table.contains_key(&(Arm::Lora(*rank), Some(fraction)))).collect()
+}
+
 /// `values` gives a quantity at every rank, or nothing where the example is left out. `None` with fewer than two ranks that have a
 /// seed in common.
 fn rank_trend(
@@ -136,51 +147,34 @@ fn rank_trend(
     group: Option<usize>,
     values: impl Fn(&[&Answers], usize) -> Option<Vec<f64>>,
 ) -> Option<RankTrend> {
-    let ranks: Vec<u32> = recipe
-        .arm_specs()
-        .iter()
-        .filter_map(|spec| spec.arm().rank())
-        .filter(|rank| table.contains_key(&(Arm::Lora(*rank), Some(fraction))))
-        .collect();
+    let ranks = ranks_with_results(recipe, table, fraction);
     let weights = doubling_weights(&ranks)?;
     let of_rank: Vec<&BTreeMap<u64, Answers>> = ranks.iter().filter_map(|rank| table.get(&(Arm::Lora(*rank), Some(fraction)))).collect();
     let examples = sample.of_group(group);
-    // by seed, then by example
-    let mut slopes: Vec<Vec<Option<f64>>> = Vec::new();
+    let mut observed: Vec<(usize, f64)> = Vec::new();
+    let mut by_seed = BySeed::new(examples.len());
     for seed in of_rank.first()?.keys() {
         let Some(answers) = of_rank.iter().map(|seeds| seeds.get(seed)).collect::<Option<Vec<&Answers>>>() else { continue };
-        let of_example = |&example: &usize| values(&answers, example).map(|values| slope_per_doubling(&weights, values));
-        slopes.push(examples.iter().map(of_example).collect());
+        for (place, &example) in examples.iter().enumerate() {
+            let Some(values) = values(&answers, example) else { continue };
+            let slope = slope_per_doubling(&weights, values);
+            observed.push((place, slope));
+            by_seed.add(*seed, place, slope);
+        }
     }
     let drawing = seeds::derive(purpose, &[(fraction.value() * 1e4).round() as u64, group.map_or(u64::MAX, |group| group as u64)]);
-    let observed = slopes.iter().flat_map(|seed| seed.iter().enumerate().filter_map(|(place, slope)| slope.map(|slope| (place, slope))));
     let found = trend(observed, examples.len(), drawing)?;
-    let (low, high) = two_way_interval(&slopes, examples.len(), drawing).unwrap_or((-1.0, 1.0));
+    // of accuracies and probabilities, which are within 0 and 1
+    let steepest = weights.iter().filter(|weight| **weight > 0.0).sum::<f64>();
+    let (low, high) = by_seed.interval_within(drawing, (-steepest, steepest));
     Some(RankTrend {
         fraction,
         group: group.map(|group| sample.group_names[group].clone()),
         slope: found.slope,
+        seed_slopes: by_seed.means(),
         low,
         high,
         p: found.p,
         examples: found.clusters,
-    })
-}
-
-/// 95 % interval of the mean over seeds and examples, both drawn: what another training and other examples would give. By seed, then
-/// by example; what is not there is left out.
-pub(super) fn two_way_interval(values: &[Vec<Option<f64>>], examples: usize, drawing: u64) -> Option<(f64, f64)> {
-    two_way_bootstrap(examples, values.len(), drawing, |example_weights, seed_weights| {
-        let (mut sum, mut count) = (0.0, 0.0);
-        for (seed, &times) in values.iter().zip(seed_weights).filter(|(_, times)| **times > 0) {
-            for (value, &weight) in seed.iter().zip(example_weights) {
-                if let (Some(value), true) = (value, weight > 0) {
-                    let weight = f64::from(weight) * f64::from(times);
-                    sum += weight * value;
-                    count += weight;
-                }
-            }
-        }
-        (count > 0.0).then(|| sum / count)
     })
 }

@@ -143,7 +143,7 @@ fn ranks_are_held_to_full_on_the_same_examples() {
     near(Some(low.difference), -0.5);
     assert_eq!((low.p, low.test, low.examples), (mcnemar_exact(10, 0), PairedTest::McnemarExact, 20));
     assert_eq!(low.p_holm, 2.0 * low.p, "Holm over two ranks");
-    assert!(low.low < -0.5 && -0.5 < low.high && low.high < 0.0 && low.detectable > 0.0);
+    assert!(low.low < -0.5 && -0.5 < low.high && low.high < 0.0 && low.detectable.unwrap() > 0.0);
     near(Some(of(Arm::Lora(8), None).difference), -1.0 / 60.0);
     assert_eq!(of(Arm::Lora(2), Some("positive")).p, 1.0);
     // 2 -> 8 is two doublings
@@ -187,6 +187,102 @@ fn seeds_that_disagree_settle_nothing_however_small_the_p() {
         claims[0].because
     );
     assert_eq!(claims[1].finding, Finding::Inconclusive, "{}", claims[1].because);
+}
+
+#[test]
+fn two_trainings_whose_interval_leaves_out_0_can_be_too_few() {
+    let recipe = recipe(&[0, 1], &[2, 8], HeadKind::ClassHead);
+    // r = 2 misses 9 more than full in one training, 18 in the other: t = 0.675 / 0.225 = 3 with one degree of freedom
+    let (found, claims) = results(&recipe, |cell, id| {
+        Some(misses(
+            id,
+            if cell.arm != Arm::Lora(2) {
+                2
+            } else if cell.seed == 0 {
+                11
+            } else {
+                20
+            },
+        ))
+    });
+    let low = &found.readings[0].contrasts.iter().find(|c| c.arm == Arm::Lora(2) && c.group.as_deref() == Some("negative")).unwrap();
+    assert!(low.p_holm < 0.001 && low.high < 0.0, "{low:?}");
+    assert_eq!(claims[0].finding, Finding::Inconclusive);
+    let p = 1.0 - 2.0 * 3.0_f64.atan() / std::f64::consts::PI;
+    assert!(
+        claims[0].because.contains(&format!("a paired t test gives p = {p:.3}")) && claims[0].because.contains("or are too few"),
+        "{}",
+        claims[0].because
+    );
+    let trend = found.readings[0].trends.iter().find(|t| t.group.as_deref() == Some("negative")).unwrap();
+    assert_eq!(trend.seed_slopes.len(), 2);
+    assert!(trend.low > 0.0 && claims[1].finding == Finding::Inconclusive, "{trend:?} {}", claims[1].because);
+}
+
+#[test]
+fn what_never_happened_has_no_interval_of_no_width() {
+    let recipe = recipe(&[0, 1], &[2, 8], HeadKind::ClassHead);
+    // nobody errs, in either seed
+    let (found, _) = results(&recipe, |_, _| Some(false));
+    let lora = first(&found, Arm::Lora(2), 0.1);
+    let (low, _) = wilson(60, 60, 0.95);
+    assert_eq!((lora.accuracy.value, lora.accuracy.low, lora.accuracy.high), (Some(1.0), Some(low), Some(1.0)));
+    let (low, _) = wilson(20, 20, 0.95);
+    assert_eq!(lora.group("negative").unwrap().accuracy.low, Some(low));
+    for measure in [lora.worst_group_error, lora.group_gap, lora.harmful_bias_gap.unwrap(), lora.f1, lora.auc] {
+        assert!(measure.value.is_some() && measure.low.is_none() && measure.high.is_none(), "{measure:?}");
+    }
+    for contrast in &found.readings[0].contrasts {
+        let (_, none) = wilson(0, contrast.examples, 0.95);
+        assert_eq!((contrast.difference, contrast.low, contrast.high), (0.0, -none, none));
+    }
+    // r = 8 is two doublings above r = 2: no slope is above a half
+    for trend in &found.readings[0].trends {
+        let (_, none) = wilson(0, trend.examples, 0.95);
+        assert_eq!((trend.slope, trend.low, trend.high), (0.0, -none / 2.0, none / 2.0));
+    }
+}
+
+#[test]
+fn a_trend_speaks_of_the_seeds_that_it_has() {
+    let recipe = recipe(&[0, 1, 2], &[2, 8], HeadKind::ClassHead);
+    // r = 2 has one training that did not fail
+    let (found, claims) = results(&recipe, |cell, id| {
+        (cell.arm != Arm::Lora(2) || cell.seed == 1).then(|| misses(id, if cell.arm == Arm::Lora(2) { 12 } else { 2 }))
+    });
+    assert!(found.readings[0].trends.iter().all(|trend| trend.seed_slopes.len() == 1), "{:?}", found.readings[0].trends);
+    assert!(claims[1].because.contains("One training of each arm"), "{}", claims[1].because);
+}
+
+#[test]
+fn the_margins_of_a_claim_are_those_of_the_samples_that_its_trend_is_of() {
+    let recipe = recipe(&[0], &[2, 8], HeadKind::ClassHead);
+    // on the majority r = 8 is surer than r = 2 by 0.1; but it calls the minority positive too, barely, so that its mean over all is lower
+    let sure = |cell: CellId, id: u32| match (cell.arm, label(id)) {
+        (Arm::Lora(8), 1) => 0.9,
+        (Arm::Lora(8), _) => 0.55,
+        (_, 1) => 0.8,
+        _ => 0.1,
+    };
+    let cells = recipe.cells().into_iter().map(|cell| {
+        let of = |id| {
+            let positive: f64 = sure(cell, id);
+            Prediction { id, log_probabilities: [(1.0 - positive).ln(), positive.ln()].into(), generated: None, generated_label: None }
+        };
+        (cell, (0..EXAMPLES).map(of).collect())
+    });
+    let count = |value| FractionCount { fraction: fraction(value), minority_examples: 4, train_examples: 84 };
+    let fractions = vec![count(1.0), count(0.1)];
+    let (found, claims) =
+        compute(&ClassFindings { recipe: &recipe, record: &record(), test: &test_texts(), fractions, cells: cells.collect() });
+    near(first(&found, Arm::Lora(8), 1.0).mean_margin.value, (40.0 * 0.9 + 20.0 * 0.55) / 60.0);
+    near(Some(found.readings[0].margin_trends[0].slope), 0.05);
+    let claim = claims.iter().find(|claim| claim.claim.contains("margins")).unwrap();
+    assert!(
+        claim.because.contains("lora-r2 0.800; lora-r8 0.900") && claim.because.contains("these 40 test examples"),
+        "{}",
+        claim.because
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::{
         claims::{decide, p_text},
     },
     seeds,
-    statistics::{Cluster, Trend, bootstrap, detectable, holm, ratio, sign_flip, unbounded_error},
+    statistics::{Cluster, Trend, bootstrap, detectable, holm, least_clusters, ratio, sign_flip, unbounded_error},
 };
 use rankscope_domain::{
     Arm, Recipe,
@@ -16,8 +16,6 @@ use rankscope_domain::{
 };
 
 const POWER: f64 = 0.8;
-/// With n clusters, no sign-flip test gives less than 2 / 2^n.
-const LEAST_CLUSTERS: u32 = 6;
 
 /// Both where they can be tested: two ranks for the first, full and a rank for the second.
 pub(super) fn compute(
@@ -46,7 +44,7 @@ fn grows(recipe: &Recipe, divergences: &[ArmDivergence], trend: &Trend) -> Claim
         p_text(trend.p),
         clusters_text(recipe, trend.clusters),
     );
-    because.push_str(&remarks(finding, trend.slope, trend.error, trend.clusters));
+    because.push_str(&remarks(finding, trend.slope, trend.error, trend.clusters, 1));
     Claim { claim: "The divergence from the original grows with the rank.".into(), finding, because }
 }
 
@@ -79,7 +77,7 @@ fn largest_for_full(recipe: &Recipe, measured: &[&InspectedCell], divergences: &
         p_text(p),
         clusters_text(recipe, sums.len() as u32),
     );
-    because.push_str(&remarks(finding, difference, unbounded_error(sums), sums.len() as u32));
+    because.push_str(&remarks(finding, difference, unbounded_error(sums), sums.len() as u32, compared.len()));
     Some(Claim { claim: "The divergence from the original is largest for full fine-tuning.".into(), finding, because })
 }
 
@@ -106,14 +104,14 @@ fn interval_text(interval: Option<(f64, f64)>) -> String {
     interval.map_or_else(String::new, |(low, high)| format!(" (95 % interval {} to {})", nats(low), nats(high)))
 }
 
-/// What the test leaves open, and what a study would need to settle it.
-fn remarks(finding: Finding, difference: f64, error: f64, clusters: u32) -> String {
+/// What the test leaves open, and what a study would need to settle it by one of `family` tests.
+fn remarks(finding: Finding, difference: f64, error: f64, clusters: u32, family: usize) -> String {
     let mut text = String::new();
     if finding == Finding::Inconclusive {
-        if clusters < LEAST_CLUSTERS {
+        if clusters < least_clusters(family) {
             text.push_str(" So few can't settle it, however large the difference: compare more.");
         } else {
-            let detectable = detectable(error, POWER);
+            let detectable = detectable(error, POWER, family);
             text.push_str(&format!(" A study of this size shows differences of {} or more four times in five.", three_digits(detectable)));
             if difference != 0.0 && detectable > difference.abs() {
                 let needed = (f64::from(clusters) * (detectable / difference).powi(2)).min(1e9).ceil();
