@@ -97,8 +97,20 @@ fn matrices<'a>(parts: impl Iterator<Item = (String, &'a JudgeFigures)>, width: 
 
 fn panel(name: String, figures: &JudgeFigures) -> ConfusionPanel {
     let columns = if figures.unparsable() > 0 { 3 } else { 2 };
-    let rows = figures.estimated.iter().map(|row| row[..columns].iter().map(|n| n.round() as u32).collect());
-    ConfusionPanel { group: name, counts: rows.collect() }
+    let estimated: Vec<f64> = figures.estimated.iter().flat_map(|row| &row[..columns]).copied().collect();
+    ConfusionPanel { group: name, counts: whole(&estimated).chunks(columns).map(<[u32]>::to_vec).collect() }
+}
+
+/// Whole numbers that add up to what the sum rounds to: what is lost by cutting off goes to those that lost most.
+fn whole(numbers: &[f64]) -> Vec<u32> {
+    let mut whole: Vec<u32> = numbers.iter().map(|n| n.floor() as u32).collect();
+    let missing = (numbers.iter().sum::<f64>().round() as u32).saturating_sub(whole.iter().sum());
+    let mut places: Vec<usize> = (0..numbers.len()).collect();
+    places.sort_by(|&one, &other| numbers[other].fract().total_cmp(&numbers[one].fract()));
+    for place in places.into_iter().take(missing as usize) {
+        whole[place] += 1;
+    }
+    whole
 }
 
 fn corrected_panels(correction: &Correction, shown: Bars) -> Vec<SharePanel> {
@@ -115,4 +127,42 @@ fn corrected_panels(correction: &Correction, shown: Bars) -> Vec<SharePanel> {
         .into_iter()
         .map(|kind| SharePanel { title: kind.label().into(), points: correction.arms.iter().map(|arm| point(kind, arm)).collect() })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Bars, JUDGE_FIGURES, judge_svg, whole};
+    use crate::{
+        charts::{Width, tests::check_legible},
+        judge_fixture::report,
+    };
+
+    #[test]
+    fn every_figure_is_legible_at_both_widths() {
+        for width in [Width::Narrow, Width::Wide] {
+            for name in JUDGE_FIGURES {
+                let svg = judge_svg(name, &report(), Bars::All, width).unwrap_or_else(|| panic!("{name} is not drawn"));
+                check_legible(&format!("{name} {width:?}"), &svg);
+            }
+        }
+        assert_eq!(judge_svg("toxicity", &report(), Bars::All, Width::Wide), None);
+    }
+
+    #[test]
+    fn parts_add_up_to_the_whole() {
+        assert_eq!(whole(&[60.3, 0.2, 1.6, 177.9]), [60, 0, 2, 178]);
+        assert_eq!(whole(&[0.5, 0.5, 59.5, 179.5]), [1, 1, 59, 179]);
+        assert_eq!(whole(&[3.0, 0.0, 1.0 - 1e-12]), [3, 0, 1]);
+        assert_eq!(whole(&[]), Vec::<u32>::new());
+    }
+
+    #[test]
+    fn bars_are_named_in_an_address() {
+        for bars in Bars::ALL {
+            assert_eq!(Bars::read(|_| Some(bars.name().into())), Ok(bars));
+        }
+        assert_eq!(Bars::read(|_| None), Ok(Bars::All));
+        let wrong = Bars::read(|_| Some("pie".into())).unwrap_err();
+        assert!(wrong.to_string().contains("bars = \"pie\"") && wrong.to_string().contains("rogan-gladen"), "{wrong}");
+    }
 }

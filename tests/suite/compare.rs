@@ -187,7 +187,7 @@ fn studies_of_two_kinds_and_unfinished_ones_stand_beside_each_other() {
         "name = \"Classes\"\nkind = \"classification\"\nseeds = [0]\n[model]\nsource = {:?}\n[data]\nsource = \"builtin\"\ntrain_limit = 8\ntest_limit = 8\n\
          [groups]\nminority_fractions = [1.0]\n[classifier]\nmax_new_tokens = 0\n[training]\nmax_steps = 1\nper_device_train_batch_size = 2\nmax_length = 64\n\
          [[arms]]\nkind = \"lora\"\nlora_r = 2\nlearning_rate = 0.01\n[[arms]]\nkind = \"full\"\nlearning_rate = 0.001\n",
-        super::support::recipes::reference().join("llama_tiny")
+        support::recipes::reference().join("llama_tiny")
     );
     let waiting = app.client.start(&Recipe::from_toml(&classes).expect("a recipe"), "classes").expect("a study");
     let page = app.client.page(&format!("/compare?studies={one},{running},{waiting}"));

@@ -17,14 +17,14 @@ pub fn judge_table(name: &str, results: &StudyResults, report: &JudgeReport) -> 
                 (name, &judge.all)
             });
             let first = Column::text("judge", "Judge").meaning("The study’s first; the others are lexicons that were asked afterwards.");
-            measures(("judges", "Judges against people’s labels", "", first), report, rows)
+            measures(("judges", "Judges against labels", "", first), report, rows)
         }
         "judge_groups" => {
-            let about = ("judge_groups", "The study’s judge by group", "The study’s judge. ", Column::text("group", "Group"));
+            let about = ("judge_groups", "Judge of the study by group", "", Column::text("group", "Group"));
             measures(about, report, named(&own()?.groups))
         }
         "judge_arms" => {
-            let about = ("judge_arms", "The study’s judge by arm", "The study’s judge. ", Column::text("arm", "Arm"));
+            let about = ("judge_arms", "Judge of the study by arm", "", Column::text("arm", "Arm"));
             measures(about, report, named(&own()?.arms))
         }
         "judge_counts" => counts(report),
@@ -68,9 +68,9 @@ fn measures<'a>(
         Column::interval("precision", "Precision", Unit::Share).meaning("Of what the judge calls toxic, the part that people do."),
         Column::interval("recall", "Recall", Unit::Share).meaning("Sensitivity: of what people call toxic, the part that the judge does."),
         Column::interval("specificity", "Specificity", Unit::Share).meaning("Of what people call not toxic, the part that the judge does."),
-        Column::interval("f1", "F1", Unit::Ratio).meaning("Harmonic mean of precision and recall."),
+        Column::interval("f1", "F1", Unit::Index).meaning("Harmonic mean of precision and recall."),
         Column::interval("accuracy", "Accuracy", Unit::Share).meaning("The part on which judge and people agree."),
-        Column::interval("kappa", "Kappa", Unit::Ratio).meaning("Cohen’s, of judge and label."),
+        Column::interval("kappa", "Kappa", Unit::Index).meaning("Cohen’s, of judge and label."),
     ];
     let rows = rows.map(|(name, figures)| {
         vec![
@@ -124,7 +124,7 @@ fn counts(report: &JudgeReport) -> Table {
         }
     }
     let caption = format!("What judges take completions for, by what people say of them. {}", sample(report));
-    Table::new("judge_counts", "Judges against people’s labels, counts", caption, columns, rows)
+    Table::new("judge_counts", "Judges against labels, counts", caption, columns, rows)
 }
 
 fn corrected(report: &JudgeReport) -> Table {
@@ -174,7 +174,7 @@ fn corrected(report: &JudgeReport) -> Table {
         p(correction.specificity_p),
     );
     let rows = if correction.arms.is_empty() { Vec::new() } else { arms.chain([pooled]).collect() };
-    Table::new("corrected", "Corrected for the judge’s errors", caption, columns, rows)
+    Table::new("corrected", "Shares corrected for errors of the judge", caption, columns, rows)
 }
 
 fn annotators(report: &JudgeReport) -> Table {
@@ -200,7 +200,7 @@ fn agreement(report: &JudgeReport) -> Table {
         Column::plain("n", "Both labelled", Unit::Count)
             .meaning("Completions that both, for alpha two or more, called toxic or not toxic."),
         Column::plain("same", "Same label", Unit::Share),
-        Column::interval("agreement", "Agreement", Unit::Ratio).meaning("1: as one; 0: no more than by chance."),
+        Column::interval("agreement", "Agreement", Unit::Index).meaning("1: as one; 0: no more than by chance."),
     ];
     let agreement = &report.agreement;
     if agreement.annotators.len() < 2 {
