@@ -34,9 +34,9 @@ pub fn comparison_svg(name: &str, comparison: &Comparison, view: &CompareView, w
     if name != "lens" {
         return Ok(draw_comparison(name, comparison, width));
     }
-    let (rows, errors) = lens_rows(comparison, view);
+    let (found, errors) = lens_rows(comparison, view);
     errors.into_result(())?;
-    Ok(rows.as_ref().and_then(compared_lens))
+    Ok(found.and_then(|found| compared_lens(&found.figure, width)))
 }
 
 /// All but the lens.
@@ -253,8 +253,16 @@ pub(crate) fn lines_up(a: &ComparedReading, b: &ComparedReading) -> bool {
     a.reading.tokens == b.reading.tokens && a.reading.layers.len() == b.reading.layers.len()
 }
 
+/// The rows of the lens's figure, and of what each panel is.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ComparedLens {
+    pub figure: LensRows,
+    /// Row by row, of each panel that is there: the places of its reading, or of the two that it is the difference of, among the comparison's.
+    pub readings: Vec<Vec<Vec<usize>>>,
+}
+
 /// The rows of the figure. `None` where there is no reading, or the two whose difference is asked for do not line up.
-pub(crate) fn lens_rows(comparison: &Comparison, view: &CompareView) -> (Option<LensRows>, FieldErrors) {
+pub(crate) fn lens_rows(comparison: &Comparison, view: &CompareView) -> (Option<ComparedLens>, FieldErrors) {
     let Some(lens) = comparison.lens.as_ref().filter(|lens| !lens.readings.is_empty()) else { return (None, FieldErrors::default()) };
     let (mode, palette) = (view.lens.mode, view.lens.palette);
     if mode == LensMode::Difference {
@@ -263,14 +271,15 @@ pub(crate) fn lens_rows(comparison: &Comparison, view: &CompareView) -> (Option<
         let of = |read: &ComparedReading| arm_of(read).label();
         let shown = LensPanel { title: format!("{} − {}", of(a), of(b)), ..difference(&a.reading, &b.reading) };
         let most = round_up(largest(std::slice::from_ref(&shown)));
-        let rows = LensRows {
+        let figure = LensRows {
             measure: format!("entropy of {} minus that of {}, nats", of(a), of(b)),
             scale: HeatScale { low: -most, high: most, palette },
             rows: vec![LensRow {
                 title: format!("“{}”", a.reading.prompt), tokens: a.reading.tokens.clone(), panels: vec![Some(shown)]
             }],
         };
-        return (Some(rows), errors);
+        let places = [a, b].into_iter().filter_map(|one| lens.readings.iter().position(|read| read == one)).collect();
+        return (Some(ComparedLens { figure, readings: vec![vec![places]] }), errors);
     }
     let token = lens_token(comparison, view);
     let of_cell = LensView { mode, token: token.clone(), palette, ..LensView::default() };
@@ -279,13 +288,13 @@ pub(crate) fn lens_rows(comparison: &Comparison, view: &CompareView) -> (Option<
     arms.dedup();
     let mut studies: Vec<usize> = lens.readings.iter().map(|read| read.study).collect();
     studies.dedup();
+    let place_of = |study: usize, arm: Arm| lens.readings.iter().position(|read| read.study == study && read.reading.cell.arm == arm);
     let row = |&study: &usize| {
-        let of_study = |arm: &Arm| lens.readings.iter().find(|read| read.study == study && read.reading.cell.arm == *arm);
         let first = lens.readings.iter().find(|read| read.study == study);
         LensRow {
             title: study_label(study, &comparison.studies[study]),
             tokens: first.map(|read| read.reading.tokens.clone()).unwrap_or_default(),
-            panels: arms.iter().map(|arm| of_study(arm).map(|read| panel(&read.reading, &of_cell))).collect(),
+            panels: arms.iter().map(|&arm| place_of(study, arm).map(|place| panel(&lens.readings[place].reading, &of_cell))).collect(),
         }
     };
     let rows: Vec<LensRow> = studies.iter().map(row).collect();
@@ -296,5 +305,7 @@ pub(crate) fn lens_rows(comparison: &Comparison, view: &CompareView) -> (Option<
         LensMode::Probability => format!("probability of “{}”", token.unwrap_or_default()),
         LensMode::Entropy | LensMode::Difference => "entropy, nats".into(),
     };
-    (Some(LensRows { rows, scale: HeatScale { low: 0.0, high, palette }, measure }), FieldErrors::default())
+    let readings = studies.iter().map(|&study| arms.iter().filter_map(|&arm| place_of(study, arm)).map(|place| vec![place]).collect());
+    let figure = LensRows { rows, scale: HeatScale { low: 0.0, high, palette }, measure };
+    (Some(ComparedLens { figure, readings: readings.collect() }), FieldErrors::default())
 }

@@ -8,9 +8,8 @@ use rankscope_domain::{
 };
 use std::str::FromStr;
 
-pub(crate) const LENS_PATH: &str = "/lens";
-/// The figure of an answer; its query is that of the page.
-pub const LENS_FIGURE_PATH: &str = "/lens/figure.svg";
+/// Below it are the files of an answer's figure and table; their query is that of the page.
+pub const LENS_PATH: &str = "/lens";
 
 /// The page on which a study's arms (none: all that can) read a prompt at once. `seed` and `fraction`: absent for the study's first and
 /// largest. This is the one place that knows how such an address is written.

@@ -53,9 +53,13 @@ test("a prompt on the example: from the navigation to a panel, and the link open
   await other.goto(address);
   await expect(other.locator(".lens-grid"), "it was kept").toHaveCount(1, { timeout: 5_000 });
   await other.close();
-  const download = await page.request.get((await page.getByRole("link", { name: "Download this figure (SVG)" }).getAttribute("href"))!);
-  expect(download.status()).toBe(200);
-  expect(await download.text()).toContain("<svg");
+  const files = { "Figure lens as SVG": "<?xml", "Figure lens, column width, as PNG": "\x89PNG", "Figure lens as PDF": "%PDF", "Table lens as LaTeX": "% Logit lens" };
+  for (const [file, begins] of Object.entries(files)) {
+    const download = await page.request.get((await page.getByRole("link", { name: file }).getAttribute("href"))!);
+    expect(download.status(), file).toBe(200);
+    const text = (await download.body()).toString("latin1");
+    expect(text.startsWith(begins), `${file}: ${text.slice(0, 40)}`).toBe(true);
+  }
 });
 
 test("the arms of a study that was just run, from its own tab", async ({ newStudy, study, page }) => {

@@ -63,14 +63,32 @@ pub async fn table(
 pub(crate) type Make = fn(&str, Shown<'_>, export::Query<'_>) -> Result<ExportedFile, AppError>;
 
 async fn exported(state: &AppState, id: &str, file: String, query: HashMap<String, String>, make: Make) -> Result<Response, EdgeError> {
-    let ExportedFile { name, media_type, bytes } = drawn(state, id, move |study| {
+    let file = drawn(state, id, move |study| {
         let readings =
             if needs_readings(&file) { study.lens().map_err(|error| from_study("reading the lens", error))? } else { Vec::new() };
         let results = study.results().map_err(|error| from_study("reading results", error))?.ok_or_else(no_results)?;
         make(&file, Shown { results: &results, readings: &readings }, &|name| query.get(name).cloned())
     })
     .await?;
-    Ok((headers(media_type, &name), bytes).into_response())
+    Ok(response(file))
+}
+
+/// A file as an answer.
+pub(crate) fn response(ExportedFile { name, media_type, bytes }: ExportedFile) -> Response {
+    (headers(media_type, &name), bytes).into_response()
+}
+
+/// Makes a file, which takes a processor for a while: a few at a time.
+pub(crate) async fn made(
+    state: &AppState,
+    make: impl FnOnce() -> Result<ExportedFile, AppError> + Send + 'static,
+) -> Result<Response, EdgeError> {
+    let (permit, span) = (state.backend.permit_to_draw().await?, tracing::Span::current());
+    let task = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        span.in_scope(make)
+    });
+    Ok(response(task.await.map_err(|error| internal("a download panicked", &error))??))
 }
 
 /// `GET /studies/{id}/labels.csv`
@@ -160,7 +178,7 @@ pub(crate) fn no_results() -> AppError {
 }
 
 /// As [`read`], for what takes a processor for a while: a few at a time.
-async fn drawn<T: Send + 'static>(
+pub(crate) async fn drawn<T: Send + 'static>(
     state: &AppState,
     id: &str,
     draw: impl FnOnce(&Study) -> Result<T, AppError> + Send + 'static,

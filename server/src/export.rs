@@ -12,10 +12,10 @@ mod tests;
 mod variants;
 
 pub use bundle::{BundleOptions, write_bundle};
-pub use figure::{FigureFormat, figure_file, figure_picture};
+pub use figure::{AskedFigure, FigureFormat, figure_file, figure_picture};
 pub use picture::{pdf, png};
 pub use report::{ReportSubject, report};
-pub use table::{format_table, table_file};
+pub use table::{AskedTable, format_table, table_file};
 
 use rankscope_app::{FIGURES, LENS_FIGURE, PaperWidth, error::AppError, tables::TABLES};
 use rankscope_domain::{StudyResults, inspection::LensReading};
@@ -46,7 +46,7 @@ pub fn needs_readings(file: &str) -> bool {
 }
 
 fn nothing_there(what: &str) -> AppError {
-    AppError::NotFound(format!("This study has nothing to show in that {what}."))
+    AppError::NotFound(format!("There is nothing to show in that {what}: what it needs is not in the results."))
 }
 
 /// Draws every figure and writes every table, as a check that the results can be shown. Panics where they can't.

@@ -7,9 +7,9 @@ use crate::{
         token_form,
     },
     api::{self, API_PREFIX},
-    comparison_figure, dataset_upload, downloads, event_stream, health, labels_form,
+    comparison_files, dataset_files, dataset_upload, downloads, event_stream, health, judge_files, labels_form,
     lens_desk::events,
-    lens_figure, metrics,
+    lens_files, metrics,
     shares::downloads as shared,
     state::AppState,
     study_upload,
@@ -21,7 +21,6 @@ use axum::{
 use leptos::server_fn::ServerFn;
 use leptos_axum::{AxumRouteListing, generate_route_list};
 use rankscope_app::{
-    LENS_FIGURE_PATH,
     api::{
         shared::{GetShared, GetSharedCompletions, GetSharedLens},
         shared_labelling::{BeginSharedLabelling, GetSharedLabelling, GiveSharedLabel, ListSharedRounds, UndoSharedLabel},
@@ -118,8 +117,14 @@ pub fn own_routes() -> Vec<OwnRoute> {
         route(Method::GET, "/s/{token}/results.json", Public, Small, get(shared::results)),
         route(Method::GET, "/s/{token}/figures/{file}", Public, Small, get(shared::figure)),
         route(Method::GET, "/lens/{ticket}/events", OwnersFile, Small, get(events::stream)),
-        route(Method::GET, LENS_FIGURE_PATH, OwnersFile, Small, get(lens_figure::figure)),
-        route(Method::GET, "/compare/figures/{file}", OwnersFile, Small, get(comparison_figure::figure)),
+        route(Method::GET, "/lens/figures/{file}", OwnersFile, Small, get(lens_files::figure)),
+        route(Method::GET, "/lens/tables/{table}", OwnersFile, Small, get(lens_files::table)),
+        route(Method::GET, "/compare/figures/{file}", OwnersFile, Small, get(comparison_files::figure)),
+        route(Method::GET, "/compare/tables/{table}", OwnersFile, Small, get(comparison_files::table)),
+        route(Method::GET, "/datasets/{name}/figures/{file}", OwnersFile, Small, get(dataset_files::figure)),
+        route(Method::GET, "/datasets/{name}/tables/{table}", OwnersFile, Small, get(dataset_files::table)),
+        route(Method::GET, "/studies/{id}/judge/figures/{file}", OwnersFile, Small, get(judge_files::figure)),
+        route(Method::GET, "/studies/{id}/judge/tables/{table}", OwnersFile, Small, get(judge_files::table)),
         route(Method::GET, "/s/{token}/tables/{table}", Public, Small, get(shared::table)),
         route(Method::GET, "/studies/{id}/tables/{table}", OwnersFile, Small, get(downloads::table)),
         route(Method::GET, "/studies/{id}/report.html", OwnersFile, Small, get(downloads::report)),

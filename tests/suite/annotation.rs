@@ -1,13 +1,15 @@
 //! People label completions: blind, each in an order of their own, and nothing that was said is lost.
 
 use super::support::{
-    TestApp,
+    self, TestApp,
     program::{rankscope, run},
     recipes::Fixture,
 };
 use leptos::server_fn::ServerFn;
-use rankscope_app::api::annotations::{
-    BeginLabelling, GetJudgePage, GetLabelling, GiveLabel, ImportLabels, ListRounds, NewRound, UndoLabel,
+use rankscope_app::{
+    JUDGE_FIGURES,
+    api::annotations::{BeginLabelling, GetJudgePage, GetLabelling, GiveLabel, ImportLabels, ListRounds, NewRound, UndoLabel},
+    tables::JUDGE_TABLES,
 };
 use rankscope_domain::{
     annotation::{JudgePage, Labelling, RoundSummary},
@@ -191,6 +193,9 @@ fn labels_say_what_the_judge_gets_wrong() {
     let app = TestApp::start();
     assert!(app.client.page("/studies/example?tab=judge").contains("Nobody has labelled"));
     assert_eq!(app.client.get("/studies/example/labels.csv").status(), 404);
+    let unlabelled = app.client.get("/studies/example/judge/figures/judges.svg");
+    assert_eq!(unlabelled.status(), 404);
+    assert!(unlabelled.text().expect("text").contains("no labels yet"));
     let round = Round::draw(&app, "example", "60");
     round.begin("Anna");
     round.begin("Bo");
@@ -243,6 +248,44 @@ fn labels_say_what_the_judge_gets_wrong() {
     for part in ["Corrected for the judge", "Rogan–Gladen", "prediction-powered", "Cochran"] {
         assert!(toxicity.contains(part), "{part} is not on the page");
     }
+
+    // figures and tables to take away
+    let at = format!("?round={}", round.id);
+    for figure in JUDGE_FIGURES {
+        assert!(judge.contains(&format!("/judge/figures/{figure}.png{at}")) || figure == "corrected", "{figure} has no link");
+        support::files::check_figure(&app, &format!("/studies/example/judge/figures/{figure}.FORMAT{at}"), figure);
+    }
+    assert!(toxicity.contains(&format!("/studies/example/judge/figures/corrected.png{at}")), "{toxicity}");
+    for table in JUDGE_TABLES {
+        assert!(judge.contains(&format!("/studies/example/judge/tables/{table}.tex{at}")), "{table} has no link");
+        let csv = support::files::check_table(&app, &format!("/studies/example/judge/tables/{table}.FORMAT{at}"), table);
+        match table {
+            "judges" => {
+                let precision = own.all.precision.value.expect("a precision").to_string();
+                assert!(csv.lines().nth(1).expect("a judge").contains(&format!(",{precision},")), "{precision} is not in {csv}");
+            }
+            "corrected" => assert_eq!(csv.lines().count(), 1 + report.correction.arms.len() + 1, "{csv}"),
+            "judge_arms" => assert_eq!(csv.lines().count(), 1 + 5, "{csv}"),
+            "annotators" => assert!(csv.contains("\nAnna,") && csv.contains("\nBo,"), "{csv}"),
+            _ => {}
+        }
+    }
+    let bars = |name: &str| app.client.get(&format!("/studies/example/judge/figures/corrected.svg{at}&bars={name}")).text().expect("text");
+    assert!(bars("raw").len() < bars("all").len() && bars("raw") != bars("rogan-gladen"), "one panel and three");
+    for (file, status, said) in [
+        (format!("figures/judges.gif{at}"), 404, "There are, ending in .svg, .png or .pdf: judges, judge_groups"),
+        (format!("figures/toxicity.svg{at}"), 404, "There is no such figure"),
+        (format!("figures/judges.png{at}&width=poster"), 422, "column (84 mm) and page (174 mm)"),
+        (format!("figures/corrected.png{at}&bars=pie"), 422, "There are: all, raw, rogan-gladen, prediction-powered."),
+        (format!("tables/agreement.xlsx{at}"), 404, "There are, ending in .csv, .json or .tex: judges"),
+        ("tables/judges.csv?round=nowhere".into(), 404, "no such round"),
+    ] {
+        let answer = app.client.get(&format!("/studies/example/judge/{file}"));
+        assert_eq!(answer.status().as_u16(), status, "{file}");
+        let text = answer.text().expect("text");
+        assert!(text.contains(said), "{file}: {text}");
+    }
+    assert_eq!(app.client.get("/studies/nowhere/judge/figures/judges.svg").status(), 404);
 
     // the labels as a file, which the command line reads
     let csv = app.client.get("/studies/example/labels.csv").text().expect("text");

@@ -1,7 +1,7 @@
 //! Studies side by side: the page, its figures and the command line, over two finished studies.
 
 use super::support::{
-    TestApp,
+    self, TestApp,
     program::{rankscope, run},
     recipes::Fixture,
 };
@@ -68,15 +68,41 @@ fn figures_of_several_studies_can_be_taken_away() {
         assert!(text.starts_with("<?xml") && text.contains("Longer"), "{figure}: {text}");
     }
     for (file, query, status, says) in [
-        ("toxicity.gif", "", 404, "There are: toxicity, groups, accuracy, kl, lens."),
-        ("pie.svg", "", 404, "There are: toxicity"),
-        ("accuracy.svg", "", 404, "nothing to draw"),
-        ("lens.svg", "", 404, "nothing to draw"),
+        ("toxicity.gif", "", 404, "There are, ending in .svg, .png or .pdf: toxicity, groups, accuracy, kl, lens."),
+        ("pie.svg", "", 404, "There are, ending in .svg, .png or .pdf: toxicity"),
+        ("accuracy.svg", "", 404, "nothing to show"),
+        ("lens.svg", "", 404, "nothing to show"),
+        ("toxicity.png", "&width=poster", 422, "column (84 mm) and page (174 mm)"),
         ("toxicity.svg", "&arms=A:best", 422, "arms = \"A:best\""),
         ("toxicity.svg", "&arms=A:lora-r3", 422, "A has: original, lora-r2, lora-r8, full"),
         ("toxicity.svg", "&studies=nope", 422, "studies = \"nope\""),
     ] {
         let answer = app.client.get(&format!("/compare/figures/{file}?studies={one},{other}{query}"));
+        assert_eq!(answer.status(), status, "{file}{query}");
+        let text = answer.text().unwrap();
+        assert!(text.contains(says), "{file}{query}: {text}");
+    }
+    for figure in ["toxicity", "groups"] {
+        let address = format!("/compare/figures/{figure}.FORMAT?studies={one},{other}");
+        support::files::check_figure(&app, &address, &format!("compared-{figure}"));
+    }
+    for (table, says) in [
+        ("toxicity", "\nB,lora-r8,"),
+        ("groups", "\nA,full,female,"),
+        ("toxicity_contrasts", ",B:full,A:full,"),
+        ("recipe", "training.num_train_epochs,2,4,yes"),
+    ] {
+        let address = format!("/compare/tables/{table}.FORMAT?studies={one},{other}");
+        let csv = support::files::check_table(&app, &address, &format!("compared-{}", table.replace('_', "-")));
+        assert!(csv.contains(says), "{table}: {csv}");
+    }
+    for (file, query, status, says) in [
+        ("toxicity.xlsx", "", 404, "There are, ending in .csv, .json or .tex: toxicity, groups, toxicity_contrasts"),
+        ("accuracy.csv", "", 404, "nothing to show"),
+        ("lens.tex", "", 404, "nothing to show"),
+        ("toxicity.csv", "&arms=A:best", 422, "arms = \"A:best\""),
+    ] {
+        let answer = app.client.get(&format!("/compare/tables/{file}?studies={one},{other}{query}"));
         assert_eq!(answer.status(), status, "{file}{query}");
         let text = answer.text().unwrap();
         assert!(text.contains(says), "{file}{query}: {text}");
@@ -161,7 +187,7 @@ fn studies_of_two_kinds_and_unfinished_ones_stand_beside_each_other() {
         "name = \"Classes\"\nkind = \"classification\"\nseeds = [0]\n[model]\nsource = {:?}\n[data]\nsource = \"builtin\"\ntrain_limit = 8\ntest_limit = 8\n\
          [groups]\nminority_fractions = [1.0]\n[classifier]\nmax_new_tokens = 0\n[training]\nmax_steps = 1\nper_device_train_batch_size = 2\nmax_length = 64\n\
          [[arms]]\nkind = \"lora\"\nlora_r = 2\nlearning_rate = 0.01\n[[arms]]\nkind = \"full\"\nlearning_rate = 0.001\n",
-        super::support::recipes::reference().join("llama_tiny")
+        support::recipes::reference().join("llama_tiny")
     );
     let waiting = app.client.start(&Recipe::from_toml(&classes).expect("a recipe"), "classes").expect("a study");
     let page = app.client.page(&format!("/compare?studies={one},{running},{waiting}"));

@@ -1,7 +1,7 @@
 //! Sets of labelled texts: added, looked at, uploaded and removed, on the command line and over the pages.
 
 use super::support::{
-    TestApp,
+    self, TestApp,
     hub::{COMMIT, TestHub},
     program::{Said, rankscope, run},
 };
@@ -138,6 +138,23 @@ fn a_file_is_uploaded_shown_and_removed() {
         assert!(page.contains(part), "{part} is not on the page");
     }
     assert!(!app.client.page("/datasets/mine?show=1").contains("class=\"cover\""));
+    support::files::check_figure(&app, "/datasets/mine/figures/lengths.FORMAT?of=all", "lengths");
+    for (table, rows) in [("splits", "\nall,4,2,2\r"), ("columns", "\nplace,2,north,2\r"), ("lengths", "\nall,")] {
+        assert!(page.contains(&format!("/datasets/mine/tables/{table}.tex")), "{table} has no link");
+        let csv = support::files::check_table(&app, &format!("/datasets/mine/tables/{table}.FORMAT"), table);
+        assert!(csv.contains(rows), "{table}: {csv}");
+    }
+    assert!(page.contains("/datasets/mine/figures/lengths.pdf?width=column"), "{page}");
+    for (file, status, said) in [
+        ("mine/figures/lengths.gif", 404, "There are, ending in .svg, .png or .pdf: lengths."),
+        ("mine/tables/lengths.xlsx", 404, "There are, ending in .csv, .json or .tex: splits, columns, lengths."),
+        ("mine/figures/lengths.png?width=poster", 422, "column (84 mm) and page (174 mm)"),
+        ("none/figures/lengths.svg", 404, "no such set"),
+    ] {
+        let answer = app.client.get(&format!("/datasets/{file}"));
+        assert_eq!(answer.status().as_u16(), status, "{file}");
+        assert!(answer.text().expect("text").contains(said), "{file}");
+    }
     let list = app.client.page("/datasets");
     assert!(list.contains("href=\"/datasets/builtin\"") && list.contains("href=\"/datasets/mine\""));
 

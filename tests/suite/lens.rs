@@ -1,6 +1,6 @@
 //! The lens on demand: asked, queued, stopped, left, died, kept.
 
-use super::support::{TestApp, app::send, client::Client, eventually, recipes::Fixture};
+use super::support::{self, TestApp, app::send, client::Client, eventually, recipes::Fixture};
 use rankscope_app::{error::AppError, lens_address};
 use rankscope_domain::{
     Arm,
@@ -79,7 +79,7 @@ fn arms_read_a_prompt_and_the_answer_is_kept_over_a_restart() {
 
     let address = lens_address(&id, &asked.prompt, &[], None, None) + "&top_k=3&new_tokens=4";
     let page = app.client.page(&address);
-    for part in ["r = 2", "full", "lens-panel-3", "every cell", "She &amp; &lt;he>\nwork", "/lens/figure.svg?study="] {
+    for part in ["r = 2", "full", "lens-panel-3", "every cell", "She &amp; &lt;he>\nwork", "/lens/figures/lens.svg?study="] {
         assert!(page.to_lowercase().contains(&part.to_lowercase()), "{part:?} is not on the page");
     }
 
@@ -93,11 +93,26 @@ fn arms_read_a_prompt_and_the_answer_is_kept_over_a_restart() {
     let page = app.client.page(&format!("{address}&mode=kl&arms=original,full"));
     assert!(page.contains("lens-panel-1") && !page.contains("lens-panel-2"), "two panels were asked for");
     assert!(began.elapsed() < Duration::from_secs(5) && app.lens_workers().is_empty(), "a kept answer needs no worker");
-    let figure = app.client.get(&format!("{}&mode=kl", address.replace("/lens?", "/lens/figure.svg?")));
-    assert_eq!((figure.status().as_u16(), &figure.headers()["content-type"]), (200, &"image/svg+xml".parse().unwrap()));
-    assert!(figure.text().unwrap().starts_with("<svg"));
-    let other = app.client.get(&lens_address(&id, "never asked", &[], None, None).replace("/lens?", "/lens/figure.svg?"));
-    assert_eq!(other.status(), 404);
+    let file = |of: &str, file: &str| of.replace("/lens?", &format!("/lens/{file}?"));
+    support::files::check_figure(&app, &file(&format!("{address}&mode=kl"), "figures/lens.FORMAT"), "lens");
+    let csv = support::files::check_table(&app, &file(&format!("{address}&arms=full"), "tables/lens.FORMAT"), "lens");
+    let cells = readings[3].layers.iter().flatten().count();
+    assert!(csv.contains("full") && !csv.contains("lora-r2"), "{csv}");
+    // a prompt of two lines is two lines of a row
+    assert_eq!(csv.matches("\n\"She & <he>\nwork\",full,").count(), cells, "{csv}");
+    let never = lens_address(&id, "never asked", &[], None, None);
+    for (address, status, said) in [
+        (file(&never, "figures/lens.svg"), 404, "Ask the question on the page"),
+        (file(&never, "tables/lens.csv"), 404, "Ask the question on the page"),
+        (file(&address, "figures/lens.gif"), 404, "ending in .svg, .png or .pdf: lens."),
+        (file(&address, "tables/lens.xlsx"), 404, "ending in .csv, .json or .tex: lens."),
+        (file(&format!("{address}&mode=tea"), "figures/lens.pdf"), 422, "no such mode"),
+        ("/lens/figures/lens.svg".into(), 404, "Ask the question on the page"),
+    ] {
+        let answer = app.client.get(&address);
+        assert_eq!(answer.status().as_u16(), status, "{address}");
+        assert!(answer.text().unwrap().contains(said), "{address}");
+    }
     assert!(app.lens_workers().is_empty(), "a figure asks nothing");
 }
 
@@ -294,7 +309,8 @@ fn it_is_the_owners_alone() {
         |path: &str| table().into_iter().find(|route| route.path == path).unwrap_or_else(|| panic!("{path} is not in the table")).access;
     assert_eq!(of("/lens"), Access::OwnersPage);
     assert_eq!(of("/lens/{ticket}/events"), Access::OwnersFile);
-    assert_eq!(of("/lens/figure.svg"), Access::OwnersFile);
+    assert_eq!(of("/lens/figures/{file}"), Access::OwnersFile);
+    assert_eq!(of("/lens/tables/{table}"), Access::OwnersFile);
     use leptos::server_fn::ServerFn;
     use rankscope_app::api::lens::{AskLens, ListLensStudies, StopLens};
     for path in [AskLens::PATH, StopLens::PATH, ListLensStudies::PATH] {

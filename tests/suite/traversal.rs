@@ -59,8 +59,15 @@ fn wrong_names() -> Vec<String> {
 }
 
 /// What a parameter of a route is when it is right, so that the others can be wrong.
-fn right_name<'a>(parameter: &str, token: &'a str) -> &'a str {
+fn right_name<'a>(path: &str, parameter: &str, token: &'a str) -> &'a str {
     match parameter {
+        "file" if path.contains("/judge/") => "judges.svg",
+        "table" if path.contains("/judge/") => "judges.csv",
+        "file" if path.starts_with("/lens/") => "lens.svg",
+        "table" if path.starts_with("/lens/") => "lens.csv",
+        "file" if path.starts_with("/datasets/") => "lengths.svg",
+        "table" if path.starts_with("/datasets/") => "lengths.csv",
+        "name" if path.starts_with("/datasets/") => "builtin",
         "file" => "toxicity.svg",
         "table" => "toxicity.csv",
         "*name" => "default",
@@ -83,14 +90,16 @@ fn address(path: &str, replace: impl Fn(usize, &str) -> String) -> String {
 
 /// With every parameter right; `token`: of a share of the example.
 pub(crate) fn right_address(path: &str, token: &str) -> String {
-    address(path, |_, name| right_name(name, token).into())
+    address(path, |_, name| right_name(path, name, token).into())
 }
 
 /// With one parameter after another wrong; none, where the route has no parameter.
 fn tampered(path: &str, token: &str, wrong: &str) -> Vec<String> {
     let places = path.split('/').enumerate().filter(|(_, part)| parameter(part).is_some()).map(|(place, _)| place);
     places
-        .map(|wrong_place| address(path, |place, name| if place == wrong_place { wrong.into() } else { right_name(name, token).into() }))
+        .map(|wrong_place| {
+            address(path, |place, name| if place == wrong_place { wrong.into() } else { right_name(path, name, token).into() })
+        })
         .collect()
 }
 

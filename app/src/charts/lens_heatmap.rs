@@ -31,13 +31,13 @@ pub struct LensPanel {
 /// Size of a cell in pixels.
 pub const LENS_CELL: (f64, f64) = (58.0, 19.0);
 /// The tokens beneath a panel.
-const TOKEN_ROW: f64 = 22.0;
+pub(super) const TOKEN_ROW: f64 = 22.0;
 pub(super) const LAYER_COLUMN: f64 = 70.0;
 pub(super) const GAP: f64 = 18.0;
 const SIZE: f64 = 11.0;
 
 impl LensHeatmap {
-    fn rows(&self) -> usize {
+    pub(super) fn rows(&self) -> usize {
         self.panels.iter().map(|panel| panel.values.len()).max().unwrap_or(0)
     }
 
@@ -66,14 +66,15 @@ pub fn layer_name(layer: usize) -> String {
     if layer == 0 { "embedding".into() } else { format!("layer {layer}") }
 }
 
-/// One panel without its title: the cells, and the prompt's tokens beneath. `None` where there is no such panel or no cell.
-pub fn lens_panel(map: &LensHeatmap, index: usize) -> Option<String> {
+/// One panel without its title: the cells, and the prompt's tokens beneath. `number`: of the panel in the page, where others are before
+/// those of the map. `None` where there is no such panel or no cell.
+pub fn lens_panel(map: &LensHeatmap, index: usize, number: usize) -> Option<String> {
     let panel = map.panels.get(index)?;
     let (width, height) = map.panel_size();
     if map.tokens.is_empty() || map.rows() == 0 {
         return None;
     }
-    let id = format!("lens-{index}");
+    let id = format!("lens-{number}");
     let title = format!("{}: {}", panel.title, map.measure);
     let text = describe(map, panel);
     Some(draw(width, height, &Description { id: &id, title: &title, text: &text }, |canvas| {
@@ -81,10 +82,14 @@ pub fn lens_panel(map: &LensHeatmap, index: usize) -> Option<String> {
     }))
 }
 
-/// The names of the rows, to stand left of the panels.
-pub fn lens_layers(map: &LensHeatmap) -> String {
+/// The names of the rows, to stand left of the panels; `number`: of the first of these in the page.
+pub fn lens_layers(map: &LensHeatmap, number: usize) -> String {
     let height = map.panel_size().1;
-    let description = Description { id: "lens-layers", title: "Layers", text: "From the embedding, lowest, to the last layer, on top" };
+    let description = Description {
+        id: &format!("lens-layers-{number}"),
+        title: "Layers",
+        text: "From the embedding, lowest, to the last layer, on top",
+    };
     draw(LAYER_COLUMN, height, &description, |canvas| paint_layers(canvas, map, (0.0, 0.0), LENS_CELL.1))
 }
 

@@ -94,11 +94,13 @@ fn the_lens_has_a_row_a_study_and_one_scale() {
     let mut both = comparison();
     let view = CompareView::default();
     let (rows, errors) = lens_rows(&both, &view);
-    let rows = rows.unwrap();
+    let ComparedLens { figure: rows, readings } = rows.unwrap();
+    assert_eq!(readings, [[[0], [1], [2]], [[3], [4], [5]]].map(|row| row.map(|panel| panel.to_vec()).to_vec()));
     assert!(errors.0.is_empty());
     assert_eq!(rows.rows.iter().map(|row| row.panels.len()).collect::<Vec<_>>(), [3, 3]);
-    let svg = comparison_svg("lens", &both, &view, Width::Wide).unwrap().unwrap();
-    check("two", "lens", &svg);
+    for width in [Width::Narrow, Width::Wide] {
+        check(&format!("two {width:?}"), "lens", &comparison_svg("lens", &both, &view, width).unwrap().unwrap());
+    }
     for mode in [LensMode::Kl, LensMode::Probability, LensMode::Difference] {
         let view = CompareView { lens: crate::comparison_view::ComparedLensView { mode, ..Default::default() }, ..Default::default() };
         check(mode.name(), "lens", &comparison_svg("lens", &both, &view, Width::Wide).unwrap().unwrap());
@@ -114,9 +116,10 @@ fn the_lens_has_a_row_a_study_and_one_scale() {
         }
     }
     let (rows, _) = lens_rows(&both, &view);
-    let rows = rows.unwrap();
+    let ComparedLens { figure: rows, readings } = rows.unwrap();
+    assert_eq!(readings[1], [[3], [4]], "a panel that is not there is of nothing");
     assert!(rows.rows[1].panels[1].is_none() && rows.rows[1].tokens.len() == 3 && rows.rows[0].tokens.len() == 4);
-    check("other tokens", "lens", &compared_lens(&rows).unwrap());
+    check("other tokens", "lens", &compared_lens(&rows, Width::Wide).unwrap());
     let mut apart = CompareView {
         lens: crate::comparison_view::ComparedLensView { mode: LensMode::Difference, ..Default::default() },
         ..Default::default()

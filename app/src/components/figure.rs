@@ -12,22 +12,18 @@ pub(crate) fn Figure(
     /// What it shows, how it was reckoned, and over how many.
     caption: String,
     draw: impl Fn(Width) -> Option<String>,
-    /// The address below which its file is, `/studies/{id}`; empty: it can't be taken away.
+    /// The address below which its file and its numbers are, `/studies/{id}`.
     #[prop(into)]
     base: String,
     /// What of it is shown, as in the address: `?fraction=0.5`; empty: all.
     #[prop(into, optional)]
     query: String,
-    /// Its numbers are no table that can be taken away.
-    #[prop(optional)]
-    figure_alone: bool,
     /// The numbers of the figure as a table.
     children: Children,
 ) -> impl IntoView {
     let wide = draw(Width::Wide);
     let narrow = draw(Width::Narrow);
-    let table = if figure_alone { "" } else { table_of_figure(name) };
-    let take_away = (!base.is_empty()).then(|| view! { <TakeAway base figure=name table=table.to_string() query /> });
+    let table = table_of_figure(name).to_string();
     let heading_id = format!("{name}-title");
     let id_of_heading = heading_id.clone();
     view! {
@@ -41,7 +37,7 @@ pub(crate) fn Figure(
                 }
             })}
             {children()}
-            {take_away}
+            <TakeAway base figure=name table query />
         </section>
     }
 }

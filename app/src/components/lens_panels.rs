@@ -3,55 +3,59 @@
 use crate::{
     browser,
     charts::{LensHeatmap, layer_name, lens_layers, lens_panel},
-    lens_view::{LensMode, LensView},
     quantity,
 };
 use leptos::{ev, prelude::*};
-use rankscope_domain::{
-    Arm,
-    inspection::{LensCellView, LensReading},
-};
+use rankscope_domain::inspection::{LensCellView, LensReading};
 use std::sync::Arc;
 
 /// Where the reader looks: panel, layer, position.
 type Place = (usize, usize, usize);
+
+/// A reading that a panel is of: what its model is called, and its place among all readings.
+pub(crate) type PanelReading = (String, usize);
 
 /// The panels side by side in one scrolling part, and what is in the cell that the reader looks at.
 #[component]
 pub(crate) fn Panels(
     readings: Arc<Vec<LensReading>>,
     map: LensHeatmap,
-    view: LensView,
+    /// By panel of the map: its reading, or the two that it is the difference of.
+    of: Vec<Vec<PanelReading>>,
+    /// Panels of the page that are before these.
+    #[prop(default = 0)]
+    before: usize,
+    /// Whose panels these are, where the page has others.
+    #[prop(into, optional)]
+    whose: String,
     show: Memo<bool>,
-    /// False: they were not shared.
+    /// False: they were not shared, or stand elsewhere.
     with_continuations: bool,
 ) -> impl IntoView {
     let place = RwSignal::new(None::<Place>);
     let map = Arc::new(map);
-    let is_difference = view.mode == LensMode::Difference;
-    let arms: Vec<Vec<Arm>> =
-        if is_difference { vec![view.a.into_iter().chain(view.b).collect()] } else { view.arms.iter().map(|&arm| vec![arm]).collect() };
     let panels = map
         .panels
         .iter()
-        .zip(&arms)
+        .zip(&of)
         .enumerate()
-        .map(|(index, (panel, arms))| {
-            let continuations = arms
+        .map(|(index, (panel, of))| {
+            let continuations = of
                 .iter()
                 .filter(|_| with_continuations)
-                .filter_map(|arm| readings.iter().find(|reading| reading.cell.arm == *arm))
-                .map(|reading| continuation(reading, arms.len() > 1, show))
+                .filter_map(|(name, place)| Some((name, readings.get(*place)?)))
+                .map(|(name, reading)| continuation(reading, (of.len() > 1).then(|| name.clone()), show))
                 .collect_view();
-            let svg = lens_panel(&map, index).unwrap_or_default();
+            let svg = lens_panel(&map, index, before + index).unwrap_or_default();
+            let name = if whose.is_empty() { panel.title.clone() } else { format!("{whose}, {}", panel.title) };
             view! {
                 <h3 class="lens-title">{panel.title.clone()}</h3>
                 <div class="lens-continuation">{continuations}</div>
-                <Grid index title=panel.title.clone() svg map=map.clone() place />
+                <Grid index before name svg map=map.clone() place />
             }
         })
         .collect_view();
-    let layers = lens_layers(&map);
+    let layers = lens_layers(&map, before);
     let detail = {
         let map = map.clone();
         move || match place.get() {
@@ -60,12 +64,12 @@ pub(crate) fn Panels(
                     .into_any()
             }
             Some((panel, layer, position)) => {
-                let shown = arms.get(panel).cloned().unwrap_or_default();
                 let token = map.tokens.get(position).cloned().unwrap_or_default();
-                let parts = shown
-                    .iter()
-                    .filter_map(|arm| readings.iter().find(|reading| reading.cell.arm == *arm))
-                    .filter_map(|reading| Some(detail_of(reading.cell.arm, reading.layers.get(layer)?.get(position)?)))
+                let parts = of
+                    .get(panel)
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|(name, place)| Some(detail_of(name, readings.get(*place)?.layers.get(layer)?.get(position)?)))
                     .collect_view();
                 view! {
                     <p><strong>{layer_name(layer)}</strong> ", after " <span class="token">{token}</span> {format!(" (position {})", position + 1)}</p>
@@ -75,6 +79,7 @@ pub(crate) fn Panels(
             }
         }
     };
+    let label = if whose.is_empty() { "The cell".to_string() } else { format!("The cell, {whose}") };
     view! {
         <div class="lens">
             <div class="lens-scroll">
@@ -83,13 +88,13 @@ pub(crate) fn Panels(
                 <div class="lens-layers" inner_html=layers></div>
                 {panels}
             </div>
-            <aside class="lens-detail" aria-live="polite" aria-label="The cell">{detail}</aside>
+            <aside class="lens-detail" aria-live="polite" aria-label=label>{detail}</aside>
         </div>
     }
 }
 
-fn continuation(reading: &LensReading, named: bool, show: Memo<bool>) -> impl IntoView + use<> {
-    let name = named.then(|| view! { <span class="muted">{reading.cell.arm.label()} ": "</span> });
+fn continuation(reading: &LensReading, name: Option<String>, show: Memo<bool>) -> impl IntoView + use<> {
+    let name = name.map(|name| view! { <span class="muted">{name} ": "</span> });
     let text = reading.continuation.clone();
     let shown = move || {
         let text = text.clone();
@@ -102,13 +107,13 @@ fn continuation(reading: &LensReading, named: bool, show: Memo<bool>) -> impl In
     view! { <div>{name} {shown}</div> }
 }
 
-fn detail_of(arm: Arm, cell: &LensCellView) -> impl IntoView + use<> {
+fn detail_of(name: &str, cell: &LensCellView) -> impl IntoView + use<> {
     let rows = cell
         .top
         .iter()
         .map(|token| view! { <tr><td class="token">{token.text.clone()}</td><td class="number">{quantity::percent(token.probability)}</td></tr> })
         .collect_view();
-    let numbers = format!("{}: entropy {:.3} nats, KL to the original {} nats", arm.label(), cell.entropy, quantity::significant(cell.kl));
+    let numbers = format!("{name}: entropy {:.3} nats, KL to the original {} nats", cell.entropy, quantity::significant(cell.kl));
     view! {
         <p>{numbers}</p>
         <table class="narrow"><tbody>{rows}</tbody></table>
@@ -117,8 +122,8 @@ fn detail_of(arm: Arm, cell: &LensCellView) -> impl IntoView + use<> {
 
 /// One panel: a drawing, one handler for the pointer and one for the keys. One stop of the Tab key; arrows go from cell to cell.
 #[component]
-fn Grid(index: usize, title: String, svg: String, map: Arc<LensHeatmap>, place: RwSignal<Option<Place>>) -> impl IntoView {
-    let id = format!("lens-panel-{index}");
+fn Grid(index: usize, before: usize, name: String, svg: String, map: Arc<LensHeatmap>, place: RwSignal<Option<Place>>) -> impl IntoView {
+    let id = format!("lens-panel-{}", before + index);
     let cursor_id = format!("{id}-cursor");
     let (columns, rows) = (map.tokens.len(), map.panels.get(index).map_or(0, |panel| panel.values.len()));
     let (panel_id, pointer_map) = (id.clone(), map.clone());
@@ -159,7 +164,7 @@ fn Grid(index: usize, title: String, svg: String, map: Arc<LensHeatmap>, place: 
             <rect id=cursor_id.clone() class=class x=(x - 0.5).to_string() y=(y - 0.5).to_string() width=width.to_string() height=height.to_string() />
         })
     };
-    let label = format!("{title}: arrow keys go from cell to cell");
+    let label = format!("{name}: arrow keys go from cell to cell");
     view! {
         <div class="lens-grid" id=id tabindex="0" role="application" aria-roledescription="heatmap" aria-label=label on:pointermove=look.clone() on:pointerdown=look on:keydown=step on:focus=focused>
             <div inner_html=svg></div>

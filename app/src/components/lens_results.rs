@@ -1,15 +1,22 @@
 //! The answer of a logit lens: what is shown of it, as links, and the panels. A study's tab and the page `/lens` have the same.
 
-use super::{cover::CoverSwitch, error_view::ErrorNotice, lens_panels::Panels, take_away::TakeAway};
+use super::{
+    cover::CoverSwitch,
+    error_view::ErrorNotice,
+    lens_panels::{PanelReading, Panels},
+    take_away::TakeAway,
+};
 use crate::{
     api::lens::LensPage,
     charts::{HeatPalette, lens_legend},
     error::AppError,
+    figure_view::query_of,
     figures::LENS_FIGURE,
-    lens_form::{LENS_FIGURE_PATH, LENS_PATH, LensForm, encoded},
+    lens_form::{LENS_PATH, LensForm, encoded},
     lens_table::lens_table,
     lens_view::{LensMode, LensView, last_cell, lens_arms, lens_map},
     pages::study::StudyPlace,
+    tables::LENS_TABLE,
 };
 use leptos::prelude::*;
 use rankscope_domain::{Arm, FieldErrors, inspection::LensReading};
@@ -21,12 +28,17 @@ pub(crate) fn LensResults(place: LensPlace, page: LensPage, asked: LensView, err
     let (view, missing) = asked.resolve(page.prompts.len(), &page.readings);
     let mut errors = errors;
     errors.0.extend(missing.0);
-    let (file, base, query) = (place.figure_address(&asked), place.path.clone(), asked.query());
+    let (base, query) = (place.path.clone(), place.query_of_files(&asked));
     let with_continuations = place.with_continuations;
     let links = Links { place, asked: asked.clone() };
     let map = lens_map(&page.readings, &view);
     let readings = Arc::new(page.readings);
     let table = lens_table(&readings, &view);
+    let named = |arm: &Arm| readings.iter().position(|reading| reading.cell.arm == *arm).map(|place| (arm.label(), place));
+    let of: Vec<Vec<PanelReading>> = match view.mode {
+        LensMode::Difference => vec![view.a.iter().chain(&view.b).filter_map(named).collect()],
+        _ => view.arms.iter().map(|arm| named(arm).into_iter().collect()).collect(),
+    };
     let caption = caption(&view, readings.first().map_or(0, |reading| reading.layers.len().saturating_sub(1)));
     view! {
         {(!errors.0.is_empty()).then(|| view! { <ErrorNotice error=AppError::Invalid(errors) /> })}
@@ -39,27 +51,24 @@ pub(crate) fn LensResults(place: LensPlace, page: LensPage, asked: LensView, err
             </p>
         })}
         <div class="lens-legend" inner_html=lens_legend(&map)></div>
-        <Panels readings=readings.clone() map view show with_continuations />
+        <Panels readings map of show with_continuations />
         <details class="definition">
             <summary>"Every cell as a table"</summary>
             <div class="scroll" role="group" aria-label="Every cell" tabindex="0" inner_html=table></div>
         </details>
-        {match file {
-            Some(file) => view! { <p class="take-away"><a href=file download="" rel="external">"Download this figure (SVG)"</a></p> }.into_any(),
-            None => view! { <TakeAway base figure=LENS_FIGURE table=LENS_FIGURE.to_string() query /> }.into_any(),
-        }}
+        <TakeAway base figure=LENS_FIGURE table=LENS_TABLE query />
         <Definitions />
     }
 }
 
-/// Where the views of a lens have their addresses. Has no `Debug`: a path may hold a token.
+/// Where the views of a lens have their addresses; the files of its figure and table lie below the path. Has no `Debug`: a path may hold a token.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct LensPlace {
     path: String,
     /// What the query holds besides the view, name and value.
     fixed: Vec<(&'static str, String)>,
-    /// Path of the figure of a question, whose query holds the fixed part; a study's figures and tables lie below its path.
-    figure: Option<String>,
+    /// Files are of what the fixed part says, too.
+    is_question: bool,
     /// False: they were not shared.
     with_continuations: bool,
 }
@@ -68,14 +77,12 @@ impl LensPlace {
     /// A tab of a study.
     pub(crate) fn study(place: &StudyPlace) -> Self {
         let base = place.base();
-        Self { path: base, fixed: vec![("tab", "lens".into())], figure: None, with_continuations: place.has_completions() }
+        Self { path: base, fixed: vec![("tab", "lens".into())], is_question: false, with_continuations: place.has_completions() }
     }
 
     /// The page of a question.
     pub(crate) fn question(form: &LensForm) -> Self {
-        let fixed = form.pairs();
-        let query = fixed.iter().map(|(name, value)| encoded(name, value)).collect::<Vec<_>>().join("&");
-        Self { path: LENS_PATH.into(), fixed, figure: Some(format!("{LENS_FIGURE_PATH}?{query}")), with_continuations: true }
+        Self { path: LENS_PATH.into(), fixed: form.pairs(), is_question: true, with_continuations: true }
     }
 
     fn address(&self, view: &LensView) -> String {
@@ -83,9 +90,10 @@ impl LensPlace {
         format!("{}?{}", self.path, fixed.chain(view.pairs()).collect::<Vec<_>>().join("&"))
     }
 
-    fn figure_address(&self, view: &LensView) -> Option<String> {
-        let (figure, query) = (self.figure.as_ref()?, view.pairs().join("&"));
-        Some(if query.is_empty() { figure.clone() } else { format!("{figure}&{query}") })
+    /// What a file is of, as the query of its address.
+    fn query_of_files(&self, view: &LensView) -> String {
+        let fixed = self.fixed.iter().filter(|_| self.is_question).map(|(name, value)| encoded(name, value));
+        query_of(&fixed.chain(view.pairs()).collect::<Vec<_>>())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Links to a figure and to its numbers as files.
 
-use crate::tables::{TABLES, TableFormat};
+use crate::tables::{TableFormat, is_table};
 use leptos::prelude::*;
 
 /// Endings of a figure's files, as they are called.
@@ -39,7 +39,7 @@ pub(crate) fn TakeAway(
             <span class="formats"><abbr title="84 mm, a paper’s column">"Column width"</abbr> {links("column", ", column width,")}</span>
         }
     });
-    let tables = TABLES.contains(&table.as_str()).then(|| {
+    let tables = is_table(&table).then(|| {
         let links = TableFormat::ALL
             .map(|format| {
                 let label = format.label();

@@ -82,7 +82,7 @@ fn hiding_an_arm_changes_no_colour_of_the_others() {
 fn a_place_in_a_panel_is_the_cell_that_is_drawn_there() {
     let shown = of_prompt(readings(&ARMS, 6, 5), 0);
     let map = lens_map(&shown, &LensView::default().resolve(2, &shown).0);
-    let svg = lens_panel(&map, 0).unwrap();
+    let svg = lens_panel(&map, 0, 0).unwrap();
     let size = |name: &str| -> f64 { svg.split(&format!("{name}=\"")).nth(1).unwrap().split('"').next().unwrap().parse().unwrap() };
     let (width, height) = (size("width"), size("height"));
     for layer in 0..7 {
@@ -123,9 +123,9 @@ fn drawings_are_legible_in_every_mode_and_no_markup() {
                     }
                 }
                 for index in 0..map.panels.len() {
-                    check_legible(&what, &as_read(&lens_panel(&map, index).unwrap()));
+                    check_legible(&what, &as_read(&lens_panel(&map, index, index).unwrap()));
                 }
-                check_legible(&what, &lens_layers(&map));
+                check_legible(&what, &lens_layers(&map, 0));
                 check_legible(&what, &as_read(&lens_legend(&map)));
             }
         }

@@ -32,7 +32,7 @@ fn of_cells(inside: &InspectionResults) -> String {
 }
 
 /// Arm, place and summary: at the end of the prompt, and over continuations.
-fn summaries(inside: &InspectionResults) -> Vec<(Arm, Value, &DivergenceSummary)> {
+pub(super) fn summaries(inside: &InspectionResults) -> Vec<(Arm, Value, &DivergenceSummary)> {
     let place = |name: &str, label: &str| Value::Named { name: name.into(), label: label.into() };
     let both = inside.divergences.iter().flat_map(|one| {
         let end = (one.arm, place("prompt_end", "end of the prompt"), &one.prompt_end);
@@ -42,9 +42,9 @@ fn summaries(inside: &InspectionResults) -> Vec<(Arm, Value, &DivergenceSummary)
     both.collect()
 }
 
-fn means(inside: &InspectionResults) -> Table {
-    let columns = vec![
-        Column::text("arm", "Arm"),
+/// What a row says of a summary, after what says whose it is.
+pub(super) fn summary_columns() -> [Column; 5] {
+    [
         Column::text("place", "Where")
             .meaning("At the last position of each prompt; or the mean over the positions of the arm’s own continuation of it."),
         Column::measured("kl", "KL(original || arm)", Unit::Nats).meaning(KL),
@@ -53,17 +53,24 @@ fn means(inside: &InspectionResults) -> Table {
             .meaning("Half of each one’s KL to the mean of both; at most ln 2."),
         Column::plain("bandwidth", "Bandwidth", Unit::Nats)
             .meaning("Of the density: n^(−1/5) times the examples’ standard deviation (Scott’s rule)."),
-    ];
-    let rows = summaries(inside).into_iter().map(|(arm, place, summary)| {
-        vec![
-            Value::arm(arm),
-            place,
-            Value::measure(summary.kl),
-            Value::measure(summary.reverse_kl),
-            Value::measure(summary.jensen_shannon),
-            Value::number(summary.density.as_ref().map(|density| density.bandwidth)),
-        ]
-    });
+    ]
+}
+
+pub(super) fn summary_values(place: Value, summary: &DivergenceSummary) -> [Value; 5] {
+    [
+        place,
+        Value::measure(summary.kl),
+        Value::measure(summary.reverse_kl),
+        Value::measure(summary.jensen_shannon),
+        Value::number(summary.density.as_ref().map(|density| density.bandwidth)),
+    ]
+}
+
+fn means(inside: &InspectionResults) -> Table {
+    let columns = std::iter::once(Column::text("arm", "Arm")).chain(summary_columns()).collect();
+    let rows = summaries(inside)
+        .into_iter()
+        .map(|(arm, place, summary)| std::iter::once(Value::arm(arm)).chain(summary_values(place, summary)).collect());
     let caption = format!(
         "Mean divergence of the next token’s distribution from the original’s. {} Intervals: 95 %, percentile bootstrap over examples, clustered by template where prompts come from templates.",
         of_cells(inside)

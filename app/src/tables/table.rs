@@ -33,7 +33,7 @@ pub fn study_table(name: &str, results: &StudyResults, view: &FigureView) -> Res
     Ok(table.filter(|table| !table.rows.is_empty()).map(|table| Table { source: source(results), ..table }))
 }
 
-fn source(results: &StudyResults) -> String {
+pub(super) fn source(results: &StudyResults) -> String {
     format!("study {:?}, recipe.toml with SHA-256 {}", results.name, results.recipe_sha256)
 }
 

@@ -1,13 +1,19 @@
 //! Every table of every kind of study, in every format.
 
-use super::{Column, Quantity, TABLES, Table, TableFormat, Unit, Value, latex::escape, lens_data, study_table};
+use super::{
+    COMPARISON_TABLES, Column, DATASET_TABLES, JUDGE_TABLES, Quantity, TABLES, Table, TableFormat, Unit, Value, comparison_table,
+    dataset_table, judge_table, latex::escape, lens_data, study_table,
+};
 use crate::{
-    FigureView, LensView,
+    CompareView, FigureView, LensView,
     class_fixture::Made,
+    comparison_fixture::{class_comparison, comparison},
     inspection_fixture::{inspection, readings},
+    judge_fixture::report,
 };
 use rankscope_domain::{
     Arm, CellId, StudyResults,
+    dataset::{ColumnSummary, DatasetEntry, DatasetOrigin, DatasetSummary, SplitSummary},
     recipe::StudyKind,
     results::{ArmResult, CellResult, Contrast, Counts, GroupCounts},
 };
@@ -85,7 +91,85 @@ fn all_tables() -> Vec<Table> {
         TABLES.iter().filter_map(|name| study_table(name, results, &FigureView::default()).expect("a view that asks for nothing")).collect()
     };
     let lens = lens_data(readings(&[Arm::Original, Arm::Full], 3, 4), &LensView::default()).expect("a lens");
-    of(&toxicity()).into_iter().chain(of(&classification())).chain(lens).collect()
+    let labels = JUDGE_TABLES.iter().filter_map(|name| judge_table(name, &toxicity(), &report()));
+    let of_sets = DATASET_TABLES.iter().filter_map(|name| dataset_table(name, &set()));
+    of(&toxicity()).into_iter().chain(of(&classification())).chain(lens).chain(labels).chain(compared()).chain(of_sets).collect()
+}
+
+/// Every table of comparisons of either kind, each once.
+fn compared() -> Vec<Table> {
+    let (toxicity, classes) = (comparison(), class_comparison());
+    let made = COMPARISON_TABLES.iter().map(|(name, _)| {
+        let of = |comparison| comparison_table(name, comparison, &CompareView::default());
+        of(&toxicity).or_else(|| of(&classes)).unwrap_or_else(|| panic!("{name} is of no comparison"))
+    });
+    made.collect()
+}
+
+fn set() -> DatasetEntry {
+    let split = SplitSummary {
+        name: "train".into(),
+        rows: 30,
+        label_counts: vec![10, 20],
+        length_bins: vec![20, 0, 10],
+        longest: 29,
+        mean_length: 9.5,
+        ..SplitSummary::default()
+    };
+    let summary = DatasetSummary {
+        labels: vec!["not_fine".into(), "rows".into()],
+        other_columns: vec![ColumnSummary {
+            name: "=place & more".into(),
+            different: 2,
+            values: vec![("no,rth".into(), 20), ("".into(), 10)],
+        }],
+        splits: vec![split, SplitSummary { name: "test".into(), problem: "its labels are secret".into(), ..SplitSummary::default() }],
+        ..DatasetSummary::default()
+    };
+    DatasetEntry {
+        name: "made_up".into(),
+        source: "dataset:made-up".into(),
+        origin: DatasetOrigin::Path,
+        added_at: String::new(),
+        summary: Some(summary),
+        problem: String::new(),
+    }
+}
+
+#[test]
+fn labels_comparisons_and_sets_have_their_numbers_in_tables() {
+    let text = |table: Option<Table>| table.expect("a table").write(TableFormat::Csv);
+    let judges = text(judge_table("judges", &toxicity(), &report()));
+    assert_eq!(judges.lines().count(), 3);
+    assert!(judges.lines().nth(1).unwrap().contains("95,3,0.8,0.75,"), "{judges}");
+    let counts = text(judge_table("judge_counts", &toxicity(), &report()));
+    assert_eq!(counts.lines().count(), 1 + 2 * 5 * 2, "two judges, all and two groups and two arms, two labels");
+    assert!(counts.contains(",group,female,toxic,20,10,1,20.4,100.6,9"), "{counts}");
+    let corrected = text(judge_table("corrected", &toxicity(), &report()));
+    assert!(corrected.lines().last().unwrap().starts_with("pooled,90,720,"), "{corrected}");
+    let agreement = text(judge_table("agreement", &toxicity(), &report()));
+    assert!(agreement.contains("Anna and Bo,cohen_kappa,80,0.9,0.75,0.7"), "{agreement}");
+    let mut alone = report();
+    alone.agreement.annotators.truncate(1);
+    assert_eq!(judge_table("agreement", &toxicity(), &alone), None, "one annotator agrees with nobody");
+
+    let tables = compared();
+    let named = |name: &str| tables.iter().find(|table| table.name == name).unwrap_or_else(|| panic!("no {name}")).write(TableFormat::Csv);
+    assert!(named("compared-toxicity").contains("\nA,original,50,240,1,"), "{}", named("compared-toxicity"));
+    assert!(named("compared-toxicity-contrasts").contains("B:full,A:full,0.125,"), "{}", named("compared-toxicity-contrasts"));
+    assert!(named("compared-accuracy").contains("\nB,"), "{}", named("compared-accuracy"));
+    assert!(named("compared-kl").contains("A,lora-r2,prompt_end,0.03,"), "{}", named("compared-kl"));
+    assert_eq!(named("compared-recipe").lines().next(), Some("part,field,study_a,study_b,differs"));
+    let mut all = CompareView::default();
+    all.query.all_fields = true;
+    let fields = |view: &CompareView| comparison_table("recipe", &comparison(), view).expect("fields").rows.len();
+    assert!(fields(&all) > fields(&CompareView::default()));
+    let cells = comparison().lens.unwrap().readings.iter().flat_map(|read| read.reading.layers.iter().flatten()).count();
+    assert_eq!(tables.iter().find(|table| table.name == "compared-lens").unwrap().rows.len(), cells);
+
+    let lengths = text(dataset_table("lengths", &set()));
+    assert_eq!(lengths, "split,from,to,texts\r\ntrain,0,9,20\r\ntrain,20,29,10\r\n");
+    assert_eq!(text(dataset_table("splits", &set())), "split,rows,label_not_fine,label_rows\r\ntrain,30,10,20\r\n");
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn sample(results: &StudyResults) -> String {
     )
 }
 
-fn count_columns() -> [Column; 4] {
+pub(super) fn count_columns() -> [Column; 4] {
     [
         Column::plain("toxic", "Toxic", Unit::Count),
         Column::plain("judged", "Judged", Unit::Count).meaning("Completions that the judge could read: toxic and non-toxic."),
@@ -42,7 +42,7 @@ fn count_columns() -> [Column; 4] {
     ]
 }
 
-fn count_values(counts: &Counts) -> [Value; 4] {
+pub(super) fn count_values(counts: &Counts) -> [Value; 4] {
     [Value::count(counts.toxic), Value::count(counts.judged), Value::count(counts.unparsable), Value::share(counts)]
 }
 

@@ -48,6 +48,8 @@ pub enum Unit {
     Setting,
     /// Without a unit, as it was measured.
     Ratio,
+    /// Without a unit, around -1 to 1, shown with two decimals.
+    Index,
 }
 
 impl Unit {
@@ -62,7 +64,7 @@ impl Unit {
             Unit::Probability => "probability, 0 to 1",
             Unit::PValue => "p-value, 0 to 1",
             Unit::Seconds => "seconds",
-            Unit::Setting | Unit::Ratio => "number without unit",
+            Unit::Setting | Unit::Ratio | Unit::Index => "number without unit",
         }
     }
 
@@ -86,6 +88,7 @@ impl Unit {
             Unit::PValue => quantity::p_value(value),
             Unit::Seconds => format!("{value:.1}"),
             Unit::Setting => quantity::number(value),
+            Unit::Index => quantity::decimal(value),
             Unit::Count if value.fract() == 0.0 && value >= 0.0 => quantity::count(value as u64),
             Unit::Text | Unit::Count | Unit::Nats | Unit::Ratio => quantity::significant(value),
         }

@@ -1,7 +1,7 @@
 //! A figure as a file, by its name and the query of its address.
 
 use super::{ExportedFile, Query, Shown, nothing_there, picture};
-use rankscope_app::{FIGURES, FigureView, LENS_FIGURE, LensView, PaperWidth, error::AppError, figure_svg, lens_svg};
+use rankscope_app::{FIGURES, FigureView, LENS_FIGURE, LensView, PaperWidth, charts::Width, error::AppError, figure_svg, lens_svg};
 
 /// What a figure is written as. All are of the same drawing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,24 +40,47 @@ impl FigureFormat {
     }
 }
 
+/// A figure as it is asked for: which, as what, and how wide on paper. Whatever has figures to take away hands them out by this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AskedFigure {
+    pub name: &'static str,
+    format: FigureFormat,
+    width: PaperWidth,
+}
+
+impl AskedFigure {
+    /// `file`: name and ending, `accuracy.png`; `names`: of the figures that there are. The query has the width: `?width=column`.
+    pub fn read(file: &str, names: &[&'static str], query: Query<'_>) -> Result<Self, AppError> {
+        let known = FigureFormat::of_file(file).and_then(|(name, format)| Some((*names.iter().find(|known| **known == name)?, format)));
+        let (name, format) = known.ok_or_else(|| {
+            AppError::NotFound(format!("There is no such figure. There are, ending in .svg, .png or .pdf: {}.", names.join(", ")))
+        })?;
+        let width = PaperWidth::read(query).map_err(AppError::Invalid)?;
+        Ok(Self { name, format, width })
+    }
+
+    /// The file. `draw`: for a width; `None`: there is nothing to draw.
+    pub fn file(self, draw: impl FnOnce(Width) -> Result<Option<String>, AppError>) -> Result<ExportedFile, AppError> {
+        let svg = draw(self.width.drawing())?.ok_or_else(|| nothing_there("figure"))?;
+        figure_picture(self.name, &self.width.fit(&svg), self.format)
+    }
+}
+
 /// `file`: name and ending, `accuracy.png`. The query says what of it, as on its page, and for which width: `?width=column`.
 pub fn figure_file(file: &str, shown: Shown<'_>, query: Query<'_>) -> Result<ExportedFile, AppError> {
-    let known = FigureFormat::of_file(file).and_then(|(name, format)| Some((*FIGURES.iter().find(|known| **known == name)?, format)));
-    let (name, format) = known.ok_or_else(|| {
-        AppError::NotFound(format!("There is no such figure. There are, ending in .svg, .png or .pdf: {}.", FIGURES.join(", ")))
-    })?;
-    let width = PaperWidth::read(query).map_err(AppError::Invalid)?;
-    let svg = if name == LENS_FIGURE {
-        let (view, errors) = LensView::read(query);
-        let view = errors.into_result(view).map_err(AppError::Invalid)?;
-        lens_svg(shown.readings.to_vec(), &view, width.drawing())
-    } else {
-        let (view, errors) = FigureView::read(query);
-        let view = errors.into_result(view).map_err(AppError::Invalid)?;
-        figure_svg(name, shown.results, &view, width.drawing())
-    };
-    let svg = svg.map_err(AppError::Invalid)?.ok_or_else(|| nothing_there("figure"))?;
-    figure_picture(name, &width.fit(&svg), format)
+    let asked = AskedFigure::read(file, FIGURES, query)?;
+    asked.file(|width| {
+        let svg = if asked.name == LENS_FIGURE {
+            let (view, errors) = LensView::read(query);
+            let view = errors.into_result(view).map_err(AppError::Invalid)?;
+            lens_svg(shown.readings.to_vec(), &view, width)
+        } else {
+            let (view, errors) = FigureView::read(query);
+            let view = errors.into_result(view).map_err(AppError::Invalid)?;
+            figure_svg(asked.name, shown.results, &view, width)
+        };
+        svg.map_err(AppError::Invalid)
+    })
 }
 
 /// A drawing, fitted to its width on paper, in a format.

@@ -2,6 +2,7 @@
 
 pub(crate) mod app;
 pub(crate) mod client;
+pub(crate) mod files;
 pub(crate) mod hub;
 pub(crate) mod program;
 pub(crate) mod recipes;

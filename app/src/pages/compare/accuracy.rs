@@ -39,11 +39,10 @@ pub(super) fn part(comparison: &Arc<Comparison>, links: &CompareLinks) -> AnyVie
             draw=move |width| draw_comparison("accuracy", &drawing, width)
             base=links.base()
             query=links.query()
- figure_alone=true
         >
             {measures}
         </Figure>
-        {section(comparison, &table, links, Unit::Points, "test examples")}
+        {section(comparison, &table, links, ("accuracy_contrasts", Unit::Points, "test examples"))}
     }
     .into_any()
 }

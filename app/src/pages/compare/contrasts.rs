@@ -1,7 +1,10 @@
 //! Differences between arms of the studies, and what they rest on.
 
 use super::CompareLinks;
-use crate::{components::scrolling::scrolling, quantity};
+use crate::{
+    components::{scrolling::scrolling, take_away::TakeAway},
+    quantity,
+};
 use leptos::prelude::*;
 use rankscope_domain::comparison::{ComparedContrast, Comparison, ContrastFamily, ContrastTable, ContrastTest, letter};
 
@@ -37,8 +40,13 @@ impl Unit {
     }
 }
 
-/// The whole section. `what`: "toxic share"; `examples`: "prompts".
-pub(super) fn section(comparison: &Comparison, table: &ContrastTable, links: &CompareLinks, unit: Unit, examples: &'static str) -> AnyView {
+/// The whole section. `file`: of its table; `examples`: "prompts".
+pub(super) fn section(
+    comparison: &Comparison,
+    table: &ContrastTable,
+    links: &CompareLinks,
+    (file, unit, examples): (&'static str, Unit, &'static str),
+) -> AnyView {
     let families = table.families.iter().map(|family| family_table(family, unit, examples, table.families.len() > 1)).collect_view();
     let statements = table.pairings.iter().map(|pairing| pairing.statement.clone());
     let statements = statements.map(|text| view! { <li>{text}</li> }).collect_view();
@@ -52,7 +60,7 @@ pub(super) fn section(comparison: &Comparison, table: &ContrastTable, links: &Co
             {if is_empty {
                 view! { <p>"There is nothing to contrast: show the same arm in two studies, or choose above what the others are contrasted with."</p> }.into_any()
             } else {
-                families.into_any()
+                view! { {families} <TakeAway base=links.base() table=file query=links.query() /> }.into_any()
             }}
         </section>
     }

@@ -49,7 +49,6 @@ pub(super) fn part(comparison: &Arc<Comparison>, links: &CompareLinks) -> AnyVie
             draw=move |width| draw_comparison("kl", &drawing, width)
             base=links.base()
             query=links.query()
- figure_alone=true
         >
             {means}
             <details class="definition">
@@ -57,7 +56,7 @@ pub(super) fn part(comparison: &Arc<Comparison>, links: &CompareLinks) -> AnyVie
                 <p>"KL(original || arm) = Σ p ln (p / q) over the whole vocabulary, nats; p is the original’s distribution of the next token, q the arm’s. Originals of other models have other distributions and other vocabularies, so their numbers stand side by side and are not subtracted."</p>
             </details>
         </Figure>
-        {section(comparison, &table, links, Unit::Nats, "examples")}
+        {section(comparison, &table, links, ("kl_contrasts", Unit::Nats, "examples"))}
     }
     .into_any()
 }

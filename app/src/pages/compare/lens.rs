@@ -1,14 +1,21 @@
-//! The logit lens of one prompt, the same arm of each study under itself, on one colour scale.
+//! The logit lens of one prompt, study by study with its arms side by side, on one colour scale.
 
 use super::{CompareLinks, panel::absent};
 use crate::{
-    charts::{HeatPalette, compared_lens},
+    charts::{HeatPalette, lens_legend},
     comparison_figures::{arm_of, lens_pair, lens_rows, lens_token, lines_up, study_label},
     comparison_view::CompareView,
-    components::{cover::CoverSwitch, error_view::ErrorNotice, take_away::TakeAway},
+    components::{
+        cover::CoverSwitch,
+        error_view::ErrorNotice,
+        lens_panels::{PanelReading, Panels},
+        take_away::TakeAway,
+    },
     error::AppError,
+    figures::LENS_FIGURE,
     lens_table::lens_table,
     lens_view::{LensMode, LensView, last_cell},
+    tables::LENS_TABLE,
 };
 use leptos::prelude::*;
 use rankscope_domain::{
@@ -29,17 +36,40 @@ pub(super) fn part(comparison: &Arc<Comparison>, view: &CompareView, links: &Com
     let apart = (view.lens.mode == LensMode::Difference && rows.is_none()).then(|| {
         view! { <p class="notice">"These two models cut the prompt into other tokens, or have another number of layers: their cells are not of the same place, so no difference is shown. Choose two that line up."</p> }
     });
-    let svg = rows.as_ref().and_then(compared_lens);
+    let readings: Arc<Vec<LensReading>> = Arc::new(lens.readings.iter().map(|read| read.reading.clone()).collect());
+    let shown = rows.map(|found| {
+        let legend = found.figure.rows.first().map(|row| lens_legend(&found.figure.map(row)));
+        let mut before = 0;
+        let rows = found
+            .figure
+            .rows
+            .iter()
+            .zip(found.readings)
+            .map(|(row, places)| {
+                let (map, first) = (found.figure.map(row), before);
+                before += map.panels.len();
+                let named = |place: usize| (arm_of(&lens.readings[place]).label(), place);
+                let of: Vec<Vec<PanelReading>> = places.into_iter().map(|places| places.into_iter().map(named).collect()).collect();
+                view! {
+                    <h3>{row.title.clone()}</h3>
+                    // how each goes on stands below, for all of them
+                    <Panels readings=readings.clone() map of before=first whose=row.title.clone() show with_continuations=false />
+                }
+            })
+            .collect_view();
+        view! {
+            <div class="lens-legend" inner_html=legend></div>
+            {rows}
+            <TakeAway base=links.base() figure=LENS_FIGURE table=LENS_TABLE query=links.query() />
+        }
+    });
     view! {
         {(!errors.0.is_empty()).then(|| view! { <ErrorNotice error=AppError::Invalid(errors) /> })}
         {choices(comparison, lens, view, links)}
         <p class="caption">{caption(comparison, view)}</p>
         <ul class="statements">{tokens_note(lens)}{notes}</ul>
         {apart}
-        {svg.map(|svg| view! {
-            <div class="scroll lens-figure" role="group" aria-label="Logit lens by study and arm" tabindex="0" inner_html=svg></div>
-            <TakeAway base=links.base() figure="lens" query=links.query() />
-        })}
+        {shown}
         {continuations(lens, show)}
         <details class="definition">
             <summary>"Every cell as a table"</summary>

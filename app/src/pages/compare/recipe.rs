@@ -1,7 +1,10 @@
 //! In which fields the recipes differ, and what made the studies.
 
 use super::{CompareLinks, panel::absent};
-use crate::{comparison_view::CompareView, components::scrolling::scrolling};
+use crate::{
+    comparison_view::CompareView,
+    components::{scrolling::scrolling, take_away::TakeAway},
+};
 use leptos::prelude::*;
 use rankscope_domain::comparison::{Comparison, FieldRow, letter};
 use std::sync::Arc;
@@ -16,6 +19,7 @@ pub(super) fn part(comparison: &Arc<Comparison>, view: &CompareView, links: &Com
         (format!("those that differ ({count})"), links.to(|view| view.query.all_fields = false), !all),
         (format!("all ({whole})"), links.to(|view| view.query.all_fields = true), all),
     ];
+    let take_away = (all || count > 0).then(|| view! { <TakeAway base=links.base() table="recipe" query=links.query() /> });
     view! {
         {links.row("Fields", choices)}
         <p class="caption">"Named as in the recipe; arms by their name in place of their number. Defaults that a recipe does not write are filled in. A dash: the study’s kind has no such field, or the recipe leaves it open."</p>
@@ -23,6 +27,7 @@ pub(super) fn part(comparison: &Arc<Comparison>, view: &CompareView, links: &Com
         {table(comparison, &fields.recipe, all, "Recipe by field", "The recipes agree in every field.")}
         <h3>"Provenance"</h3>
         {table(comparison, &fields.provenance, all, "Provenance by field", "What made the studies is the same in every field.")}
+        {take_away}
     }
     .into_any()
 }

@@ -85,6 +85,8 @@ fn toxicity_is_shown_with_its_numbers_and_what_they_rest_on() {
         "/compare?studies=IDOther&amp;view=toxicity",
         "/compare?studies=IDOne%20%26%20%3Cb%3Eonly%3C%2Fb%3E,IDOther&amp;view=toxicity&amp;group=female",
         "/compare/figures/groups.svg?studies=IDOne%20%26%20%3Cb%3Eonly%3C%2Fb%3E,IDOther&amp;view=toxicity",
+        "/compare/tables/groups.tex?studies=IDOne%20%26%20%3Cb%3Eonly%3C%2Fb%3E,IDOther&amp;view=toxicity",
+        "/compare/tables/toxicity_contrasts.csv?studies=IDOne%20%26%20%3Cb%3Eonly%3C%2Fb%3E,IDOther&amp;view=toxicity",
         "/studies/IDOther",
     ] {
         assert!(html.contains(&format!("href=\"{address}\"")), "{address} is missing\n{html}");
@@ -138,14 +140,19 @@ fn divergences_lens_completions_and_recipes_are_shown() {
             "Prompt She should work as a",
             "Cells show entropy probability of a token KL to the original difference of two arms",
             "One scale for all panels.",
+            "B · Other",
+            "Point at a cell",
             "How each goes on",
             "A · original covered (not judged)",
             "B · full covered (not judged)",
             "Every cell as a table",
         ],
     );
-    assert_eq!(lens.matches("<svg").count(), 1);
-    assert!(lens.contains("/compare/figures/lens.svg?"), "{lens}");
+    // the legend; of each study its layers, three panels, and what marks the cell that is pointed at
+    assert_eq!(lens.matches("<svg").count(), 1 + 2 * (1 + 2 * 3));
+    assert!((0..6).all(|panel| lens.matches(&format!("id=\"lens-panel-{panel}\"")).count() == 1), "{lens}");
+    assert_eq!(lens.matches("aria-label=\"The cell, ").count(), 2);
+    assert!(lens.contains("/compare/figures/lens.svg?") && lens.contains("/compare/tables/lens.json?"), "{lens}");
     says_in_order(
         &render(comparison(), "view=lens&mode=difference"),
         &["Entropy of A · original A · r = 2 A · full B · original", "minus that of", "Colour: the first’s entropy less the second’s"],
@@ -172,7 +179,7 @@ fn divergences_lens_completions_and_recipes_are_shown() {
         &recipe,
         &["those that differ (1) all (3)", "Field A · One", "name \"One\" \"Other\"", "What made the studies is the same"],
     );
-    assert!(!recipe.contains("num_train_epochs"));
+    assert!(!recipe.contains("num_train_epochs") && recipe.contains("/compare/tables/recipe.csv?"));
     says_in_order(&render(comparison(), "view=recipe&fields=all"), &["training.num_train_epochs 2 2", "model.sha256 aa aa"]);
 }
 

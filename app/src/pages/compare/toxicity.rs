@@ -44,7 +44,6 @@ pub(super) fn part(comparison: &Arc<Comparison>, links: &CompareLinks) -> AnyVie
                 draw=drawn("groups")
                 base=links.base()
                 query=links.query()
- figure_alone=true
             >
                 {table}
             </Figure>
@@ -67,7 +66,6 @@ pub(super) fn part(comparison: &Arc<Comparison>, links: &CompareLinks) -> AnyVie
             draw=drawn("toxicity")
             base=links.base()
             query=links.query()
- figure_alone=true
         >
             {shares}
             <details class="definition">
@@ -77,7 +75,7 @@ pub(super) fn part(comparison: &Arc<Comparison>, links: &CompareLinks) -> AnyVie
         </Figure>
         {by_group}
         {links.row("Contrasts within", choices)}
-        {section(comparison, &table, links, Unit::Points, "prompts")}
+        {section(comparison, &table, links, ("toxicity_contrasts", Unit::Points, "prompts"))}
     }
     .into_any()
 }

@@ -3,13 +3,14 @@
 use super::can_group;
 use crate::{
     api::datasets::{RemoveDataset, get_dataset},
-    charts::{LengthPanel, length_histogram},
     components::{
         cover::{CoverSwitch, show_choice},
         error_view::{ErrorNotice, ErrorView},
         figure::Figure,
         pending::Pending,
+        take_away::TakeAway,
     },
+    dataset_figures::{dataset_svg, length_rows, usable},
     form::percent_encode,
     quantity,
 };
@@ -41,6 +42,7 @@ fn Dataset(set: DatasetEntry) -> impl IntoView {
     let added = if set.added_at.is_empty() { String::new() } else { format!(", {}", quantity::time(&set.added_at)) };
     let lead = format!("{}{added}.", capital(set.origin.label()));
     let is_usable = set.summary.is_some();
+    let base = format!("/datasets/{}", percent_encode(&set.name));
     let problem = set.problem.clone();
     view! {
         <Title text=set.name.clone() />
@@ -57,9 +59,9 @@ fn Dataset(set: DatasetEntry) -> impl IntoView {
         </div>
         {(!problem.is_empty()).then(|| view! { <p class="notice notice-error">"It can’t be used: " {problem}</p> })}
         {set.summary.clone().map(|summary| view! {
-            <Splits summary=summary.clone() />
-            <Columns columns=summary.other_columns.clone() />
-            <Lengths splits=summary.splits.clone() />
+            <Splits base=base.clone() summary=summary.clone() />
+            <Columns base=base.clone() columns=summary.other_columns.clone() />
+            <Lengths base=base.clone() summary=summary.clone() />
             <Examples origin=set.origin splits=summary.splits.clone() />
             <Facts set=set.clone() summary />
         })}
@@ -88,7 +90,7 @@ fn Remove(name: String, origin: DatasetOrigin) -> impl IntoView {
 }
 
 #[component]
-fn Splits(summary: DatasetSummary) -> impl IntoView {
+fn Splits(base: String, summary: DatasetSummary) -> impl IntoView {
     let labels = summary.labels.clone();
     let rows = summary
         .splits
@@ -123,12 +125,13 @@ fn Splits(summary: DatasetSummary) -> impl IntoView {
                     <tbody>{rows}</tbody>
                 </table>
             </div>
+            <TakeAway base table="splits" />
         </section>
     }
 }
 
 #[component]
-fn Columns(columns: Vec<ColumnSummary>) -> impl IntoView {
+fn Columns(base: String, columns: Vec<ColumnSummary>) -> impl IntoView {
     if columns.is_empty() {
         return ().into_any();
     }
@@ -166,38 +169,26 @@ fn Columns(columns: Vec<ColumnSummary>) -> impl IntoView {
                     <tbody>{rows}</tbody>
                 </table>
             </div>
+            <TakeAway base table="columns" />
         </section>
     }
     .into_any()
 }
 
 #[component]
-fn Lengths(splits: Vec<SplitSummary>) -> impl IntoView {
-    let usable: Vec<SplitSummary> = splits.into_iter().filter(|split| split.problem.is_empty()).collect();
-    let panels: Vec<LengthPanel> = usable
-        .iter()
-        .map(|split| LengthPanel { title: split.name.clone(), bins: split.length_bins.clone(), longest: split.longest })
-        .collect();
-    let rows = usable
-        .iter()
-        .flat_map(|split| {
-            let width = (split.longest as f64 + 1.0) / split.length_bins.len().max(1) as f64;
-            let name = split.name.clone();
-            split.length_bins.iter().enumerate().filter(|(_, count)| **count > 0).map(move |(index, count)| {
-                let (from, to) = (width * index as f64, width * (index as f64 + 1.0));
-                let range = format!("{} to {}", from.ceil() as u64, (to.ceil() as u64).saturating_sub(1));
-                (name.clone(), range, *count)
-            })
+fn Lengths(base: String, summary: DatasetSummary) -> impl IntoView {
+    let rows = usable(&summary)
+        .flat_map(|split| length_rows(split).map(|row| (split.name.clone(), row)))
+        .map(|(name, (from, to, count))| {
+            view! { <tr><th scope="row">{name}</th><td>{format!("{from} to {to}")}</td><td class="number">{quantity::count(count)}</td></tr> }
         })
-        .map(|(name, range, count)| view! { <tr><th scope="row">{name}</th><td>{range}</td><td class="number">{quantity::count(count)}</td></tr> })
         .collect_view();
-    let caption = usable
-        .iter()
+    let caption = usable(&summary)
         .map(|split| format!("{}: mean {:.0}, longest {}", split.name, split.mean_length, quantity::count(split.longest)))
         .collect::<Vec<_>>()
         .join("; ");
     view! {
-        <Figure name="lengths" title="Length of the texts" caption=format!("Characters. {caption}.") draw=move |width| length_histogram(&panels, width) base="">
+        <Figure name="lengths" title="Length of the texts" caption=format!("Characters. {caption}.") draw=move |width| dataset_svg("lengths", &summary, width) base>
             <details class="figure-table">
                 <summary>"The numbers as a table"</summary>
                 <table class="narrow">

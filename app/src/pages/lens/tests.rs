@@ -106,7 +106,9 @@ fn the_answers_links_keep_the_question() {
         format!("/lens?{question}&amp;mode=kl"),
         format!("/lens?{question}&amp;mode=probability&amp;palette=safe"),
         format!("/lens?{question}&amp;mode=probability&amp;arms=original,lora-r2"),
-        format!("/lens/figure.svg?{question}&amp;mode=probability"),
+        format!("/lens/figures/lens.svg?{question}&amp;mode=probability"),
+        format!("/lens/figures/lens.png?{question}&amp;mode=probability&amp;width=column"),
+        format!("/lens/tables/lens.tex?{question}&amp;mode=probability"),
     ] {
         assert!(html.contains(&format!("href=\"{address}\"")), "{address} is missing\n{html}");
     }

@@ -1,67 +1,23 @@
 //! Toxic shares corrected for the judge's errors beside the raw ones, where people have labelled a part of the completions.
 
-use super::judge::{figure_cell, p_text};
+use super::judge::{FilesOfRound, figure_cell, p_text};
 use crate::{
     api::annotations::get_judge_page,
-    charts::{SharePanel, SharePoint, share_panels},
     components::{error_view::ErrorNotice, figure::Figure, scrolling::scrolling},
+    judge_figures::{Bars, judge_svg},
     quantity,
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
-use rankscope_domain::{
-    annotation::{CorrectedArm, Correction, Figure as Estimate, JudgeReport},
-    results::Counts,
-};
-
-/// Which bars are shown, as in the address: `?bars=raw`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Bars {
-    All,
-    Raw,
-    RoganGladen,
-    PredictionPowered,
-}
-
-impl Bars {
-    const ALL: [Bars; 4] = [Bars::All, Bars::Raw, Bars::RoganGladen, Bars::PredictionPowered];
-
-    fn name(self) -> &'static str {
-        match self {
-            Bars::All => "all",
-            Bars::Raw => "raw",
-            Bars::RoganGladen => "rogan-gladen",
-            Bars::PredictionPowered => "prediction-powered",
-        }
-    }
-
-    fn label(self) -> &'static str {
-        match self {
-            Bars::All => "side by side",
-            Bars::Raw => "as judged",
-            Bars::RoganGladen => "Rogan–Gladen",
-            Bars::PredictionPowered => "prediction-powered",
-        }
-    }
-
-    fn of(self, arm: &CorrectedArm) -> Estimate {
-        match self {
-            Bars::All | Bars::Raw => arm.raw,
-            Bars::RoganGladen => arm.rogan_gladen,
-            Bars::PredictionPowered => arm.prediction_powered,
-        }
-    }
-}
+use rankscope_domain::annotation::{Correction, JudgeReport};
+use std::sync::Arc;
 
 /// Nothing where the study has no labels.
 #[component]
 pub(crate) fn CorrectedShares(id: String) -> impl IntoView {
     let query = use_query_map();
     let round = Memo::new(move |_| query.read().get("round").unwrap_or_default());
-    let bars = Memo::new(move |_| {
-        let asked = query.read().get("bars").unwrap_or_default();
-        Bars::ALL.into_iter().find(|bars| bars.name() == asked).unwrap_or(Bars::All)
-    });
+    let bars = Memo::new(move |_| Bars::read(|name| query.read().get(name)).unwrap_or_default());
     let asked = id.clone();
     let page = Resource::new(move || round.get(), move |round| get_judge_page(asked.clone(), round));
     view! {
@@ -89,25 +45,30 @@ pub(crate) fn Corrected(id: String, report: JudgeReport, bars: Memo<Bars>) -> im
         })
         .collect_view();
     let judge_tab = format!("/studies/{id}?tab=judge&round={}", report.round.id);
-    let correction = report.correction;
-    let drawn = correction.clone();
+    let place = FilesOfRound::new(&id, &report.round.id);
     let caption = format!(
         "From {} labelled completions. As judged: the judge’s own count. Rogan–Gladen: (share + specificity − 1) / (sensitivity + specificity − 1), with the errors \
          of all arms pooled, right if the judge errs alike on every arm. Prediction-powered: the judge’s count corrected by each arm’s own labels; \
          it asks nothing of the judge, and its intervals are usually wider with few labels. Bars: 95 % intervals.",
         quantity::count(report.resolved.into())
     );
+    let report = Arc::new(report);
     view! {
         <nav class="choices" aria-label="Bars shown"><span aria-hidden="true">"Bars shown"</span><ul>{links}</ul></nav>
         {move || {
-            let (drawn, shown, correction, judge_tab) = (drawn.clone(), bars.get(), correction.clone(), judge_tab.clone());
+            let (drawn, shown, correction, judge_tab) = (report.clone(), bars.get(), report.correction.clone(), judge_tab.clone());
+            let query = match shown {
+                Bars::All => place.query.clone(),
+                one => format!("{}&bars={}", place.query, one.name()),
+            };
             view! {
                 <Figure
                     name="corrected"
                     title="Corrected for the judge’s errors"
                     caption=caption.clone()
-                    draw=move |width| share_panels("corrected", "Toxic share as judged and corrected", "toxic completions, %", &panels(&drawn, shown), width)
-                    base=""
+                    draw=move |width| judge_svg("corrected", &drawn, shown, width)
+                    base=place.base.clone()
+                    query
                 >
                     <CorrectedTable correction />
                     <p class="note"><a href=judge_tab>"The labels, and what they say of the judge"</a></p>
@@ -115,28 +76,6 @@ pub(crate) fn Corrected(id: String, report: JudgeReport, bars: Memo<Bars>) -> im
             }
         }}
     }
-}
-
-fn panels(correction: &Correction, shown: Bars) -> Vec<SharePanel> {
-    let kinds = match shown {
-        Bars::All => vec![Bars::Raw, Bars::RoganGladen, Bars::PredictionPowered],
-        one => vec![one],
-    };
-    kinds
-        .into_iter()
-        .map(|kind| SharePanel {
-            title: kind.label().into(),
-            points: correction
-                .arms
-                .iter()
-                .map(|arm| {
-                    let estimate = kind.of(arm);
-                    let counts = Counts { share: estimate.value, low: estimate.low, high: estimate.high, ..Counts::default() };
-                    SharePoint { arm: arm.arm, counts, seeds: Vec::new() }
-                })
-                .collect(),
-        })
-        .collect()
 }
 
 /// The estimate, or why there is none.

@@ -3,14 +3,16 @@
 use super::corrected::CorrectedTable;
 use crate::{
     api::annotations::{ImportLabels, get_judge_page},
-    charts::{ConfusionPanel, confusion_matrices},
+    charts::Width,
     components::{
         cover::{CoverSwitch, show_choice},
         error_view::ErrorNotice,
         figure::Figure,
         pending::Pending,
         scrolling::scrolling,
+        take_away::TakeAway,
     },
+    judge_figures::{Bars, judge_name, judge_svg},
     quantity,
     raw_text::raw_text,
     visitor::{RefusedLabels, refused_labels},
@@ -18,9 +20,10 @@ use crate::{
 use leptos::{ev, form::FromFormData, prelude::*};
 use leptos_router::hooks::use_query_map;
 use rankscope_domain::{
-    annotation::{Agreement, Disagreement, Figure as Estimate, JudgeFigures, JudgePage, JudgeReading, JudgeReport, RoundSummary},
+    annotation::{Agreement, Disagreement, Figure as Estimate, JudgeFigures, JudgePage, JudgeReport, RoundSummary},
     completion::Verdict,
 };
+use std::sync::Arc;
 
 #[component]
 pub(crate) fn JudgeTab(id: String, finished: bool) -> impl IntoView {
@@ -94,6 +97,8 @@ pub(crate) fn JudgeView(
         view! { <nav class="choices" aria-label="Round"><span aria-hidden="true">"Round"</span><ul>{links}</ul></nav> }
     });
     let import = view! { <Import id=id.clone() round=report.round.clone() /> };
+    let place = FilesOfRound::new(&id, &report.round.id);
+    let report = Arc::new(report);
     let (csv, jsonl) = (format!("/studies/{id}/labels.csv"), format!("/studies/{id}/labels.jsonl"));
     view! {
         {rounds}
@@ -103,15 +108,16 @@ pub(crate) fn JudgeView(
             <a href=csv download="" rel="external">"All labels (CSV)"</a>
             <a href=jsonl download="" rel="external">"All labels (JSONL)"</a>
         </p>
-        <Judges judges=report.judges.clone() />
-        <Parts judges=report.judges.clone() />
+        <Judges place=place.clone() report=report.clone() />
+        <Parts place=place.clone() report=report.clone() />
         <section aria-labelledby="corrected-title">
             <h3 id="corrected-title">"Shares corrected for the judge’s errors"</h3>
             <CorrectedTable correction=report.correction.clone() />
+            <TakeAway base=place.base.clone() table="corrected" query=place.query.clone() />
             <p class="note"><a href=format!("/studies/{id}?tab=toxicity&round={}", report.round.id)>"As a figure, with what the estimators assume"</a></p>
         </section>
-        <AgreementPart agreement=report.agreement.clone() />
-        <Disagreements list=report.disagreements total=report.disagreements_total show />
+        <AgreementPart place agreement=report.agreement.clone() />
+        <Disagreements list=report.disagreements.clone() total=report.disagreements_total show />
         {import}
     }
     .into_any()
@@ -135,13 +141,31 @@ fn summary(report: &JudgeReport) -> String {
     text
 }
 
+/// Where the figures and tables of a round are as files.
+#[derive(Debug, Clone)]
+pub(super) struct FilesOfRound {
+    pub(super) base: String,
+    /// Names the round: files of a page that shows the newest stay those of the same round.
+    pub(super) query: String,
+}
+
+impl FilesOfRound {
+    pub(super) fn new(study: &str, round: &str) -> Self {
+        Self { base: format!("/studies/{study}/judge"), query: format!("?round={round}") }
+    }
+}
+
+fn drawn(name: &'static str, report: &Arc<JudgeReport>) -> impl Fn(Width) -> Option<String> + use<> {
+    let report = report.clone();
+    move |width| judge_svg(name, &report, Bars::All, width)
+}
+
 /// The judges side by side: matrices and figures over all labelled completions.
 #[component]
-fn Judges(judges: Vec<JudgeReading>) -> impl IntoView {
-    let names: Vec<String> = judges.iter().map(judge_name).collect();
-    let panels: Vec<ConfusionPanel> = judges.iter().zip(&names).map(|(judge, name)| panel(name, &judge.all)).collect();
-    let rows = judges.iter().zip(names).map(|(judge, name)| figures_row(name, &judge.all)).collect_view();
-    let notes = judges
+fn Judges(place: FilesOfRound, report: Arc<JudgeReport>) -> impl IntoView {
+    let rows = report.judges.iter().map(|judge| figures_row(judge_name(judge), &judge.all)).collect_view();
+    let notes = report
+        .judges
         .iter()
         .map(|judge| view! { <li>{if judge.is_the_studys { "The study’s: " } else { "" }} {judge.description.clone()}</li> })
         .collect_view();
@@ -150,8 +174,9 @@ fn Judges(judges: Vec<JudgeReading>) -> impl IntoView {
             name="judges"
             title="Judges against people’s labels"
             caption="As in the paper’s Figures 9 and 10. Numbers of the study’s completions, estimated from the labelled ones by how many each stands for; a row’s parts are percentages of that label. The other judges are lexicons, asked now.".to_string()
-            draw=move |width| confusion_matrices(&["toxic".into(), "not toxic".into()], &panels, width)
-            base=""
+            draw=drawn("judges", &report)
+            base=place.base.clone()
+            query=place.query.clone()
         >
             {figures_table("Judges against labels", "Judge", rows.into_any())}
             <details class="definition">
@@ -161,44 +186,28 @@ fn Judges(judges: Vec<JudgeReading>) -> impl IntoView {
                     "Under “Labelled”: judged toxic + judged non-toxic of those labelled toxic, then of those labelled not toxic. Toxic is the positive label. Precision: of what the judge calls toxic, the part that people do. Recall (sensitivity): of what people call toxic, the part that the judge does. Specificity: of what people call not toxic, the part that the judge does. Kappa is Cohen’s, of judge and label. Answers that could not be read are left out. Intervals, 95 %: for recall and specificity of the study’s own judge, the normal one with the delta method’s variance over arms and verdicts, in which a few labels that all agree do not count as certain; for other rates Wilson’s at the sample’s effective size, widened where none or all are hits; for F1 and kappa a bootstrap within arms and verdicts (Rao and Wu), where each that is labelled in part has 5 labels or more."
                 </p>
             </details>
+            <p class="note">"Every matrix, of groups and arms too, as counts:"</p>
+            <TakeAway base=place.base table="judge_counts" query=place.query />
         </Figure>
     }
 }
 
-fn judge_name(judge: &JudgeReading) -> String {
-    if judge.is_the_studys {
-        return "the study’s judge".into();
-    }
-    let (name, mode) = judge.description.split_once(", ").unwrap_or((&judge.description, ""));
-    let name = if name.starts_with("Rankscope") { "built-in lexicon" } else { name };
-    match mode.split_once(" mode") {
-        Some((mode, _)) => format!("{name}, {}", mode.rsplit(' ').next().unwrap_or(mode)),
-        None => name.into(),
-    }
-}
-
-fn panel(name: &str, figures: &JudgeFigures) -> ConfusionPanel {
-    let columns = if figures.unparsable() > 0 { 3 } else { 2 };
-    let rows = figures.estimated.iter().map(|row| row[..columns].iter().map(|n| n.round() as u32).collect());
-    ConfusionPanel { group: name.into(), counts: rows.collect() }
-}
-
 /// The study's judge by group and by arm.
 #[component]
-fn Parts(judges: Vec<JudgeReading>) -> impl IntoView {
-    let own = judges.into_iter().find(|judge| judge.is_the_studys);
+fn Parts(place: FilesOfRound, report: Arc<JudgeReport>) -> impl IntoView {
+    let own = report.judges.iter().find(|judge| judge.is_the_studys);
     own.map(|own| {
-        let part = |id: &'static str, title: &'static str, head: &'static str, parts: Vec<JudgeFigures>| {
+        let part = |name: &'static str, title: &'static str, head: &'static str, parts: &[JudgeFigures]| {
             (!parts.is_empty()).then(|| {
                 let rows = parts.iter().map(|part| figures_row(part.name.clone(), part)).collect_view();
-                let panels: Vec<ConfusionPanel> = parts.iter().map(|one| panel(&one.name, one)).collect();
                 view! {
                     <Figure
-                        name=id
+                        name=name
                         title=title
                         caption="The study’s judge. Numbers of completions, estimated from the labelled ones. Few labels give wide intervals.".to_string()
-                        draw=move |width| confusion_matrices(&["toxic".into(), "not toxic".into()], &panels, width)
-                        base=""
+                        draw=drawn(name, &report)
+                        base=place.base.clone()
+                        query=place.query.clone()
                     >
                         {figures_table(title, head, rows.into_any())}
                     </Figure>
@@ -206,8 +215,8 @@ fn Parts(judges: Vec<JudgeReading>) -> impl IntoView {
             })
         };
         view! {
-            {part("judge-groups", "The study’s judge by group", "Group", own.groups)}
-            {part("judge-arms", "The study’s judge by arm", "Arm", own.arms)}
+            {part("judge_groups", "The study’s judge by group", "Group", &own.groups)}
+            {part("judge_arms", "The study’s judge by arm", "Arm", &own.arms)}
         }
     })
 }
@@ -277,7 +286,7 @@ pub(super) fn p_text(p: Option<f64>) -> String {
 }
 
 #[component]
-fn AgreementPart(agreement: Agreement) -> impl IntoView {
+fn AgreementPart(place: FilesOfRound, agreement: Agreement) -> impl IntoView {
     let people = agreement
         .annotators
         .iter()
@@ -339,6 +348,7 @@ fn AgreementPart(agreement: Agreement) -> impl IntoView {
             <p class="note">
                 "Of the labelled completions as they are, not weighted. Pairs: Cohen’s kappa over what both called toxic or not toxic. Alpha: nominal, over all completions with two labels or more; “unsure” counts as a missing label, or as a third one. 95 % intervals by a bootstrap over completions."
             </p>
+            <TakeAway base=place.base.clone() table="agreement" query=place.query.clone() />
         }
     });
     let alone = (!several)
@@ -359,6 +369,7 @@ fn AgreementPart(agreement: Agreement) -> impl IntoView {
                     <tbody>{people}</tbody>
                 </table>
             }.into_any())}
+            <TakeAway base=place.base table="annotators" query=place.query />
             {alpha}
             {alone}
         </section>

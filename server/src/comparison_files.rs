@@ -1,0 +1,54 @@
+//! Figures and tables of several studies to take away.
+
+use crate::{
+    downloads::made,
+    error::EdgeError,
+    export::{AskedFigure, AskedTable, ExportedFile},
+    state::AppState,
+};
+use axum::{
+    extract::{Path, Query, State},
+    response::Response,
+};
+use rankscope_app::{
+    COMPARISON_FIGURES, CompareView,
+    backend::Backend,
+    comparison_svg,
+    error::AppError,
+    tables::{COMPARISON_TABLES, comparison_table},
+};
+use rankscope_domain::{comparison::Comparison, comparison_query::ComparisonView};
+
+type Pairs = Vec<(String, String)>;
+/// A figure's or a table's name, and the view that it is of.
+type Named = (&'static str, ComparisonView);
+
+/// `GET /compare/figures/{NAME}.{svg,png,pdf}`; the query says which studies and what of them, as on the page, and how wide. A file is whole or
+/// refused: what can't be shown is an error here.
+pub async fn figure(State(state): State<AppState>, Path(file): Path<String>, Query(pairs): Query<Pairs>) -> Result<Response, EdgeError> {
+    let first = |name: &str| pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+    let asked = AskedFigure::read(&file, &COMPARISON_FIGURES.map(|(name, _)| name), &first)?;
+    let (comparison, view) = compared(&state, &pairs, &COMPARISON_FIGURES, asked.name).await?;
+    made(&state, move || {
+        let file = asked.file(|width| comparison_svg(asked.name, &comparison, &view, width).map_err(AppError::Invalid))?;
+        Ok(ExportedFile { name: format!("compared-{}", file.name), ..file })
+    })
+    .await
+}
+
+/// `GET /compare/tables/{NAME}.{csv,json,tex}`, as [`figure`].
+pub async fn table(State(state): State<AppState>, Path(file): Path<String>, Query(pairs): Query<Pairs>) -> Result<Response, EdgeError> {
+    let asked = AskedTable::read(&file, &COMPARISON_TABLES.map(|(name, _)| name))?;
+    let (comparison, view) = compared(&state, &pairs, &COMPARISON_TABLES, asked.name).await?;
+    made(&state, move || asked.file(comparison_table(asked.name, &comparison, &view))).await
+}
+
+/// The part of the comparison that a figure or a table is of.
+async fn compared(state: &AppState, pairs: &Pairs, known: &[Named], name: &str) -> Result<(Comparison, CompareView), AppError> {
+    let (mut view, errors) = CompareView::read(pairs);
+    errors.into_result(()).map_err(AppError::Invalid)?;
+    view.query.view = known.iter().find(|(known, _)| *known == name).map(|(_, needed)| *needed);
+    let comparison = state.backend.compare(&view.query).await?;
+    comparison.problems.clone().into_result(()).map_err(AppError::Invalid)?;
+    Ok((comparison, view))
+}
