@@ -1,7 +1,11 @@
 //! A figure as a file, by its name and the query of its address.
 
-use super::{ExportedFile, Query, Shown, nothing_there, picture};
+use super::{
+    ExportedFile, Query, Shown, nothing_there,
+    picture::{self, PictureError},
+};
 use rankscope_app::{FIGURES, FigureView, LENS_FIGURE, LensView, PaperWidth, error::AppError, figure_svg, lens_svg};
+use rankscope_domain::FieldErrors;
 
 /// What a figure is written as. All are of the same drawing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +66,11 @@ pub fn figure_file(file: &str, shown: Shown<'_>, query: Query<'_>) -> Result<Exp
 
 /// A drawing, fitted to its width on paper, in a format.
 pub fn figure_picture(name: &str, svg: &str, format: FigureFormat) -> Result<ExportedFile, AppError> {
-    let failed = |error: picture::PictureError| crate::error::internal("writing a figure", &error);
+    let failed = |error: PictureError| match error {
+        // nothing is wrong with the server: the reader can ask for another drawing
+        PictureError::Size(..) => AppError::Invalid(FieldErrors::one("figure", format!("{name}.{}", format.extension()), error.to_string())),
+        other => crate::error::internal("writing a figure", &other),
+    };
     let bytes = match format {
         FigureFormat::Svg => format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{svg}").into_bytes(),
         FigureFormat::Png => picture::png(svg).map_err(failed)?,

@@ -3,8 +3,8 @@
 use rankscope_domain::StudyResults;
 use rankscope_study::archive::FilesWanted;
 
-/// For people who open the archive without Rankscope.
-pub(super) fn readme(results: &StudyResults, wanted: FilesWanted) -> String {
+/// For people who open the archive without Rankscope. `too_large`: pictures that are left out.
+pub(super) fn readme(results: &StudyResults, wanted: FilesWanted, too_large: &[String]) -> String {
     let yes_no = |wanted: bool, option: &str| {
         if wanted {
             "are in this archive, where the study has them".to_string()
@@ -12,6 +12,10 @@ pub(super) fn readme(results: &StudyResults, wanted: FilesWanted) -> String {
             format!("are not in this archive; export it again with {option}")
         }
     };
+    let left_out: String = too_large
+        .iter()
+        .map(|path| format!("{path} is not in this archive: it would have more dots than are drawn. The SVG and the PDF of it are.\n"))
+        .collect();
     format!(
         "{}\n{}\n\nA study exported by Rankscope {}. Another Rankscope takes this archive in, on its page of studies or by\n\
          `rankscope import FILE.zip`, and shows the same. Without one:\n\n\
@@ -33,7 +37,7 @@ pub(super) fn readme(results: &StudyResults, wanted: FilesWanted) -> String {
          \u{20}   divergence.jsonl, weights.json, lens.json               what was looked at inside of it\n\
          \u{20}   adapter_config.json, adapter_model.safetensors          a LoRA adapter in PEFT's format\n\
          \u{20}   model/                                                  full weights in transformers' format\n\n\
-         Adapters {}. Full weights {}.\n\n\
+         Adapters {}. Full weights {}.\n{left_out}\n\
          Prompts and completions may be harmful; they are in study/ alone. recipe.toml and provenance.json name files and the\n\
          machine that the study ran on: read them before you publish them.\n",
         results.name.replace(char::is_control, " "),

@@ -122,3 +122,58 @@ fn hostile_names_are_no_markup_in_a_report() {
     let html = report(&ReportSubject { shown, recipe_toml: "x = \"</pre><script>\"", provenance: None }).expect("a report");
     assert!(!html.contains("<script") && !html.contains("<img"));
 }
+
+/// The example with so many groups of prompts that they make a column too high for a PNG.
+fn of_many_groups(groups: usize) -> rankscope_domain::StudyResults {
+    let mut results = example().results().expect("results").expect("results");
+    results.groups = (0..groups).map(|index| format!("group {index}")).collect();
+    for arm in &mut results.arms {
+        let counts = arm.groups[0].counts.clone();
+        let of = |group: &String| rankscope_domain::results::GroupCounts { group: group.clone(), counts: counts.clone() };
+        arm.groups = results.groups.iter().map(of).collect();
+    }
+    results
+}
+
+#[test]
+fn a_drawing_that_is_too_large_is_refused_with_its_own_words() {
+    let results = of_many_groups(110);
+    let shown = Shown { results: &results, readings: &[] };
+    let column = |key: &str| (key == "width").then(|| "column".to_string());
+    let refused = figure_file("groups.png", shown, &column).expect_err("it is too large");
+    assert_eq!(refused.status(), 422);
+    assert!(refused.to_string().contains("992 x ") && refused.to_string().contains("Take the SVG or the PDF"), "{refused}");
+    for (file, query) in [("groups.svg", &column as Query<'_>), ("groups.pdf", &column), ("groups.png", &nothing)] {
+        figure_file(file, shown, query).unwrap_or_else(|error| panic!("{file}: {error}"));
+    }
+}
+
+#[test]
+fn a_study_of_many_groups_is_packed_without_the_picture_that_is_too_large() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = folder.path().join("study");
+    copy_folder(example().directory(), &copy);
+    std::fs::write(copy.join("results.json"), serde_json::to_vec(&of_many_groups(110)).expect("JSON")).expect("a file");
+    let mut bytes = Vec::new();
+    write_bundle(&Study::open(&copy).expect("a study"), BundleOptions::default(), &mut bytes).expect("an archive");
+    let mut zip = zip::ZipArchive::new(std::io::Cursor::new(bytes)).expect("an archive");
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut zip.by_name("README.txt").expect("a README"), &mut text).expect("text");
+    assert!(text.contains("figures/groups-column.png is not in this archive"), "{text}");
+    assert!(zip.by_name("figures/groups-column.png").is_err());
+    for there in ["figures/groups-column.svg", "figures/groups-column.pdf", "figures/groups.png", "figures/toxicity-column.png"] {
+        assert!(zip.by_name(there).is_ok(), "{there}");
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        if entry.file_type().expect("a kind").is_dir() {
+            copy_folder(&entry.path(), &to.join(entry.file_name()));
+        } else {
+            std::fs::copy(entry.path(), to.join(entry.file_name())).expect("a copy");
+        }
+    }
+}
