@@ -32,8 +32,8 @@ mod value;
 pub use {
     html::escape as escape_html,
     lens::lens_data,
-    table::{Table, study_table},
-    value::{Column, Quantity, Shape, Unit, Value},
+    table::{Table, study_source, study_table},
+    value::{Column, Quantity, Shape, Unit, Value, file_part},
 };
 
 /// Names that [`study_table`] knows, in the order of a report, and [`LENS_TABLE`].

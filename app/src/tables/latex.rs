@@ -49,7 +49,7 @@ pub(super) fn write(table: &Table) -> String {
         }
     }
     // a star after \\ belongs to longtable and to tabular alike; amsmath's meaning of it is the same
-    let (caption, label) = (caption(table, &shown), format!("tab:rankscope-{}", table.name.replace('_', "-")));
+    let (caption, label) = (caption(table, &shown), format!("tab:rankscope-{}", table.file.replace('_', "-")));
     let mut text = comment(table, is_long, is_scaled);
     if is_long {
         text.push_str(&format!(
@@ -95,11 +95,10 @@ fn comment(table: &Table, is_long: bool, is_scaled: bool) -> String {
     let plain =
         |text: &str| text.chars().map(|letter| if letter.is_control() || !letter.is_ascii() { '?' } else { letter }).collect::<String>();
     format!(
-        "% {}, by Rankscope {}: {}\n% Needs the packages {packages}. Every number in full: {}.{}\n",
+        "% {}, by Rankscope {}: {}\n% Needs the packages {packages}. Every number in full: the file of this name that ends in .{}.\n",
         plain(&table.title),
         env!("CARGO_PKG_VERSION"),
         plain(&table.source),
-        table.name,
         TableFormat::Csv.extension(),
     )
 }

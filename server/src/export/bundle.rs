@@ -75,10 +75,9 @@ fn pieces<'a>(shown: Shown<'a>) -> Pieces<'a> {
                 // what is not drawn as SVG is not drawn at all
                 let Ok(drawn) = figure_file(&format!("{name}.svg"), shown, &lookup(&query)) else { continue };
                 let fits = check_size(&String::from_utf8_lossy(&drawn.bytes)).is_ok();
-                let place = if width == PaperWidth::Column { "-column" } else { "" };
                 for format in FigureFormat::ALL {
                     let (file, query) = (format!("{name}.{}", format.extension()), query.clone());
-                    let path = format!("figures/{name}{suffix}{place}.{}", format.extension());
+                    let path = format!("figures/{name}{suffix}{}.{}", width.suffix(), format.extension());
                     if format == FigureFormat::Png && !fits {
                         // one picture is no reason to refuse the whole study
                         too_large.push(path);

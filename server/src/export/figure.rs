@@ -3,6 +3,7 @@
 use super::{
     ExportedFile, Query, Shown, nothing_there,
     picture::{self, PictureError},
+    variants::file_stem,
 };
 use rankscope_app::{FIGURES, FigureView, LENS_FIGURE, LensView, PaperWidth, error::AppError, figure_svg, lens_svg};
 use rankscope_domain::FieldErrors;
@@ -61,7 +62,7 @@ pub fn figure_file(file: &str, shown: Shown<'_>, query: Query<'_>) -> Result<Exp
         figure_svg(name, shown.results, &view, width.drawing())
     };
     let svg = svg.map_err(AppError::Invalid)?.ok_or_else(|| nothing_there("figure"))?;
-    figure_picture(name, &width.fit(&svg), format)
+    figure_picture(&format!("{}{}", file_stem(name, shown, query), width.suffix()), &width.fit(&svg), format)
 }
 
 /// A drawing, fitted to its width on paper, in a format.

@@ -1,10 +1,10 @@
 //! A table as a file, by its name and the query of its address.
 
-use super::{ExportedFile, Query, Shown, nothing_there};
+use super::{ExportedFile, Query, Shown, nothing_there, variants::file_stem};
 use rankscope_app::{
     FigureView, LensView,
     error::AppError,
-    tables::{LENS_TABLE, TABLES, Table, TableFormat, lens_data, study_table},
+    tables::{LENS_TABLE, TABLES, Table, TableFormat, lens_data, study_source, study_table},
 };
 
 /// `file`: name and ending, `accuracy.tex`. The query says what of it, as on its page.
@@ -26,6 +26,7 @@ pub fn table_file(file: &str, shown: Shown<'_>, query: Query<'_>) -> Result<Expo
         study_table(name, shown.results, &view)
     };
     let table = table.map_err(AppError::Invalid)?.ok_or_else(|| nothing_there("table"))?;
+    let table = Table { file: file_stem(name, shown, query), source: study_source(shown.results), ..table };
     Ok(format_table(&table, format))
 }
 
@@ -37,5 +38,5 @@ pub fn format_table(table: &Table, format: TableFormat) -> ExportedFile {
         TableFormat::Latex => "application/x-tex; charset=utf-8",
     };
     let bytes = table.write(format).into_bytes();
-    ExportedFile { name: format!("{}.{}", table.name, format.extension()), media_type, bytes }
+    ExportedFile { name: format!("{}.{}", table.file, format.extension()), media_type, bytes }
 }

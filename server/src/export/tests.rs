@@ -177,3 +177,51 @@ fn copy_folder(from: &Path, to: &Path) {
         }
     }
 }
+
+#[test]
+fn two_files_of_a_study_have_two_names_and_say_of_which_study_they_are() {
+    let study = example();
+    let results = study.results().expect("results").expect("results");
+    let lens = study.lens().expect("a lens");
+    let shown = Shown { results: &results, readings: &lens };
+    let part = rankscope_app::tables::file_part(&results.name);
+    assert!(part.len() > 3);
+    let mut queries: Vec<Vec<(&'static str, String)>> = vec![Vec::new(), vec![("width", "column".into())]];
+    for arm in &results.arms[1..] {
+        queries.push(vec![("arm", arm.arm.to_string())]);
+        queries.push(vec![("arm", arm.arm.to_string()), ("width", "column".into())]);
+    }
+    let mut names = std::collections::BTreeMap::new();
+    let mut take = |file: String, query: &[(&'static str, String)]| {
+        let made = if file.ends_with(".svg") { figure_file } else { table_file }(&file, shown, &variants::lookup(query));
+        let Ok(made) = made else { return };
+        assert!(made.name.starts_with(&format!("{part}-")), "{} does not say of which study it is", made.name);
+        let signs = made.name.chars().all(|letter| letter.is_ascii_alphanumeric() || ".-_".contains(letter));
+        assert!(signs && made.name.len() < 220, "{}", made.name);
+        if let Some(other) = names.insert(made.name.clone(), made.bytes.clone()) {
+            assert!(other == made.bytes, "two different files are called {}", made.name);
+        }
+    };
+    for query in &queries {
+        for name in FIGURES.iter().filter(|name| **name != LENS_FIGURE) {
+            take(format!("{name}.svg"), query);
+        }
+        for name in TABLES.iter().filter(|name| **name != "lens") {
+            take(format!("{name}.tex"), query);
+        }
+    }
+    for prompt in 0..variants::prompts(shown).len() {
+        for mode in ["entropy", "kl", "probability", "difference"] {
+            for width in ["page", "column"] {
+                take("lens.svg".into(), &[("prompt", prompt.to_string()), ("mode", mode.into()), ("width", width.into())]);
+            }
+        }
+        take("lens.tex".into(), &[("prompt", prompt.to_string())]);
+    }
+    for expected in ["toxicity-column.svg", "arm_groups-original.svg", "arm_groups-full-column.svg", "lens-1-kl.svg", "lens-1.tex"] {
+        assert!(names.contains_key(&format!("{part}-{expected}")), "{expected} is not among {:?}", names.keys());
+    }
+    let tex = String::from_utf8(names.remove(&format!("{part}-lens-1.tex")).expect("a table")).expect("text");
+    assert!(tex.contains(&format!("\\label{{tab:rankscope-{part}-lens-1}}")), "{tex}");
+    assert!(tex.lines().next().expect("a line").contains("recipe.toml with SHA-256"), "the file says of which study it is");
+}

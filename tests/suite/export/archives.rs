@@ -26,6 +26,10 @@ fn read(bytes: &[u8]) -> Entries {
         .collect()
 }
 
+fn text_of((_, content): &(String, Vec<u8>)) -> String {
+    String::from_utf8_lossy(content).into_owned()
+}
+
 fn write(entries: &Entries) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, content) in entries {
@@ -100,6 +104,11 @@ fn a_study_is_the_same_in_another_data_directory() {
         assert_eq!(entries.iter().any(|(name, _)| name.ends_with("adapter_model.safetensors")), has_adapters);
         assert!(!entries.iter().any(|(name, _)| name.contains("/model/")), "full weights were not asked for");
         assert_eq!(entries.last().expect("a manifest").0, MANIFEST);
+        // all of them can stand in one paper
+        let tables: Vec<String> = entries.iter().filter(|(name, _)| name.ends_with(".tex")).map(text_of).collect();
+        let labels: Vec<&str> = tables.iter().filter_map(|tex| tex.split("\\label{").nth(1)?.split('}').next()).collect();
+        let distinct: std::collections::BTreeSet<&&str> = labels.iter().collect();
+        assert!(labels.len() > 5 && labels.len() == tables.len() && distinct.len() == labels.len(), "{id}: {labels:?}");
 
         let (status, location, text) = upload(&there, &archive, "text/html");
         assert_eq!(status, 303, "{text}");
