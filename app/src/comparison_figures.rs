@@ -6,7 +6,7 @@ mod tests;
 use crate::{
     charts::{
         AccuracyCurves, AccuracyLine, ComparedRow, ComparedRows, CurvesPanel, HeatScale, LensPanel, LensRow, LensRows, RowBlock, RowMark,
-        RowPanel, Side, Width, compared_curves, compared_lens, compared_rows,
+        RowPanel, Side, Width, compared_curves, compared_lens_sheet, compared_rows,
     },
     comparison_view::CompareView,
     lens_view::{LensMode, LensView, difference, largest, last_cell, panel, round_up},
@@ -36,7 +36,7 @@ pub fn comparison_svg(name: &str, comparison: &Comparison, view: &CompareView, w
     }
     let (rows, errors) = lens_rows(comparison, view);
     errors.into_result(())?;
-    Ok(rows.as_ref().and_then(compared_lens))
+    Ok(rows.as_ref().and_then(|rows| compared_lens_sheet(rows, width)))
 }
 
 /// All but the lens.

@@ -30,7 +30,7 @@ mod weight_heatmap;
 
 pub use accuracy_curves::{AccuracyCurves, AccuracyLine, Side, accuracy_curves};
 pub use compared_curves::{CurvesPanel, compared_curves};
-pub use compared_lens::{LensRow, LensRows, compared_lens};
+pub use compared_lens::{LensRow, LensRows, compared_lens, compared_lens_sheet};
 pub use compared_rows::{ComparedRow, ComparedRows, RowBlock, RowMark, RowPanel, compared_rows};
 pub use confusion_matrices::{ConfusionPanel, confusion_matrices};
 pub use density_ridges::{DensityRidge, density_ridges, is_logarithmic};

@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::{
-    charts::{layer_name, lens_layers, lens_legend, lens_panel, tests::check_legible},
+    charts::{
+        layer_name, lens_layers, lens_legend, lens_panel,
+        tests::{check_legible, check_on_paper},
+    },
     inspection_fixture::readings,
 };
 
@@ -114,6 +117,7 @@ fn drawings_are_legible_in_every_mode_and_no_markup() {
                 for width in [Width::Narrow, Width::Wide] {
                     let svg = lens_sheet(&map, width).unwrap();
                     check_legible(&what, &as_read(&svg));
+                    check_on_paper(&what, &svg, width);
                     assert!(!svg.contains("<script"), "{what}");
                     if let Some(folder) = std::env::var_os("RANKSCOPE_DRAW_TO") {
                         // to look at: RANKSCOPE_DRAW_TO=FOLDER cargo test -p rankscope-app --features ssr lens_view
@@ -129,6 +133,30 @@ fn drawings_are_legible_in_every_mode_and_no_markup() {
                 check_legible(&what, &as_read(&lens_legend(&map)));
             }
         }
+    }
+}
+
+#[test]
+fn a_long_prompt_is_whole_on_paper_in_blocks_beneath_one_another() {
+    let shown = of_prompt(readings(&ARMS[..2], 3, 40), 0);
+    let (view, _) = LensView::default().resolve(2, &shown);
+    let map = lens_map(&shown, &view);
+    // a column has room for 6 tokens, a page for 16: 40 make seven blocks and three, of two arms each
+    for (width, blocks, places) in [
+        (Width::Narrow, 7, ["tokens 1 to 6 of 40", "tokens 37 to 40 of 40"]),
+        (Width::Wide, 3, ["tokens 1 to 14 of 40", "tokens 29 to 40 of 40"]),
+    ] {
+        let svg = lens_sheet(&map, width).unwrap();
+        check_legible("a long prompt", &as_read(&svg));
+        check_on_paper("a long prompt", &svg, width);
+        assert_eq!(svg.matches(" of 40\n").count(), 2 * blocks, "{svg}");
+        for place in places {
+            assert_eq!(svg.matches(&format!(", {place}")).count(), 2, "{place}: {svg}");
+        }
+        // a cell a token, layer and arm: each has its rectangle
+        let cells = svg.split("<rect").skip(1).count();
+        assert!(cells >= 40 * 4 * 2, "{cells}");
+        assert_eq!(svg.matches("layer 3\n").count(), 2 * blocks, "each block names its layers");
     }
 }
 
