@@ -147,11 +147,12 @@ impl StudyBackend {
     pub async fn import(&self, archive: PathBuf, folder: TempDir) -> Result<StudyId, AppError> {
         let permit = self.permit_to_pack()?;
         let (library, limit) = (self.library.clone(), self.study_upload_limit);
-        let id = blocking(move || {
+        let (id, labels) = blocking(move || {
             let _permit = permit;
             imports::take_in(&library, &archive, folder, imports::limits_of(limit))
         })
         .await?;
+        imports::take_in_labels(&self.annotations, &self.library, &id, labels).await?;
         self.database.insert_found(&id, StudyStatus::Finished, "").await.map_err(broken)?;
         tracing::info!(%id, "a study was imported");
         Ok(id)

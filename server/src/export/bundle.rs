@@ -16,7 +16,7 @@ use rankscope_app::{
 };
 use rankscope_study::{
     Study,
-    archive::{ARCHIVE_FORMAT, FilesWanted, MANIFEST, Manifest, ManifestFile, STUDY_FOLDER},
+    archive::{ARCHIVE_FORMAT, ArchivedLabels, FilesWanted, LABELS, MANIFEST, Manifest, ManifestFile, STUDY_FOLDER},
 };
 use sha2::{Digest, Sha256};
 use std::{
@@ -31,15 +31,20 @@ pub type BundleOptions = FilesWanted;
 /// Files this large need the format's longer numbers.
 const LARGE: u64 = u32::MAX as u64 - (1 << 20);
 
-/// Writes the archive of a study that has results. Blocks. An error of `out` ends it, and is given back as [`AppError::Internal`].
-pub fn write_bundle(study: &Study, wanted: BundleOptions, out: impl Write) -> Result<(), AppError> {
+/// Writes the archive of a study that has results. `labels`: what people said of it, where that is to go along. Blocks. An error of `out` ends it, and is given back as [`AppError::Internal`].
+pub fn write_bundle(
+    study: &Study,
+    wanted: BundleOptions,
+    labels: Option<&ArchivedLabels>,
+    out: impl Write,
+) -> Result<(), AppError> {
     let results = study.results().map_err(|error| from_study("reading results", error))?.ok_or_else(crate::downloads::no_results)?;
     let readings = study.lens().map_err(|error| from_study("reading the lens", error))?;
     let files = study.files(wanted).map_err(|error| from_study("listing a study's files", error))?;
     let mut archive = Archive::new(out);
     let shown = Shown { results: &results, readings: &readings };
     let Pieces { pieces, too_large } = pieces(shown);
-    archive.put("README.txt", readme(&results, wanted, &too_large).as_bytes())?;
+    archive.put("README.txt", readme(&results, wanted, labels, &too_large).as_bytes())?;
     let recipe_toml = study.recipe_toml().map_err(|error| from_study("reading a recipe", error))?;
     let provenance = study.provenance().map_err(|error| from_study("reading a provenance", error))?;
     let subject = ReportSubject { shown, recipe_toml: &recipe_toml, provenance: provenance.as_ref() };
@@ -51,6 +56,9 @@ pub fn write_bundle(study: &Study, wanted: BundleOptions, out: impl Write) -> Re
         let options = options(file.is_weights).large_file(file.bytes > LARGE);
         let read = File::open(&file.path).map_err(|error| internal("reading a study's file", &error))?;
         archive.stream(&format!("{STUDY_FOLDER}{}", file.name), options, read)?;
+    }
+    if let Some(labels) = labels.filter(|labels| !labels.rounds.is_empty()) {
+        archive.put(LABELS, &labels.to_json().map_err(|error| from_study("writing labels", error))?)?;
     }
     archive.finish(&results.name)
 }
