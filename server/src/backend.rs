@@ -21,7 +21,7 @@ use rankscope_domain::{
     FieldErrors, Recipe,
     annotation::{Annotator, JudgePage, Label, Labelling, RoundPlan, RoundSummary},
     comparison::{Comparison, MOST_COMPARED},
-    comparison_query::ComparisonQuery,
+    comparison_query::{ComparisonQuery, ComparisonView},
     dataset::DatasetEntry,
     estimate::Estimate,
     inspection::LensReading,
@@ -158,6 +158,30 @@ impl StudyBackend {
         Ok(id)
     }
 
+    /// The studies that a query names, as far as they are there.
+    async fn asked(&self, query: &ComparisonQuery) -> Result<Vec<AskedStudy>, AppError> {
+        let mut asked = Vec::new();
+        for id in query.studies.iter().take(MOST_COMPARED) {
+            let found = match self.row(id).await {
+                Ok(row) => self.library.study(&row.id).map(|study| FoundStudy { study, status: row.status }),
+                Err(AppError::NotFound(_)) => None,
+                Err(error) => return Err(error),
+            };
+            asked.push(AskedStudy { id: shown_id(id), found });
+        }
+        Ok(asked)
+    }
+
+    /// What a figure of a comparison is drawn of: nothing is contrasted for it.
+    pub async fn compare_for_figure(&self, query: &ComparisonQuery, view: ComparisonView) -> Result<Comparison, AppError> {
+        let asked = self.asked(query).await?;
+        let query = query.clone();
+        let compared = blocking(move || {
+            rankscope_study::compare_for_figure(&asked, &query, view).map_err(|error| from_study("comparing studies", error))
+        });
+        some_studies(compared.await?)
+    }
+
     /// What `rankscope import` put beside the others while this server runs.
     async fn take_up_imports(&self) -> Result<(), AppError> {
         let known: HashSet<StudyId> = self.database.studies().await.map_err(broken)?.into_iter().map(|row| row.id).collect();
@@ -268,29 +292,12 @@ impl Backend for StudyBackend {
     }
 
     async fn compare(&self, query: &ComparisonQuery) -> Result<Comparison, AppError> {
-        let mut asked = Vec::new();
-        for id in query.studies.iter().take(MOST_COMPARED) {
-            let found = match self.row(id).await {
-                Ok(row) => self.library.study(&row.id).map(|study| FoundStudy { study, status: row.status }),
-                Err(AppError::NotFound(_)) => None,
-                Err(error) => return Err(error),
-            };
-            asked.push(AskedStudy { id: shown_id(id), found });
-        }
+        let asked = self.asked(query).await?;
         // it reads every answer of the studies, and resamples them
         let _permit = self.comparing.acquire().await.map_err(|error| internal("waiting to compare", &error))?;
         let query = query.clone();
-        let comparison =
-            blocking(move || rankscope_study::compare(&asked, &query, None).map_err(|error| from_study("comparing studies", error)))
-                .await?;
-        if comparison.studies.is_empty() {
-            let mut problems = comparison.problems;
-            if problems.0.is_empty() {
-                problems.push("studies", "", "Name the studies to compare by their ids, separated by commas.");
-            }
-            return Err(AppError::Invalid(problems));
-        }
-        Ok(comparison)
+        let compared = blocking(move || rankscope_study::compare(&asked, &query, None).map_err(|error| from_study("comparing studies", error)));
+        some_studies(compared.await?)
     }
 
     async fn estimate(&self, mut recipe: Recipe) -> Result<Estimate, AppError> {
@@ -587,6 +594,18 @@ fn lens_study(reader: &Reader, library: &Library, row: &StudyRow) -> Option<Lens
     let card = reader.card(row).ok()?;
     let fractions = if recipe.kind == StudyKind::Classification { recipe.groups.fractions() } else { Vec::new() };
     Some(LensStudy { id: card.id, name: card.name, kind: card.kind, model: card.model, arms, seeds: recipe.seeds, fractions })
+}
+
+/// Of no study at all there is no comparison.
+fn some_studies(comparison: Comparison) -> Result<Comparison, AppError> {
+    if !comparison.studies.is_empty() {
+        return Ok(comparison);
+    }
+    let mut problems = comparison.problems;
+    if problems.0.is_empty() {
+        problems.push("studies", "", "Name the studies to compare by their ids, separated by commas.");
+    }
+    Err(AppError::Invalid(problems))
 }
 
 /// As much of a name that is none as an error needs to show.

@@ -10,7 +10,7 @@ use axum::{
     extract::{Path, Query, State},
     response::IntoResponse,
 };
-use rankscope_app::{COMPARISON_FIGURES, CompareView, PaperWidth, backend::Backend, comparison_svg, error::AppError};
+use rankscope_app::{COMPARISON_FIGURES, CompareView, PaperWidth, comparison_svg, error::AppError};
 
 /// `GET /compare/figures/{NAME}.{svg,png,pdf}`; the query says which studies and what of them, as on the page. A file is whole or refused: what
 /// can't be shown is an error here.
@@ -30,14 +30,14 @@ pub async fn figure(
     let width = PaperWidth::read(|name| pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone()));
     let width = width.map_err(AppError::Invalid)?;
     view.query.view = Some(needed);
-    let comparison = state.backend.compare(&view.query).await?;
-    comparison.problems.clone().into_result(()).map_err(AppError::Invalid)?;
     let permit = state.backend.permit_to_draw().await?;
+    let comparison = state.backend.compare_for_figure(&view.query, needed).await?;
+    comparison.problems.clone().into_result(()).map_err(AppError::Invalid)?;
     let drawn = tokio::task::spawn_blocking(move || {
         let _permit = permit;
         let svg = comparison_svg(name, &comparison, &view, width.drawing()).map_err(AppError::Invalid)?;
         let svg = svg.ok_or_else(|| AppError::NotFound("These studies have nothing to draw in that figure.".into()))?;
-        figure_picture(&format!("compared-{name}"), &width.fit(&svg), format)
+        figure_picture(&format!("compared-{name}{}", width.suffix()), &width.fit(&svg), format)
     });
     let file = drawn.await.map_err(|error| internal("a comparison's download panicked", &error))??;
     Ok((headers(file.media_type, &file.name), file.bytes))

@@ -34,7 +34,7 @@ fn a_view_has_an_address_that_reads_back() {
 
 #[test]
 fn what_cannot_be_read_or_is_not_there_is_said_by_name() {
-    let shown = of_prompt(readings(&ARMS, 2, 3), 0);
+    let shown = of_prompt(&readings(&ARMS, 2, 3), 0);
     for (name, value, said) in [
         ("prompt", "first", "Write the number"),
         ("prompt", "2", "2 prompts, counted from 0"),
@@ -54,7 +54,7 @@ fn what_cannot_be_read_or_is_not_there_is_said_by_name() {
 
 #[test]
 fn every_mode_is_drawn_from_its_own_number() {
-    let shown = of_prompt(readings(&ARMS, 4, 3), 0);
+    let shown = of_prompt(&readings(&ARMS, 4, 3), 0);
     let value = |mode: LensMode, panel: usize, token: Option<&str>| {
         let (view, errors) = LensView { mode, token: token.map(Into::into), ..LensView::default() }.resolve(2, &shown);
         assert_eq!(errors.0, []);
@@ -73,7 +73,7 @@ fn every_mode_is_drawn_from_its_own_number() {
 
 #[test]
 fn hiding_an_arm_changes_no_colour_of_the_others() {
-    let shown = of_prompt(readings(&ARMS, 4, 3), 1);
+    let shown = of_prompt(&readings(&ARMS, 4, 3), 1);
     let map = |arms: Vec<Arm>| lens_map(&shown, &LensView { arms, mode: LensMode::Kl, ..LensView::default() }.resolve(2, &shown).0);
     let (all, one) = (map(Vec::new()), map(vec![Arm::Lora(2)]));
     assert_eq!((all.panels.len(), one.panels.len(), all.scale), (4, 1, one.scale));
@@ -83,7 +83,7 @@ fn hiding_an_arm_changes_no_colour_of_the_others() {
 
 #[test]
 fn a_place_in_a_panel_is_the_cell_that_is_drawn_there() {
-    let shown = of_prompt(readings(&ARMS, 6, 5), 0);
+    let shown = of_prompt(&readings(&ARMS, 6, 5), 0);
     let map = lens_map(&shown, &LensView::default().resolve(2, &shown).0);
     let svg = lens_panel(&map, 0).unwrap();
     let size = |name: &str| -> f64 { svg.split(&format!("{name}=\"")).nth(1).unwrap().split('"').next().unwrap().parse().unwrap() };
@@ -110,7 +110,7 @@ fn drawings_are_legible_in_every_mode_and_no_markup() {
     for (layers, positions, arms) in [(6, 7, &ARMS[..]), (1, 1, &ARMS[..1]), (12, 12, &ARMS[1..3])] {
         for mode in LensMode::ALL {
             for palette in HeatPalette::ALL {
-                let shown = of_prompt(readings(arms, layers, positions), 0);
+                let shown = of_prompt(&readings(arms, layers, positions), 0);
                 let (view, _) = LensView { mode, palette, ..LensView::default() }.resolve(2, &shown);
                 let map = lens_map(&shown, &view);
                 let what = format!("{mode:?} {palette:?} of {layers} layers");
@@ -138,7 +138,7 @@ fn drawings_are_legible_in_every_mode_and_no_markup() {
 
 #[test]
 fn a_long_prompt_is_whole_on_paper_in_blocks_beneath_one_another() {
-    let shown = of_prompt(readings(&ARMS[..2], 3, 40), 0);
+    let shown = of_prompt(&readings(&ARMS[..2], 3, 40), 0);
     let (view, _) = LensView::default().resolve(2, &shown);
     let map = lens_map(&shown, &view);
     // a column has room for 6 tokens, a page for 16: 40 make seven blocks and three, of two arms each
@@ -162,7 +162,7 @@ fn a_long_prompt_is_whole_on_paper_in_blocks_beneath_one_another() {
 
 #[test]
 fn without_readings_there_is_no_figure_and_what_is_missing_is_said() {
-    assert_eq!(lens_svg(Vec::new(), &LensView::default(), Width::Wide), Ok(None));
+    assert_eq!(lens_svg([], &LensView::default(), Width::Wide), Ok(None));
     let errors = lens_svg(readings(&ARMS, 2, 2), &LensView { prompt: 9, ..LensView::default() }, Width::Wide).unwrap_err();
     assert_eq!(errors.0[0].field, "prompt");
     assert!(lens_svg(readings(&ARMS, 2, 2), &LensView::default(), Width::Wide).unwrap().is_some());

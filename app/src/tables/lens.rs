@@ -5,8 +5,9 @@ use crate::lens_view::{LensView, lens_prompts, of_prompt};
 use rankscope_domain::{FieldErrors, inspection::LensReading};
 
 /// Of the prompt and the arms that the view asks for; `None` where there are no readings. An error names what the study has not.
-pub fn lens_data(readings: Vec<LensReading>, view: &LensView) -> Result<Option<Table>, FieldErrors> {
-    let prompts = lens_prompts(&readings).len();
+pub fn lens_data(readings: impl AsRef<[LensReading]>, view: &LensView) -> Result<Option<Table>, FieldErrors> {
+    let readings = readings.as_ref();
+    let prompts = lens_prompts(readings).len();
     if prompts == 0 {
         return Ok(None);
     }

@@ -55,7 +55,7 @@ pub fn figure_file(file: &str, shown: Shown<'_>, query: Query<'_>) -> Result<Exp
     let svg = if name == LENS_FIGURE {
         let (view, errors) = LensView::read(query);
         let view = errors.into_result(view).map_err(AppError::Invalid)?;
-        lens_svg(shown.readings.to_vec(), &view, width.drawing())
+        lens_svg(shown.readings, &view, width.drawing())
     } else {
         let (view, errors) = FigureView::read(query);
         let view = errors.into_result(view).map_err(AppError::Invalid)?;

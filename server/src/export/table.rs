@@ -19,7 +19,7 @@ pub fn table_file(file: &str, shown: Shown<'_>, query: Query<'_>) -> Result<Expo
     let table = if name == LENS_TABLE {
         let (view, errors) = LensView::read(query);
         let view = errors.into_result(view).map_err(AppError::Invalid)?;
-        lens_data(shown.readings.to_vec(), &view)
+        lens_data(shown.readings, &view)
     } else {
         let (view, errors) = FigureView::read(query);
         let view = errors.into_result(view).map_err(AppError::Invalid)?;
