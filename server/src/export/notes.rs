@@ -32,7 +32,7 @@ pub(super) fn readme(results: &StudyResults, wanted: FilesWanted, labels: Option
          report.html      everything in one page, for any browser; nothing is loaded from elsewhere\n\
          figures/         each figure as SVG (to be edited), PNG (300 dots an inch) and PDF, 174 mm wide; NAME-column is 84 mm wide\n\
          tables/          each table as CSV and JSON (every number in full, with intervals and n) and as LaTeX (needs booktabs,\n\
-         \u{20}                and longtable or graphicx where its first lines say so)\n\
+         \u{20}                and graphicx where its first lines say so)\n\
          manifest.json    every file with its size and SHA-256\n\
          study/           the study as it was written:\n\
          \u{20} recipe.toml      all that was asked for; `rankscope run recipe.toml --out DIR` does it again\n\
