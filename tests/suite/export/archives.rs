@@ -246,8 +246,13 @@ fn labels_go_along_where_they_are_asked_for_and_say_the_same_there() {
     }
     assert_eq!(left(there.data_dir()), [ids[1]]);
     let elsewhere = tempfile::tempdir().expect("a folder");
-    let copied = command(elsewhere.path(), &["export", here.data_dir().join("example").to_str().expect("a path"), "--labels", "--out", "x.zip"], 2);
-    assert!(copied.stderr.contains("STUDY") || copied.stderr.contains("--labels"), "{}", copied.stderr);
+    // of a directory that is no study of the data directory nobody knows any labels; of one that is they are found
+    let own = there.data_dir().join("studies").join(ids[1]);
+    let own = own.to_str().expect("a path");
+    let refused = command(elsewhere.path(), &["export", own, "--labels", "--out", "x.zip"], 2);
+    assert!(refused.stderr.contains("--labels") && refused.stderr.contains("--data-dir"), "{}", refused.stderr);
+    command(there.data_dir(), &["export", own, "--labels", "--out", "x.zip"], 0);
+    assert!(fs::read(there.data_dir().join("x.zip")).expect("an archive") == archive);
 }
 
 #[test]
