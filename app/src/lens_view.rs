@@ -188,9 +188,10 @@ pub(crate) fn lens_prompts(readings: &[LensReading]) -> Vec<String> {
 }
 
 /// One prompt's readings, arms in the order of figures; none where there is no such prompt.
-pub(crate) fn of_prompt(readings: Vec<LensReading>, prompt: u32) -> Vec<LensReading> {
-    let Some(prompt) = lens_prompts(&readings).into_iter().nth(prompt as usize) else { return Vec::new() };
-    let mut readings: Vec<LensReading> = readings.into_iter().filter(|reading| reading.prompt == prompt).collect();
+pub(crate) fn of_prompt(readings: &[LensReading], prompt: u32) -> Vec<LensReading> {
+    let Some(prompt) = lens_prompts(readings).into_iter().nth(prompt as usize) else { return Vec::new() };
+    // a study's readings are large: those of its other prompts are left where they are
+    let mut readings: Vec<LensReading> = readings.iter().filter(|reading| reading.prompt == prompt).cloned().collect();
     readings.sort_by_key(|reading| reading.cell.arm);
     readings
 }
@@ -201,8 +202,9 @@ pub(crate) fn last_cell(reading: &LensReading) -> Option<&LensCellView> {
 }
 
 /// The heatmap as a file of its own: `None` where there is nothing to draw. An error names what the view asks for and the study has not.
-pub fn lens_svg(readings: Vec<LensReading>, view: &LensView, width: Width) -> Result<Option<String>, FieldErrors> {
-    let prompts = lens_prompts(&readings).len();
+pub fn lens_svg(readings: impl AsRef<[LensReading]>, view: &LensView, width: Width) -> Result<Option<String>, FieldErrors> {
+    let readings = readings.as_ref();
+    let prompts = lens_prompts(readings).len();
     if prompts == 0 {
         return Ok(None);
     }

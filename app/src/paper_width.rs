@@ -24,6 +24,14 @@ impl PaperWidth {
         }
     }
 
+    /// In names of files, after what the figure is called.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::Column => "-column",
+            Self::Page => "",
+        }
+    }
+
     pub fn millimetres(self) -> f64 {
         match self {
             Self::Column => 84.0,

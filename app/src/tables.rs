@@ -41,8 +41,8 @@ pub use {
     html::escape as escape_html,
     judge::judge_table,
     lens::lens_data,
-    table::{Table, study_table},
-    value::{Column, Quantity, Shape, Unit, Value},
+    table::{Table, study_source, study_table},
+    value::{Column, Quantity, Shape, Unit, Value, file_part},
 };
 
 use rankscope_domain::comparison_query::ComparisonView;

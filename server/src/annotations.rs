@@ -1,6 +1,7 @@
 //! Rounds of labelling: a known sample of a study's completions, shown blind to who labels it, and what the labels say of the judge.
 //! Knows nothing of where the permission to label comes from: whoever calls has an [`Annotator`], whose source says it.
 
+mod archive;
 mod export;
 mod import;
 mod storage;
@@ -26,12 +27,11 @@ use std::{
 };
 use storage::{Round, SECRET_LENGTH};
 
-/// Longest name of an annotator, characters.
-const NAME_LIMIT: usize = 60;
-/// Annotators of a round.
-const ANNOTATORS_LIMIT: usize = 100;
-/// Rounds of a study; reports that are kept.
-const ROUNDS_LIMIT: usize = 50;
+/// Longest name of an annotator; annotators of a round; rounds of a study.
+const NAME_LIMIT: usize = Annotator::LONGEST_NAME;
+const ANNOTATORS_LIMIT: usize = Annotator::MOST_OF_A_ROUND;
+const ROUNDS_LIMIT: usize = RoundSummary::MOST;
+/// Reports that are kept.
 const REPORTS_LIMIT: usize = 32;
 
 /// What a report was reckoned from: the labels' number and the newest's time.
@@ -282,8 +282,7 @@ fn random_bytes() -> Result<Vec<u8>, AppError> {
 }
 
 fn check_name(name: &str) -> Result<(), AppError> {
-    let fits = !name.trim().is_empty() && name.trim() == name && name.chars().count() <= NAME_LIMIT && !name.chars().any(char::is_control);
-    if fits {
+    if Annotator::is_name(name) {
         return Ok(());
     }
     let shown: String = name.chars().take(NAME_LIMIT + 1).collect();

@@ -21,7 +21,7 @@ use rankscope_domain::{
     FieldErrors, Recipe,
     annotation::{Annotator, JudgePage, Label, Labelling, RoundPlan, RoundSummary},
     comparison::{Comparison, MOST_COMPARED},
-    comparison_query::ComparisonQuery,
+    comparison_query::{ComparisonQuery, ComparisonView},
     dataset::DatasetEntry,
     estimate::Estimate,
     inspection::LensReading,
@@ -147,14 +147,39 @@ impl StudyBackend {
     pub async fn import(&self, archive: PathBuf, folder: TempDir) -> Result<StudyId, AppError> {
         let permit = self.permit_to_pack()?;
         let (library, limit) = (self.library.clone(), self.study_upload_limit);
-        let id = blocking(move || {
+        let (id, labels) = blocking(move || {
             let _permit = permit;
             imports::take_in(&library, &archive, folder, imports::limits_of(limit))
         })
         .await?;
+        imports::take_in_labels(&self.annotations, &self.library, &id, labels).await?;
         self.database.insert_found(&id, StudyStatus::Finished, "").await.map_err(broken)?;
         tracing::info!(%id, "a study was imported");
         Ok(id)
+    }
+
+    /// The studies that a query names, as far as they are there.
+    async fn asked(&self, query: &ComparisonQuery) -> Result<Vec<AskedStudy>, AppError> {
+        let mut asked = Vec::new();
+        for id in query.studies.iter().take(MOST_COMPARED) {
+            let found = match self.row(id).await {
+                Ok(row) => self.library.study(&row.id).map(|study| FoundStudy { study, status: row.status }),
+                Err(AppError::NotFound(_)) => None,
+                Err(error) => return Err(error),
+            };
+            asked.push(AskedStudy { id: shown_id(id), found });
+        }
+        Ok(asked)
+    }
+
+    /// What a figure of a comparison is drawn of: nothing is contrasted for it.
+    pub async fn compare_for_figure(&self, query: &ComparisonQuery, view: ComparisonView) -> Result<Comparison, AppError> {
+        let asked = self.asked(query).await?;
+        let query = query.clone();
+        let compared = blocking(move || {
+            rankscope_study::compare_for_figure(&asked, &query, view).map_err(|error| from_study("comparing studies", error))
+        });
+        some_studies(compared.await?)
     }
 
     /// What `rankscope import` put beside the others while this server runs.
@@ -267,29 +292,12 @@ impl Backend for StudyBackend {
     }
 
     async fn compare(&self, query: &ComparisonQuery) -> Result<Comparison, AppError> {
-        let mut asked = Vec::new();
-        for id in query.studies.iter().take(MOST_COMPARED) {
-            let found = match self.row(id).await {
-                Ok(row) => self.library.study(&row.id).map(|study| FoundStudy { study, status: row.status }),
-                Err(AppError::NotFound(_)) => None,
-                Err(error) => return Err(error),
-            };
-            asked.push(AskedStudy { id: shown_id(id), found });
-        }
+        let asked = self.asked(query).await?;
         // it reads every answer of the studies, and resamples them
         let _permit = self.comparing.acquire().await.map_err(|error| internal("waiting to compare", &error))?;
         let query = query.clone();
-        let comparison =
-            blocking(move || rankscope_study::compare(&asked, &query, None).map_err(|error| from_study("comparing studies", error)))
-                .await?;
-        if comparison.studies.is_empty() {
-            let mut problems = comparison.problems;
-            if problems.0.is_empty() {
-                problems.push("studies", "", "Name the studies to compare by their ids, separated by commas.");
-            }
-            return Err(AppError::Invalid(problems));
-        }
-        Ok(comparison)
+        let compared = blocking(move || rankscope_study::compare(&asked, &query, None).map_err(|error| from_study("comparing studies", error)));
+        some_studies(compared.await?)
     }
 
     async fn estimate(&self, mut recipe: Recipe) -> Result<Estimate, AppError> {
@@ -586,6 +594,18 @@ fn lens_study(reader: &Reader, library: &Library, row: &StudyRow) -> Option<Lens
     let card = reader.card(row).ok()?;
     let fractions = if recipe.kind == StudyKind::Classification { recipe.groups.fractions() } else { Vec::new() };
     Some(LensStudy { id: card.id, name: card.name, kind: card.kind, model: card.model, arms, seeds: recipe.seeds, fractions })
+}
+
+/// Of no study at all there is no comparison.
+fn some_studies(comparison: Comparison) -> Result<Comparison, AppError> {
+    if !comparison.studies.is_empty() {
+        return Ok(comparison);
+    }
+    let mut problems = comparison.problems;
+    if problems.0.is_empty() {
+        problems.push("studies", "", "Name the studies to compare by their ids, separated by commas.");
+    }
+    Err(AppError::Invalid(problems))
 }
 
 /// As much of a name that is none as an error needs to show.

@@ -28,7 +28,8 @@ type Named = (&'static str, ComparisonView);
 pub async fn figure(State(state): State<AppState>, Path(file): Path<String>, Query(pairs): Query<Pairs>) -> Result<Response, EdgeError> {
     let first = |name: &str| pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
     let asked = AskedFigure::read(&file, &COMPARISON_FIGURES.map(|(name, _)| name), &first)?;
-    let (comparison, view) = compared(&state, &pairs, &COMPARISON_FIGURES, asked.name).await?;
+    let (view, needed) = asked_view(&pairs, &COMPARISON_FIGURES, asked.name)?;
+    let comparison = whole(state.backend.compare_for_figure(&view.query, needed).await?)?;
     made(&state, move || {
         let file = asked.file(|width| comparison_svg(asked.name, &comparison, &view, width).map_err(AppError::Invalid))?;
         Ok(ExportedFile { name: format!("compared-{}", file.name), ..file })
@@ -39,16 +40,22 @@ pub async fn figure(State(state): State<AppState>, Path(file): Path<String>, Que
 /// `GET /compare/tables/{NAME}.{csv,json,tex}`, as [`figure`].
 pub async fn table(State(state): State<AppState>, Path(file): Path<String>, Query(pairs): Query<Pairs>) -> Result<Response, EdgeError> {
     let asked = AskedTable::read(&file, &COMPARISON_TABLES.map(|(name, _)| name))?;
-    let (comparison, view) = compared(&state, &pairs, &COMPARISON_TABLES, asked.name).await?;
+    let (view, _) = asked_view(&pairs, &COMPARISON_TABLES, asked.name)?;
+    let comparison = whole(state.backend.compare(&view.query).await?)?;
     made(&state, move || asked.file(comparison_table(asked.name, &comparison, &view))).await
 }
 
-/// The part of the comparison that a figure or a table is of.
-async fn compared(state: &AppState, pairs: &Pairs, known: &[Named], name: &str) -> Result<(Comparison, CompareView), AppError> {
+/// What a figure or a table is asked for of, with the view that it needs.
+fn asked_view(pairs: &Pairs, known: &[Named], name: &str) -> Result<(CompareView, ComparisonView), AppError> {
     let (mut view, errors) = CompareView::read(pairs);
     errors.into_result(()).map_err(AppError::Invalid)?;
-    view.query.view = known.iter().find(|(known, _)| *known == name).map(|(_, needed)| *needed);
-    let comparison = state.backend.compare(&view.query).await?;
+    let needed = known.iter().find(|(known, _)| *known == name).map(|(_, needed)| *needed);
+    let needed = needed.ok_or_else(|| AppError::NotFound(format!("There is no {name} of several studies.")))?;
+    view.query.view = Some(needed);
+    Ok((view, needed))
+}
+
+fn whole(comparison: Comparison) -> Result<Comparison, AppError> {
     comparison.problems.clone().into_result(()).map_err(AppError::Invalid)?;
-    Ok((comparison, view))
+    Ok(comparison)
 }

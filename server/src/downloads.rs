@@ -121,7 +121,8 @@ pub fn report_of(study: &Study) -> Result<String, AppError> {
     export::report(&ReportSubject { shown, recipe_toml: &recipe_toml, provenance: provenance.as_ref() })
 }
 
-/// `GET /studies/{id}/export.zip?adapters=1&full=1`: the whole study, sent as it is packed.
+/// `GET /studies/{id}/export.zip?adapters=1&full=1&labels=1`: the whole study, sent as it is packed. What people said of it, and who they
+/// are, goes along only where it is asked for.
 pub async fn bundle(
     State(state): State<AppState>,
     Path(id): Path<String>,
@@ -132,6 +133,11 @@ pub async fn bundle(
     let wants = |name: &str| query.get(name).is_some_and(|value| value != "0");
     let wanted = BundleOptions { adapters: wants("adapters"), full_weights: wants("full") };
     let permit = state.backend.permit_to_pack()?;
+    let labels = if wants("labels") { Some(state.backend.annotations.archived(&row.id).await?) } else { None };
+    if let Some(labels) = &labels {
+        // said while it still can be
+        labels.to_json().map_err(|error| from_study("writing labels", error))?;
+    }
     let open = tokio::task::spawn_blocking(move || {
         let study = library.study(&row.id).ok_or_else(no_such_study)?;
         // said while it still can be
@@ -144,7 +150,7 @@ pub async fn bundle(
     tokio::task::spawn_blocking(move || {
         let _permit = permit;
         let mut out = BufWriter::with_capacity(1 << 16, Sending(sender.clone()));
-        let written = span.in_scope(|| write_bundle(&study, wanted, &mut out));
+        let written = span.in_scope(|| write_bundle(&study, wanted, labels.as_ref(), &mut out));
         let flushed = out.flush();
         if let Err(error) = written.map_err(|error| error.to_string()).and(flushed.map_err(|error| error.to_string())) {
             // the answer breaks off, so that nobody takes it for whole

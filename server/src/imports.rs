@@ -1,6 +1,7 @@
 //! Takes in the archive of a study that was made elsewhere.
 
 use crate::{
+    annotations::Annotations,
     error::{from_study, internal},
     export::{Shown, draw_everything},
     library::Library,
@@ -10,7 +11,7 @@ use rankscope_app::error::AppError;
 use rankscope_domain::FieldErrors;
 use rankscope_study::{
     Study,
-    archive::{ArchiveLimits, unpack},
+    archive::{ArchiveLimits, ArchivedLabels, Unpacked, unpack},
 };
 use std::{fs, panic, path::Path};
 use tempfile::TempDir;
@@ -25,13 +26,31 @@ pub fn limits_of(bytes: u64) -> ArchiveLimits {
     ArchiveLimits { bytes: bytes.saturating_mul(UNPACKED), files: MOST_FILES }
 }
 
-/// Unpacks into `folder`, checks everything, and moves the study to its place under a new id. The folder goes either way. Blocks.
-pub fn take_in(library: &Library, archive: &Path, folder: TempDir, limits: ArchiveLimits) -> Result<StudyId, AppError> {
+/// Unpacks into `folder`, checks everything, and moves the study to its place under a new id; what people said of it is given back, for the
+/// index. The folder goes either way. Blocks.
+pub fn take_in(library: &Library, archive: &Path, folder: TempDir, limits: ArchiveLimits) -> Result<(StudyId, ArchivedLabels), AppError> {
     let directory = folder.path().join("study");
     fs::create_dir(&directory).map_err(|error| internal("making a folder for an import", &error))?;
-    let study = unpack(archive, &directory, limits).map_err(|error| from_study("taking in an archive", error))?;
+    let Unpacked { study, labels } = unpack(archive, &directory, limits).map_err(|error| from_study("taking in an archive", error))?;
     check_that_it_draws(&study)?;
-    library.adopt(&directory).map_err(|error| internal("taking in a study", &error))
+    let id = library.adopt(&directory).map_err(|error| internal("taking in a study", &error))?;
+    Ok((id, labels))
+}
+
+/// Puts labels that came with a study into the index. Where that fails the study goes again: half of what was sent is not taken in.
+pub async fn take_in_labels(
+    annotations: &Annotations,
+    library: &Library,
+    id: &StudyId,
+    labels: ArchivedLabels,
+) -> Result<(), AppError> {
+    let taken = annotations.take_in(id, labels).await;
+    if taken.is_err()
+        && let Err(error) = library.delete(id)
+    {
+        tracing::error!(%error, %id, "a study whose labels could not be taken in stays");
+    }
+    taken
 }
 
 /// Results can be of the right form and yet make no sense: what can't be drawn now would fail on every page later.

@@ -21,6 +21,16 @@ impl StudyId {
         Self(Ulid::new().to_string())
     }
 
+    /// As if it had been made at that moment, in milliseconds since 1970.
+    pub(crate) fn generate_at(ms: u64) -> Self {
+        Self(Ulid::from_parts(ms, Ulid::new().random()).to_string())
+    }
+
+    /// When something of that name was made, where the name is a ULID: milliseconds since 1970.
+    pub(crate) fn moment_of(name: &str) -> Option<u64> {
+        Ulid::from_string(name).ok().map(|ulid| ulid.timestamp_ms())
+    }
+
     pub fn example() -> Self {
         Self(EXAMPLE.into())
     }

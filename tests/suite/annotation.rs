@@ -23,10 +23,10 @@ const GIVEN_AWAY: [&str; 12] =
     ["lora-r", "r = 2", "r = 8", "r = 64", "original", "full-s0", "-s0", "non_toxic", "non-toxic", "unparsable", "verdict", "\"cell\""];
 
 /// A round of one study, as somebody at the owner's desk has it.
-struct Round<'a> {
+pub(super) struct Round<'a> {
     app: &'a TestApp,
     study: String,
-    id: String,
+    pub(super) id: String,
 }
 
 /// Sends a server function's fields; gives the status and the answer.
@@ -36,7 +36,7 @@ fn send<F: ServerFn>(app: &TestApp, fields: &[(&str, &str)]) -> (u16, String) {
 }
 
 #[track_caller]
-fn asked<F: ServerFn, T: DeserializeOwned>(app: &TestApp, fields: &[(&str, &str)]) -> T {
+pub(super) fn asked<F: ServerFn, T: DeserializeOwned>(app: &TestApp, fields: &[(&str, &str)]) -> T {
     let (status, text) = send::<F>(app, fields);
     assert_eq!(status, 200, "{}: {text}", F::PATH);
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}: {text}", F::PATH))
@@ -50,7 +50,7 @@ fn led<F: ServerFn>(app: &TestApp, fields: &[(&str, &str)]) -> String {
 }
 
 impl<'a> Round<'a> {
-    fn draw(app: &'a TestApp, study: &str, items: &str) -> Self {
+    pub(super) fn draw(app: &'a TestApp, study: &str, items: &str) -> Self {
         let address = led::<NewRound>(app, &[("id", study), ("items", items), ("allocation", "even"), ("seed", "1")]);
         let id = address.strip_prefix(&format!("/annotate/{study}?round=")).unwrap_or_else(|| panic!("{address}")).to_string();
         Self { app, study: study.into(), id }
@@ -62,12 +62,12 @@ impl<'a> Round<'a> {
         self.look(name, None).item.expect("a completion").id
     }
 
-    fn begin(&self, name: &str) {
+    pub(super) fn begin(&self, name: &str) {
         let address = led::<BeginLabelling>(self.app, &[("id", &self.study), ("round", &self.id), ("name", name), ("agreed", "1")]);
         assert_eq!(address, format!("/annotate/{}?round={}&as={name}", self.study, self.id));
     }
 
-    fn look(&self, name: &str, at: Option<u32>) -> Labelling {
+    pub(super) fn look(&self, name: &str, at: Option<u32>) -> Labelling {
         let at = at.map(|at| at.to_string()).unwrap_or_default();
         let mut fields = vec![("id", self.study.as_str()), ("round", &self.id), ("name", name)];
         if !at.is_empty() {
@@ -76,7 +76,7 @@ impl<'a> Round<'a> {
         asked::<GetLabelling, _>(self.app, &fields)
     }
 
-    fn give(&self, name: &str, item: &str, label: &str) -> (u16, String) {
+    pub(super) fn give(&self, name: &str, item: &str, label: &str) -> (u16, String) {
         send::<GiveLabel>(self.app, &[("id", &self.study), ("round", &self.id), ("name", name), ("item", item), ("label", label)])
     }
 
@@ -92,7 +92,7 @@ impl<'a> Round<'a> {
         (1..=total).map(|at| self.look(name, Some(at)).item.expect("a completion").id).collect()
     }
 
-    fn report(&self) -> JudgePage {
+    pub(super) fn report(&self) -> JudgePage {
         asked::<GetJudgePage, _>(self.app, &[("id", &self.study), ("round", &self.id)])
     }
 }

@@ -74,7 +74,11 @@ fn every_figure_and_table_comes_in_every_format() {
                     there += 1;
                     assert_eq!(answer.status(), 200, "{figure}.{format}");
                     assert_eq!(answer.headers()["content-type"], kind);
-                    assert_eq!(answer.headers()["content-disposition"], format!("inline; filename=\"{figure}.{format}\"").as_str());
+                    // which study, which figure and how wide; what of it, too, where the study has several
+                    let said = answer.headers()["content-disposition"].to_str().expect("text").to_string();
+                    let ending = if width == "column" { format!("-column.{format}\"") } else { format!(".{format}\"") };
+                    assert!(said.starts_with("inline; filename=\"") && said.contains(&format!("-{figure}")) && said.ends_with(&ending), "{said}");
+                    assert_eq!(said.contains("-column"), width == "column", "{said}");
                     assert!(answer.bytes().expect("bytes").starts_with(begins), "{figure}.{format}");
                 }
             }
@@ -96,7 +100,8 @@ fn every_figure_and_table_comes_in_every_format() {
                 json["columns"].as_array().expect("columns").iter().filter_map(|column| column["name"].as_str()).collect();
             assert_eq!(csv.lines().next().expect("a head"), fields.join(","), "{table}");
             let tex = get("tex").text().expect("text");
-            assert!(tex.contains("\\toprule") && tex.contains(&format!("\\label{{tab:rankscope-{}}}", table.replace('_', "-"))), "{table}");
+            let label = tex.split("\\label{tab:rankscope-").nth(1).and_then(|rest| rest.split('}').next()).expect("a label");
+            assert!(tex.contains("\\toprule") && label.contains(&format!("-{}", table.replace('_', "-"))), "{table}: {label}");
         }
         assert!(there >= least_tables, "{id}: {there} tables");
     }

@@ -25,7 +25,7 @@ impl LensPage {
         use crate::lens_view::{lens_prompts, of_prompt};
         let prompts = lens_prompts(&readings);
         let shown = if (prompt as usize) < prompts.len() { prompt } else { 0 };
-        Self { prompts, readings: of_prompt(readings, shown) }
+        Self { prompts, readings: of_prompt(&readings, shown) }
     }
 }
 

@@ -4,8 +4,8 @@ use super::{
     Width,
     canvas::{Anchor, Description, draw, fitted},
     heat::HeatScale,
-    lens_heatmap::{GAP, LAYER_COLUMN, LENS_CELL, LensHeatmap, LensPanel, TOKEN_ROW, describe, paint, paint_layers},
-    palette::{INK, MUTED},
+    lens_heatmap::{LensHeatmap, LensPanel, SheetLayout, describe},
+    palette::INK,
 };
 
 #[derive(Debug, Clone, PartialEq)]
@@ -27,17 +27,9 @@ pub struct LensRow {
 }
 
 const LEGEND: f64 = 50.0;
-/// Of a study, and of a line of its panels.
-const ROW_HEAD: f64 = 24.0;
-const PANEL_HEAD: f64 = 22.0;
-/// Of a cell: less than on a page, where a cell is pointed at.
-const ROW: f64 = 15.0;
-const NARROWEST: f64 = 40.0;
-/// Between a line of panels and what is beneath.
-const BENEATH: f64 = 8.0;
 
 impl LensRows {
-    /// A row as a heatmap of the panels that it has.
+    /// A row as a heatmap of the panels that it has, which have one number of layers.
     pub fn map(&self, row: &LensRow) -> LensHeatmap {
         LensHeatmap {
             tokens: row.tokens.clone(),
@@ -48,53 +40,39 @@ impl LensRows {
     }
 }
 
-/// Everything in one drawing, for a sheet of paper: as many panels side by side as fit, the others of a study beneath. A prompt of more tokens
-/// than fit makes it wider. `None` where there is no cell.
-pub fn compared_lens(figure: &LensRows, width: Width) -> Option<String> {
+/// Everything in one drawing for a sheet of paper: panels that don't fit stand beneath, and so do the later tokens of a prompt that is
+/// longer. `None` where there is no cell.
+pub fn compared_lens<'a>(figure: &'a LensRows, width: Width) -> Option<String> {
+    const TITLE: f64 = 22.0;
+    const BENEATH: f64 = 8.0;
     let maps: Vec<LensHeatmap> = figure.rows.iter().map(|row| figure.map(row)).collect();
-    let tokens = maps.iter().filter(|map| !map.panels.is_empty()).map(|map| map.tokens.len()).max().unwrap_or(0);
+    let tokens = maps.iter().map(|map| map.tokens.len()).max().unwrap_or(0);
     let columns = figure.rows.iter().map(|row| row.panels.len()).max().unwrap_or(0);
-    if tokens == 0 || maps.iter().flat_map(|map| &map.panels).all(|panel| panel.values.is_empty()) {
+    if tokens == 0 || maps.iter().all(|map| map.panels.iter().all(|panel| panel.values.is_empty())) {
         return None;
     }
-    let room = width.pixels() - LAYER_COLUMN - 2.0;
-    let cell_of = |panels: usize| (room - (panels - 1) as f64 * GAP) / (panels * tokens) as f64;
-    let across = (1..=columns).rev().find(|&panels| cell_of(panels) >= NARROWEST).unwrap_or(1);
-    let cell = (cell_of(across).clamp(NARROWEST, LENS_CELL.0), ROW);
-    let panel_width = tokens as f64 * cell.0;
-    // every study has its lines of panels below one another; the arms that it lacks keep their places
-    let line_height = |map: &LensHeatmap| PANEL_HEAD + map.rows() as f64 * ROW + TOKEN_ROW + BENEATH;
-    let row_height = |row: &LensRow, map: &LensHeatmap| ROW_HEAD + row.panels.len().div_ceil(across) as f64 * line_height(map);
-    let wide = (LAYER_COLUMN + across as f64 * (panel_width + GAP) - GAP + 2.0).max(width.pixels());
-    let high = LEGEND + figure.rows.iter().zip(&maps).map(|(row, map)| row_height(row, map)).sum::<f64>();
-    let text = figure
-        .rows
-        .iter()
-        .zip(&maps)
-        .map(|(row, map)| format!("{}. {}", row.title, map.panels.iter().map(|panel| describe(map, panel)).collect::<Vec<_>>().join(" ")))
-        .collect::<Vec<_>>()
-        .join(" ");
+    let layout = SheetLayout::new(width, tokens, columns);
+    // where panels stand beneath one another there is nothing that an empty place would keep in line
+    let panels_of = |row: &'a LensRow| -> Vec<Option<&'a LensPanel>> {
+        row.panels.iter().map(Option::as_ref).filter(|panel| panel.is_some() || layout.across > 1).collect()
+    };
+    let row_height = |row: &'a LensRow, map: &LensHeatmap| TITLE + layout.height(map, panels_of(row).len()) + BENEATH;
+    let (wide, high) = (width.pixels(), LEGEND + figure.rows.iter().zip(&maps).map(|(row, map)| row_height(row, map)).sum::<f64>());
     let title = format!("Logit lens by study and arm: {}", figure.measure);
+    let text = spoken(figure.rows.iter().zip(&maps).map(|(row, map)| (row, map.panels.iter().map(|panel| describe(map, panel)).collect())));
     Some(draw(wide, high, &Description { id: &width.id("compared-lens"), title: &title, text: &text }, |canvas| {
         canvas.paper(wide, high);
-        figure.scale.paint_legend(canvas, 2.0, 2.0, 280.0, &figure.measure);
+        figure.scale.paint_legend(canvas, 2.0, 2.0, 280.0, &fitted(&figure.measure, 11.0, wide - 4.0));
         let mut top = LEGEND;
         for (row, map) in figure.rows.iter().zip(&maps) {
             canvas.text(2.0, top + 8.0, &fitted(&row.title, 13.0, wide - 6.0), 13.0, INK, Anchor::Start);
-            for (index, panel) in row.panels.iter().enumerate() {
-                let left = LAYER_COLUMN + (index % across) as f64 * (panel_width + GAP);
-                let cells = top + ROW_HEAD + (index / across) as f64 * line_height(map) + PANEL_HEAD;
-                if index % across == 0 {
-                    paint_layers(canvas, map, (0.0, cells), ROW);
-                }
-                let Some(panel) = panel else {
-                    canvas.text(left, cells - 12.0, "–", 12.0, MUTED, Anchor::Start);
-                    continue;
-                };
-                canvas.text(left, cells - 12.0, &fitted(&panel.title, 12.0, panel_width), 12.0, INK, Anchor::Start);
-                paint(canvas, map, panel, (left, cells), cell);
-            }
+            layout.paint(canvas, map, &panels_of(row), top + TITLE);
             top += row_height(row, map);
         }
     }))
+}
+
+/// For a reader without eyes: each row's panels after its title.
+fn spoken<'a>(rows: impl Iterator<Item = (&LensRow, Vec<String>)>) -> String {
+    rows.map(|(row, panels)| format!("{}. {}", row.title, panels.join(" "))).collect::<Vec<_>>().join(" ")
 }

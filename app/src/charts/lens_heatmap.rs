@@ -3,10 +3,11 @@
 
 use super::{
     Width,
-    canvas::{Anchor, Canvas, Description, draw, fitted},
+    canvas::{Anchor, Canvas, Description, draw, fitted, text_width},
     heat::{HeatScale, NO_NUMBER, ink_on},
     palette::{INK, MUTED, RULE},
 };
+use std::ops::Range;
 
 /// What a heatmap shows: everything is `[layers + 1][positions]`, the embedding first.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,7 +79,7 @@ pub fn lens_panel(map: &LensHeatmap, index: usize, number: usize) -> Option<Stri
     let title = format!("{}: {}", panel.title, map.measure);
     let text = describe(map, panel);
     Some(draw(width, height, &Description { id: &id, title: &title, text: &text }, |canvas| {
-        paint(canvas, map, panel, (0.0, 0.0), LENS_CELL)
+        paint(canvas, map, panel, 0..map.tokens.len(), (0.0, 0.0), LENS_CELL)
     }))
 }
 
@@ -101,40 +102,98 @@ pub fn lens_legend(map: &LensHeatmap) -> String {
     })
 }
 
-/// All panels with the legend, for a sheet of paper: as many side by side as fit, the others beneath. A prompt of more tokens than fit
-/// makes it wider. `None` where there is no cell.
+/// How heatmaps stand on a sheet of a given width: nothing is made smaller to fit, so that it can be read on paper.
+pub(super) struct SheetLayout {
+    /// Panels side by side.
+    pub(super) across: usize,
+    /// Of a cell.
+    pub(super) cell: (f64, f64),
+    /// Tokens side by side in a panel; of a longer prompt the rest stands beneath, in blocks of so many.
+    pub(super) per_block: usize,
+}
+
+/// Above the cells of a block.
+const HEADING: f64 = 24.0;
+/// Beneath a block.
+const BENEATH: f64 = 6.0;
+
+impl SheetLayout {
+    /// `tokens`: of the longest prompt; `panels`: how many would stand side by side.
+    pub(super) fn new(width: Width, tokens: usize, panels: usize) -> Self {
+        /// Less than on a page, where a cell is pointed at.
+        const ROW: f64 = 15.0;
+        const NARROWEST: f64 = 40.0;
+        let room = width.pixels() - LAYER_COLUMN - 2.0;
+        let most = ((room / NARROWEST) as usize).max(1);
+        let blocks = tokens.div_ceil(most).max(1);
+        // as many in each: none stands alone in the last
+        let per_block = tokens.div_ceil(blocks).max(1);
+        let cell_of = |panels: usize| (room - (panels - 1) as f64 * GAP) / (panels * per_block) as f64;
+        let across = if blocks == 1 { (1..=panels).rev().find(|&panels| cell_of(panels) >= NARROWEST).unwrap_or(1) } else { 1 };
+        Self { across, cell: (cell_of(across).clamp(NARROWEST, LENS_CELL.0), ROW), per_block }
+    }
+
+    pub(super) fn block_width(&self) -> f64 {
+        self.per_block as f64 * self.cell.0
+    }
+
+    /// Of a block with its heading.
+    pub(super) fn block_height(&self, rows: usize) -> f64 {
+        HEADING + rows as f64 * self.cell.1 + TOKEN_ROW + BENEATH
+    }
+
+    /// Of so many panels.
+    pub(super) fn height(&self, map: &LensHeatmap, panels: usize) -> f64 {
+        (panels.div_ceil(self.across) * map.tokens.len().div_ceil(self.per_block)) as f64 * self.block_height(map.rows())
+    }
+
+    /// Draws panels of one prompt from `top` on; of an absent one its place stays empty, so that others stand where they belong.
+    pub(super) fn paint(&self, canvas: &Canvas<'_>, map: &LensHeatmap, panels: &[Option<&LensPanel>], top: f64) {
+        let tokens = map.tokens.len();
+        let blocks = tokens.div_ceil(self.per_block);
+        for (index, panel) in panels.iter().enumerate() {
+            let left = LAYER_COLUMN + (index % self.across) as f64 * (self.block_width() + GAP);
+            for block in 0..blocks {
+                let top = top + ((index / self.across) * blocks + block) as f64 * self.block_height(map.rows());
+                if index % self.across == 0 {
+                    paint_layers(canvas, map, (0.0, top + HEADING), self.cell.1);
+                }
+                let Some(panel) = panel else {
+                    canvas.text(left, top + 12.0, "–", 13.0, MUTED, Anchor::Start);
+                    continue;
+                };
+                let (from, to) = (block * self.per_block, ((block + 1) * self.per_block).min(tokens));
+                let title = if blocks == 1 {
+                    fitted(&panel.title, 13.0, self.block_width())
+                } else {
+                    // which of the prompt's tokens must stay legible, whatever the panel is called
+                    let place = format!(", tokens {} to {to} of {tokens}", from + 1);
+                    format!("{}{place}", fitted(&panel.title, 13.0, (self.block_width() - text_width(&place, 13.0)).max(0.0)))
+                };
+                canvas.text(left, top + 12.0, &title, 13.0, INK, Anchor::Start);
+                paint(canvas, map, panel, from..to, (left, top + HEADING), self.cell);
+            }
+        }
+    }
+}
+
+/// All panels with the legend, for a sheet of paper: as many side by side as fit, the others beneath; of a prompt of more tokens than fit
+/// the later ones stand beneath the earlier. `None` where there is no cell.
 pub fn lens_sheet(map: &LensHeatmap, width: Width) -> Option<String> {
     const LEGEND: f64 = 44.0;
-    const HEADING: f64 = 24.0;
-    /// Less than on a page, where a cell is pointed at.
-    const ROW: f64 = 15.0;
-    const NARROWEST: f64 = 40.0;
     let tokens = map.tokens.len();
     if tokens == 0 || map.rows() == 0 || map.panels.is_empty() {
         return None;
     }
-    let room = width.pixels() - LAYER_COLUMN - 2.0;
-    let cell_of = |panels: usize| (room - (panels - 1) as f64 * GAP) / (panels * tokens) as f64;
-    let across = (1..=map.panels.len()).rev().find(|&panels| cell_of(panels) >= NARROWEST).unwrap_or(1);
-    let cell = (cell_of(across).clamp(NARROWEST, LENS_CELL.0), ROW);
-    let panel = (tokens as f64 * cell.0, HEADING + map.rows() as f64 * ROW + TOKEN_ROW);
-    let down = map.panels.len().div_ceil(across);
-    let wide = (LAYER_COLUMN + across as f64 * (panel.0 + GAP) - GAP + 2.0).max(width.pixels());
-    let high = LEGEND + down as f64 * (panel.1 + 6.0);
+    let layout = SheetLayout::new(width, tokens, map.panels.len());
+    let (wide, high) = (width.pixels(), LEGEND + layout.height(map, map.panels.len()));
     let text = map.panels.iter().map(|panel| describe(map, panel)).collect::<Vec<_>>().join(" ");
     let title = format!("Logit lens of “{}”: {}", map.tokens.join(""), map.measure);
     Some(draw(wide, high, &Description { id: &width.id("lens"), title: &title, text: &text }, |canvas| {
         canvas.paper(wide, high);
-        map.scale.paint_legend(canvas, 2.0, 2.0, 280.0, &map.measure);
-        for (index, one) in map.panels.iter().enumerate() {
-            let left = LAYER_COLUMN + (index % across) as f64 * (panel.0 + GAP);
-            let top = LEGEND + (index / across) as f64 * (panel.1 + 6.0);
-            if index % across == 0 {
-                paint_layers(canvas, map, (0.0, top + HEADING), ROW);
-            }
-            canvas.text(left, top + 12.0, &fitted(&one.title, 13.0, panel.0), 13.0, INK, Anchor::Start);
-            paint(canvas, map, one, (left, top + HEADING), cell);
-        }
+        map.scale.paint_legend(canvas, 2.0, 2.0, 280.0, &fitted(&map.measure, SIZE, wide - 4.0));
+        let panels: Vec<Option<&LensPanel>> = map.panels.iter().map(Some).collect();
+        layout.paint(canvas, map, &panels, LEGEND);
     }))
 }
 
@@ -162,12 +221,20 @@ pub(super) fn paint_layers(canvas: &Canvas<'_>, map: &LensHeatmap, (left, top): 
     }
 }
 
-/// `cell`: its width and height.
-pub(super) fn paint(canvas: &Canvas<'_>, map: &LensHeatmap, panel: &LensPanel, (left, top): (f64, f64), (width, height): (f64, f64)) {
+/// The cells of some positions with their tokens beneath. `cell`: its width and height.
+pub(super) fn paint(
+    canvas: &Canvas<'_>,
+    map: &LensHeatmap,
+    panel: &LensPanel,
+    positions: Range<usize>,
+    (left, top): (f64, f64),
+    (width, height): (f64, f64),
+) {
     let rows = map.rows();
+    let (first, count) = (positions.start, positions.len());
     for (layer, row) in panel.values.iter().enumerate() {
-        for (position, value) in row.iter().enumerate().take(map.tokens.len()) {
-            let (x, y) = (left + position as f64 * width, top + rows.saturating_sub(layer + 1) as f64 * height);
+        for (position, value) in row.iter().enumerate().skip(first).take(count) {
+            let (x, y) = (left + (position - first) as f64 * width, top + rows.saturating_sub(layer + 1) as f64 * height);
             let colour = value.filter(|value| value.is_finite()).map_or(NO_NUMBER, |value| map.scale.colour(value));
             canvas.bar(x, y, x + width - 1.0, y + height - 1.0, colour);
             let text = panel.texts.get(layer).and_then(|row| row.get(position)).map_or("", String::as_str);
@@ -178,8 +245,8 @@ pub(super) fn paint(canvas: &Canvas<'_>, map: &LensHeatmap, panel: &LensPanel, (
         }
     }
     let bottom = top + rows as f64 * height;
-    canvas.line(&[(left, bottom), (left + map.tokens.len() as f64 * width - 1.0, bottom)], RULE, 1.0);
-    for (position, token) in map.tokens.iter().enumerate() {
+    canvas.line(&[(left, bottom), (left + count as f64 * width - 1.0, bottom)], RULE, 1.0);
+    for (position, token) in map.tokens[positions].iter().enumerate() {
         let x = left + (position as f64 + 0.5) * width;
         canvas.text(x, bottom + 12.0, &fitted(token, SIZE, width - 8.0), SIZE, INK, Anchor::Middle);
     }

@@ -1,6 +1,7 @@
 //! Every figure over data that a study can hold: legible at both widths, safe, and as it was before.
 
 use super::*;
+use crate::PaperWidth;
 use rankscope_domain::{
     Arm, CellId, MinorityFraction,
     results::{ArmResult, Counts},
@@ -134,12 +135,27 @@ pub(crate) fn check_legible(what: &str, svg: &str) {
     assert!(!svg.contains(" style="), "{what}: the page's policy forbids styles in attributes");
 }
 
+/// In a file of this width no text is lower than 7 points, and the drawing is not wider than the paper.
+pub(crate) fn check_on_paper(what: &str, svg: &str, width: Width) {
+    let paper = if width == Width::Narrow { PaperWidth::Column } else { PaperWidth::Page };
+    let fitted = paper.fit(svg);
+    let head = fitted.split('>').next().unwrap_or_default();
+    let millimetres: f64 = attribute(head, "width").strip_suffix("mm").expect("a width on paper").parse().unwrap();
+    assert!(millimetres <= paper.millimetres() + 0.01, "{what}: {millimetres} mm");
+    let pixels = attribute(head, "viewBox").split(' ').nth(2).unwrap().parse::<f64>().unwrap() / 8.0;
+    for label in labels(&fitted) {
+        let points = label.size * millimetres / pixels / 25.4 * 72.0;
+        assert!(points >= 7.0, "{what}: {label:?} is {points:.1} points high on paper");
+    }
+}
+
 #[test]
 fn figures_are_legible_at_both_widths() {
     for (study, arms) in studies() {
         for width in [Width::Narrow, Width::Wide] {
             let what = |figure: &str| format!("{figure}, {study}, {width:?}");
             check_legible(&what("bars"), &toxicity_bars(&arms, width).unwrap());
+            check_on_paper(&what("bars"), &toxicity_bars(&arms, width).unwrap(), width);
             check_legible(&what("shares"), &share_by_arm(&panel("", &arms), width).unwrap());
             let panels = ["female", "male", "a group with a very long name indeed, to be cut", "queer"].map(|group| panel(group, &arms));
             check_legible(&what("panels"), &share_panels("groups", "Shares", "toxic completions, %", &panels, width).unwrap());

@@ -1,7 +1,7 @@
 //! The figures of classification studies over what a study can come to: legible at both widths, safe, and as they were before.
 
 use super::*;
-use crate::{charts::tests::check_legible, class_fixture::Made, figure_view::FigureView, figures::FIGURES};
+use crate::{charts::tests::{check_legible, check_on_paper}, class_fixture::Made, figure_view::FigureView, figures::FIGURES};
 use rankscope_domain::class_results::Reading;
 
 const NAMES: [&str; 6] = ["accuracy", "margins", "reliability", "confusion", "worst_group_error", "harmful_bias_gap"];
@@ -68,7 +68,10 @@ fn figures_are_legible_at_both_widths() {
                 for width in [Width::Narrow, Width::Wide] {
                     let what = format!("{name}, {study}, {view:?}, {width:?}");
                     match draw_class_figure(name, &results, &view, width) {
-                        Some(svg) => check_legible(&what, &svg),
+                        Some(svg) => {
+                            check_legible(&what, &svg);
+                            check_on_paper(&what, &svg, width);
+                        }
                         None => assert!(may_be_missing(name, &made, &view), "{what} is missing"),
                     }
                     if number == 0

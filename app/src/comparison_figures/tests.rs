@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::{
-    charts::tests::check_legible,
+    charts::{
+        compared_lens,
+        tests::{check_legible, check_on_paper},
+    },
     class_fixture::Made,
     comparison_fixture::{class_comparison, classification_study, comparison, toxicity_study, unfinished_study},
 };
@@ -50,6 +53,7 @@ fn figures_are_legible_at_both_widths() {
         for width in [Width::Narrow, Width::Wide] {
             for (name, _) in COMPARISON_FIGURES.into_iter().filter(|(name, _)| *name != "lens") {
                 if let Some(svg) = draw_comparison(name, case, width) {
+                    check_on_paper(what, &svg, width);
                     check(&format!("{what} {width:?}"), name, &svg);
                     drawn.push((*what, name));
                 }
@@ -99,7 +103,23 @@ fn the_lens_has_a_row_a_study_and_one_scale() {
     assert!(errors.0.is_empty());
     assert_eq!(rows.rows.iter().map(|row| row.panels.len()).collect::<Vec<_>>(), [3, 3]);
     for width in [Width::Narrow, Width::Wide] {
-        check(&format!("two {width:?}"), "lens", &comparison_svg("lens", &both, &view, width).unwrap().unwrap());
+        let svg = comparison_svg("lens", &both, &view, width).unwrap().unwrap();
+        check(&format!("two {width:?}"), "lens", &svg);
+        check_on_paper("the lens of two", &svg, width);
+    }
+    // a long prompt stands in blocks
+    let mut long = both.clone();
+    for reading in long.lens.iter_mut().flat_map(|lens| &mut lens.readings) {
+        reading.reading.tokens = reading.reading.tokens.iter().cycle().take(30).cloned().collect();
+        for row in &mut reading.reading.layers {
+            *row = row.iter().cycle().take(30).cloned().collect();
+        }
+    }
+    for (width, blocks) in [(Width::Narrow, 5), (Width::Wide, 2)] {
+        let svg = comparison_svg("lens", &long, &view, width).unwrap().unwrap();
+        check(&format!("long {width:?}"), "lens", &svg);
+        check_on_paper("the lens of a long prompt", &svg, width);
+        assert_eq!(svg.matches(" of 30\n").count(), 6 * blocks, "two studies of three arms: {svg}");
     }
     for mode in [LensMode::Kl, LensMode::Probability, LensMode::Difference] {
         let view = CompareView { lens: crate::comparison_view::ComparedLensView { mode, ..Default::default() }, ..Default::default() };
@@ -119,7 +139,12 @@ fn the_lens_has_a_row_a_study_and_one_scale() {
     let ComparedLens { figure: rows, readings } = rows.unwrap();
     assert_eq!(readings[1], [[3], [4]], "a panel that is not there is of nothing");
     assert!(rows.rows[1].panels[1].is_none() && rows.rows[1].tokens.len() == 3 && rows.rows[0].tokens.len() == 4);
-    check("other tokens", "lens", &compared_lens(&rows, Width::Wide).unwrap());
+    for (width, empty) in [(Width::Narrow, 0), (Width::Wide, 1)] {
+        let svg = compared_lens(&rows, width).unwrap();
+        check(&format!("other tokens {width:?}"), "lens", &svg);
+        check_on_paper("other tokens", &svg, width);
+        assert_eq!(svg.matches(">\n–\n").count(), empty, "beside others the arm that is not there has its place: {svg}");
+    }
     let mut apart = CompareView {
         lens: crate::comparison_view::ComparedLensView { mode: LensMode::Difference, ..Default::default() },
         ..Default::default()

@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::{
-    charts::{is_logarithmic, tests::check_legible},
+    charts::{
+        is_logarithmic,
+        tests::{check_legible, check_on_paper},
+    },
     class_fixture::Made,
     figures::{FIGURES, figure_svg},
     inspection_fixture::inspection,
@@ -76,6 +79,7 @@ fn figures_are_legible_at_both_widths() {
                         continue;
                     };
                     check_legible(&what, &svg);
+                    check_on_paper(&what, &svg, width);
                     assert!(!svg.contains("NaN") && !svg.contains("inf"), "{what}");
                     if let Some(folder) = std::env::var_os("RANKSCOPE_DRAW_TO") {
                         std::fs::create_dir_all(&folder).unwrap();

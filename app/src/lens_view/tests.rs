@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::{
-    charts::{layer_name, lens_layers, lens_legend, lens_panel, tests::check_legible},
+    charts::{
+        layer_name, lens_layers, lens_legend, lens_panel,
+        tests::{check_legible, check_on_paper},
+    },
     inspection_fixture::readings,
 };
 
@@ -31,7 +34,7 @@ fn a_view_has_an_address_that_reads_back() {
 
 #[test]
 fn what_cannot_be_read_or_is_not_there_is_said_by_name() {
-    let shown = of_prompt(readings(&ARMS, 2, 3), 0);
+    let shown = of_prompt(&readings(&ARMS, 2, 3), 0);
     for (name, value, said) in [
         ("prompt", "first", "Write the number"),
         ("prompt", "2", "2 prompts, counted from 0"),
@@ -51,7 +54,7 @@ fn what_cannot_be_read_or_is_not_there_is_said_by_name() {
 
 #[test]
 fn every_mode_is_drawn_from_its_own_number() {
-    let shown = of_prompt(readings(&ARMS, 4, 3), 0);
+    let shown = of_prompt(&readings(&ARMS, 4, 3), 0);
     let value = |mode: LensMode, panel: usize, token: Option<&str>| {
         let (view, errors) = LensView { mode, token: token.map(Into::into), ..LensView::default() }.resolve(2, &shown);
         assert_eq!(errors.0, []);
@@ -70,7 +73,7 @@ fn every_mode_is_drawn_from_its_own_number() {
 
 #[test]
 fn hiding_an_arm_changes_no_colour_of_the_others() {
-    let shown = of_prompt(readings(&ARMS, 4, 3), 1);
+    let shown = of_prompt(&readings(&ARMS, 4, 3), 1);
     let map = |arms: Vec<Arm>| lens_map(&shown, &LensView { arms, mode: LensMode::Kl, ..LensView::default() }.resolve(2, &shown).0);
     let (all, one) = (map(Vec::new()), map(vec![Arm::Lora(2)]));
     assert_eq!((all.panels.len(), one.panels.len(), all.scale), (4, 1, one.scale));
@@ -80,7 +83,7 @@ fn hiding_an_arm_changes_no_colour_of_the_others() {
 
 #[test]
 fn a_place_in_a_panel_is_the_cell_that_is_drawn_there() {
-    let shown = of_prompt(readings(&ARMS, 6, 5), 0);
+    let shown = of_prompt(&readings(&ARMS, 6, 5), 0);
     let map = lens_map(&shown, &LensView::default().resolve(2, &shown).0);
     let svg = lens_panel(&map, 0, 0).unwrap();
     let size = |name: &str| -> f64 { svg.split(&format!("{name}=\"")).nth(1).unwrap().split('"').next().unwrap().parse().unwrap() };
@@ -107,13 +110,14 @@ fn drawings_are_legible_in_every_mode_and_no_markup() {
     for (layers, positions, arms) in [(6, 7, &ARMS[..]), (1, 1, &ARMS[..1]), (12, 12, &ARMS[1..3])] {
         for mode in LensMode::ALL {
             for palette in HeatPalette::ALL {
-                let shown = of_prompt(readings(arms, layers, positions), 0);
+                let shown = of_prompt(&readings(arms, layers, positions), 0);
                 let (view, _) = LensView { mode, palette, ..LensView::default() }.resolve(2, &shown);
                 let map = lens_map(&shown, &view);
                 let what = format!("{mode:?} {palette:?} of {layers} layers");
                 for width in [Width::Narrow, Width::Wide] {
                     let svg = lens_sheet(&map, width).unwrap();
                     check_legible(&what, &as_read(&svg));
+                    check_on_paper(&what, &svg, width);
                     assert!(!svg.contains("<script"), "{what}");
                     if let Some(folder) = std::env::var_os("RANKSCOPE_DRAW_TO") {
                         // to look at: RANKSCOPE_DRAW_TO=FOLDER cargo test -p rankscope-app --features ssr lens_view
@@ -133,8 +137,32 @@ fn drawings_are_legible_in_every_mode_and_no_markup() {
 }
 
 #[test]
+fn a_long_prompt_is_whole_on_paper_in_blocks_beneath_one_another() {
+    let shown = of_prompt(&readings(&ARMS[..2], 3, 40), 0);
+    let (view, _) = LensView::default().resolve(2, &shown);
+    let map = lens_map(&shown, &view);
+    // a column has room for 6 tokens, a page for 16: 40 make seven blocks and three, of two arms each
+    for (width, blocks, places) in [
+        (Width::Narrow, 7, ["tokens 1 to 6 of 40", "tokens 37 to 40 of 40"]),
+        (Width::Wide, 3, ["tokens 1 to 14 of 40", "tokens 29 to 40 of 40"]),
+    ] {
+        let svg = lens_sheet(&map, width).unwrap();
+        check_legible("a long prompt", &as_read(&svg));
+        check_on_paper("a long prompt", &svg, width);
+        assert_eq!(svg.matches(" of 40\n").count(), 2 * blocks, "{svg}");
+        for place in places {
+            assert_eq!(svg.matches(&format!(", {place}")).count(), 2, "{place}: {svg}");
+        }
+        // a cell a token, layer and arm: each has its rectangle
+        let cells = svg.split("<rect").skip(1).count();
+        assert!(cells >= 40 * 4 * 2, "{cells}");
+        assert_eq!(svg.matches("layer 3\n").count(), 2 * blocks, "each block names its layers");
+    }
+}
+
+#[test]
 fn without_readings_there_is_no_figure_and_what_is_missing_is_said() {
-    assert_eq!(lens_svg(Vec::new(), &LensView::default(), Width::Wide), Ok(None));
+    assert_eq!(lens_svg([], &LensView::default(), Width::Wide), Ok(None));
     let errors = lens_svg(readings(&ARMS, 2, 2), &LensView { prompt: 9, ..LensView::default() }, Width::Wide).unwrap_err();
     assert_eq!(errors.0[0].field, "prompt");
     assert!(lens_svg(readings(&ARMS, 2, 2), &LensView::default(), Width::Wide).unwrap().is_some());

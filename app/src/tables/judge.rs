@@ -1,6 +1,6 @@
 //! The tables of a round of labels: what judges get right by what people say, how far the people agree, and the shares corrected for it.
 
-use super::{Column, Quantity, Table, Unit, Value, table::source};
+use super::{Column, Quantity, Table, Unit, Value, table::study_source};
 use crate::judge_figures::judge_name;
 use rankscope_domain::{
     StudyResults,
@@ -33,7 +33,7 @@ pub fn judge_table(name: &str, results: &StudyResults, report: &JudgeReport) -> 
         "agreement" => agreement(report),
         _ => return None,
     };
-    let source = format!("labels of round {} of {}", report.round.id, source(results));
+    let source = format!("labels of round {} of {}", report.round.id, study_source(results));
     Some(Table { source, ..table }).filter(|table| !table.rows.is_empty())
 }
 

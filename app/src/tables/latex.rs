@@ -3,8 +3,11 @@
 
 use super::{Table, TableFormat, Unit, Value};
 
-/// A page takes about so many rows; longer tables are broken over pages.
-const ROWS_OF_A_PAGE: usize = 40;
+/// A page takes about so many lines; of a longer table each part is a float of its own. (longtable would break the rows itself, but refuses
+/// to work in a paper of two columns.)
+const LINES_OF_A_PAGE: usize = 40;
+/// LaTeX keeps no more than 18 floats that have no place yet; after so many all are set.
+const FLOATS_AT_ONCE: usize = 12;
 /// Letters that fit into a line at LaTeX's sizes, from the largest on.
 const SIZES: [(usize, &str); 3] = [(84, "\\small"), (96, "\\footnotesize"), (116, "\\scriptsize")];
 /// Wider tables than this don't fit into a column.
@@ -24,10 +27,12 @@ pub(super) fn write(table: &Table) -> String {
     let beside = width(table, &heads, &shown, &of_row, false);
     let is_beneath = beside > SIZES[0].0;
     let wide = if is_beneath { width(table, &heads, &shown, &of_row, true) } else { beside };
-    let lines = table.rows.len() * if is_beneath { 2 } else { 1 };
-    let is_long = lines > ROWS_OF_A_PAGE;
-    let size = SIZES.iter().find(|(letters, _)| wide <= *letters).map_or(if is_long { "\\tiny" } else { "\\scriptsize" }, |(_, size)| size);
-    let is_scaled = !is_long && wide > SIZES[2].0;
+    let rows_of_a_page = LINES_OF_A_PAGE / if is_beneath { 2 } else { 1 };
+    let parts = table.rows.len().div_ceil(rows_of_a_page).max(1);
+    // as many in each: no row stands alone on the last page
+    let rows_of_a_part = table.rows.len().div_ceil(parts).max(1);
+    let size = SIZES.iter().find(|(letters, _)| wide <= *letters).map_or("\\scriptsize", |(_, size)| size);
+    let is_scaled = wide > SIZES[2].0;
 
     let specification: String = shown.iter().map(|&index| specification(table, index)).collect();
     let stacked = |(lines, &index): (&Vec<String>, &usize)| match lines.as_slice() {
@@ -35,37 +40,41 @@ pub(super) fn write(table: &Table) -> String {
         lines => format!("\\shortstack[{}]{{{}}}", if is_text(table, index) { "l" } else { "r" }, lines.join("\\\\")),
     };
     let head = format!("\\toprule\n{} \\\\\n\\midrule\n", heads.iter().zip(&shown).map(stacked).collect::<Vec<_>>().join(" & "));
-    let mut body = String::new();
-    for row in &table.rows {
-        let cells = of_row(row, is_beneath);
-        let values: Vec<&str> = cells.iter().map(|(value, _)| value.as_str()).collect();
-        let details: Vec<&str> = cells.iter().map(|(_, detail)| detail.as_str()).collect();
-        let has_details = details.iter().any(|detail| !detail.is_empty());
-        body.push_str(&format!("{} \\\\{}\n", values.join(" & "), if has_details { "*" } else { "" }));
-        if has_details {
-            let details: Vec<String> =
-                details.iter().map(|detail| if detail.is_empty() { String::new() } else { format!("{{\\scriptsize {detail}}}") }).collect();
-            body.push_str(&format!("{} \\\\[2pt]\n", details.join(" & ")));
+    let body_of = |rows: &[Vec<Value>]| {
+        let mut body = String::new();
+        for row in rows {
+            let cells = of_row(row, is_beneath);
+            let values: Vec<&str> = cells.iter().map(|(value, _)| value.as_str()).collect();
+            let details: Vec<&str> = cells.iter().map(|(_, detail)| detail.as_str()).collect();
+            body.push_str(&format!("{} \\\\\n", values.join(" & ")));
+            if details.iter().any(|detail| !detail.is_empty()) {
+                let small = |detail: &&str| if detail.is_empty() { String::new() } else { format!("{{\\scriptsize {detail}}}") };
+                body.push_str(&format!("{} \\\\[2pt]\n", details.iter().map(small).collect::<Vec<_>>().join(" & ")));
+            }
         }
-    }
-    // a star after \\ belongs to longtable and to tabular alike; amsmath's meaning of it is the same
-    let (caption, label) = (caption(table, &shown), format!("tab:rankscope-{}", table.name.replace('_', "-")));
-    let mut text = comment(table, is_long, is_scaled);
-    if is_long {
-        text.push_str(&format!(
-            "{{{size}\\setlength{{\\tabcolsep}}{{3pt}}\n\\begin{{longtable}}{{@{{}}{specification}@{{}}}}\n\\caption{{{caption}}}\\label{{{label}}}\\\\\n\
-             {head}\\endfirsthead\n{head}\\endhead\n\\bottomrule\n\\endfoot\n{body}\\end{{longtable}}\n{}}}\n",
-            note(table, &shown),
-        ));
-        return text;
-    }
+        body
+    };
+    let (caption, label) = (caption(table, &shown), format!("tab:rankscope-{}", table.file.replace('_', "-")));
+    let mut text = comment(table, parts, is_scaled);
     let environment = if wide > COLUMN { "table*" } else { "table" };
-    let tabular = format!("\\begin{{tabular}}{{@{{}}{specification}@{{}}}}\n{head}{body}\\bottomrule\n\\end{{tabular}}");
-    let tabular = if is_scaled { format!("\\resizebox{{\\textwidth}}{{!}}{{%\n{tabular}}}") } else { tabular };
-    text.push_str(&format!(
-        "\\begin{{{environment}}}[t]\n\\centering\n\\caption{{{caption}}}\n\\label{{{label}}}\n\\smallskip\n{size}\\setlength{{\\tabcolsep}}{{4pt}}\n{tabular}\n{}\\end{{{environment}}}\n",
-        note(table, &shown),
-    ));
+    for (part, rows) in table.rows.chunks(rows_of_a_part).enumerate() {
+        let (first, last) = (part * rows_of_a_part + 1, part * rows_of_a_part + rows.len());
+        let place = format!("rows {first} to {last} of {}", table.rows.len());
+        let tabular = format!("\\begin{{tabular}}{{@{{}}{specification}@{{}}}}\n{head}{}\\bottomrule\n\\end{{tabular}}", body_of(rows));
+        let tabular = if is_scaled { format!("\\resizebox{{\\textwidth}}{{!}}{{%\n{tabular}}}") } else { tabular };
+        let (caption, beneath) = match (part, parts) {
+            (0, 1) => (format!("\\caption{{{caption}}}\n\\label{{{label}}}"), note(table, &shown)),
+            (0, _) => (format!("\\caption{{{caption} This part: {place}.}}\n\\label{{{label}}}"), note(table, &shown)),
+            // under the number of the first
+            _ => (format!("\\addtocounter{{table}}{{-1}}\n\\caption{{{}, continued: {place}.}}", escape(&table.title)), String::new()),
+        };
+        if part > 0 && part % FLOATS_AT_ONCE == 0 {
+            text.push_str("\\clearpage\n");
+        }
+        text.push_str(&format!(
+            "\\begin{{{environment}}}[t]\n\\centering\n{caption}\n\\smallskip\n{size}\\setlength{{\\tabcolsep}}{{4pt}}\n{tabular}\n{beneath}\\end{{{environment}}}\n"
+        ));
+    }
     text
 }
 
@@ -86,20 +95,19 @@ fn is_text(table: &Table, index: usize) -> bool {
 }
 
 /// What the file is, of which study, and what it needs.
-fn comment(table: &Table, is_long: bool, is_scaled: bool) -> String {
-    let packages = match () {
-        () if is_long => "booktabs, longtable",
-        () if is_scaled => "booktabs, graphicx",
-        () => "booktabs",
+fn comment(table: &Table, parts: usize, is_scaled: bool) -> String {
+    let packages = if is_scaled { "booktabs, graphicx" } else { "booktabs" };
+    let long = match parts {
+        1 => String::new(),
+        _ => format!("% {} rows in {parts} parts, each a float of its own, for papers of one column and of two.\n", table.rows.len()),
     };
     let plain =
         |text: &str| text.chars().map(|letter| if letter.is_control() || !letter.is_ascii() { '?' } else { letter }).collect::<String>();
     format!(
-        "% {}, by Rankscope {}: {}\n% Needs the packages {packages}. Every number in full: {}.{}\n",
+        "% {}, by Rankscope {}: {}\n% Needs the packages {packages}. Every number in full: the file of this name that ends in .{}.\n{long}",
         plain(&table.title),
         env!("CARGO_PKG_VERSION"),
         plain(&table.source),
-        table.name,
         TableFormat::Csv.extension(),
     )
 }

@@ -8,8 +8,9 @@ pub(super) const CAPTION: &str =
     "What each layer holds likeliest to follow: its output read through the model’s final norm and output matrix.";
 
 /// Of the prompt and the arms that the view asks for; `None` where there are no readings. An error names what the study has not.
-pub fn lens_data(readings: Vec<LensReading>, view: &LensView) -> Result<Option<Table>, FieldErrors> {
-    let prompts = lens_prompts(&readings).len();
+pub fn lens_data(readings: impl AsRef<[LensReading]>, view: &LensView) -> Result<Option<Table>, FieldErrors> {
+    let readings = readings.as_ref();
+    let prompts = lens_prompts(readings).len();
     if prompts == 0 {
         return Ok(None);
     }

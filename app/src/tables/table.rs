@@ -7,8 +7,11 @@ use rankscope_domain::{FieldErrors, StudyResults};
 /// Rows under columns; a row has a value for each column.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Table {
-    /// In addresses, file names and labels: `accuracy`.
+    /// In addresses: `accuracy`.
     pub name: String,
+    /// In names of files and in labels, so that no two tables of one paper share one: study, name, and which of several ways to show it.
+    /// `quick-look-accuracy-likelihood`; where nobody said better, the name.
+    pub file: String,
     pub title: String,
     /// What it shows, over how many, and what its intervals are; a sentence or more.
     pub caption: String,
@@ -30,10 +33,11 @@ pub fn study_table(name: &str, results: &StudyResults, view: &FigureView) -> Res
         None => toxicity::table(name, results, view),
     };
     let table = table.or_else(|| inspection::table(name, results, view)).or_else(|| training::table(name, results));
-    Ok(table.filter(|table| !table.rows.is_empty()).map(|table| Table { source: source(results), ..table }))
+    Ok(table.filter(|table| !table.rows.is_empty()).map(|table| Table { source: study_source(results), ..table }))
 }
 
-pub(super) fn source(results: &StudyResults) -> String {
+/// Of what study a table is, as its files say it.
+pub fn study_source(results: &StudyResults) -> String {
     format!("study {:?}, recipe.toml with SHA-256 {}", results.name, results.recipe_sha256)
 }
 
@@ -45,7 +49,8 @@ impl Table {
         columns: Vec<Column>,
         rows: Vec<Vec<Value>>,
     ) -> Self {
-        let mut table = Self { name: name.into(), title: title.into(), caption: caption.into(), columns, rows, source: String::new() };
+        let (title, caption, source) = (title.into(), caption.into(), String::new());
+        let mut table = Self { name: name.into(), file: name.into(), title, caption, columns, rows, source };
         table.tell_names_apart();
         table
     }

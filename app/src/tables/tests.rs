@@ -242,6 +242,31 @@ fn check_latex(text: &str, name: &str) {
 }
 
 #[test]
+fn a_long_table_is_parted_into_floats_that_two_columns_take() {
+    let table = |rows: u64, columns: usize| {
+        let of = |row: u64| (0..columns as u64).map(|column| Value::between((row * 10 + column) as f64, 0.0, 1.0)).collect();
+        let columns = (0..columns).map(|index| Column::interval(&format!("c{index}"), format!("C {index}"), Unit::Ratio)).collect();
+        Table::new("losses", "Losses", "What it is.", columns, (1..=rows).map(of).collect())
+    };
+    // with its interval beneath a row takes two lines
+    for (rows, columns, parts, environment) in [(40, 1, 1, "table"), (41, 1, 2, "table"), (81, 1, 3, "table"), (41, 8, 3, "table*"), (1000, 1, 25, "table")] {
+        let text = table(rows, columns).write(TableFormat::Latex);
+        assert!(!text.contains("longtable"), "{text}");
+        let floats: Vec<&str> = text.split(&format!("\\begin{{{environment}}}")).skip(1).collect();
+        assert_eq!(floats.len(), parts, "{rows} rows of {columns}: {text}");
+        let lines = |float: &&str| float.split("\\midrule").nth(1).unwrap().split("\\bottomrule").next().unwrap().matches("\\\\").count();
+        assert!(floats.iter().all(|float| (1..=40).contains(&lines(float))), "{rows} rows of {columns}");
+        assert_eq!(floats.iter().map(lines).sum::<usize>(), rows as usize * if columns > 4 { 2 } else { 1 }, "every row is there once");
+        // one number, which is that of the label
+        assert_eq!((text.matches("\\label{").count(), text.matches("\\addtocounter{table}{-1}").count()), (1, parts - 1));
+        assert_eq!(text.matches(&format!(" of {rows}.")).count(), if parts > 1 { parts } else { 0 });
+        let most = text.split("\\clearpage").map(|batch| batch.matches("\\begin{table").count()).max();
+        assert!(most <= Some(12), "LaTeX can't keep {most:?} floats");
+        check_latex(&text, "losses");
+    }
+}
+
+#[test]
 fn any_text_means_itself_in_latex() {
     for (text, latex) in [
         ("50 % & more_or #1 {x}", "50 \\% \\& more\\_or \\#1 \\{x\\}"),

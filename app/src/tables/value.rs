@@ -236,6 +236,22 @@ impl Column {
     }
 }
 
+/// A text as a part of a file's name and of a label in LaTeX: lower-case letters, digits, dots and single hyphens. Of a text without any
+/// of them nothing is left.
+pub fn file_part(text: &str) -> String {
+    const LONGEST: usize = 40;
+    let mut part = String::new();
+    for letter in text.chars() {
+        match letter {
+            letter if letter.is_ascii_alphanumeric() || (letter == '.' && !part.is_empty()) => part.push(letter.to_ascii_lowercase()),
+            _ if part.is_empty() || part.ends_with('-') => {}
+            _ => part.push('-'),
+        }
+    }
+    let cut: String = part.chars().take(LONGEST).collect();
+    cut.trim_end_matches(['-', '.']).into()
+}
+
 /// A text as a part of a column's name: lower-case letters, digits and underscores.
 pub(super) fn slug(text: &str) -> String {
     let plain: String =

@@ -42,13 +42,27 @@ impl Label {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Annotator {
     pub name: String,
-    /// [`Annotator::OWNER`], or what a share link is called in the database.
+    /// [`Annotator::OWNER`], [`Annotator::IMPORTED`], or what a share link is called in the database.
     pub source: String,
 }
 
 impl Annotator {
     /// The source of those who come with the owner's session.
     pub const OWNER: &'static str = "owner";
+    /// The source of those whose labels came with an archive.
+    pub const IMPORTED: &'static str = "imported";
+    /// Longest name, characters.
+    pub const LONGEST_NAME: usize = 60;
+    /// Most people of a round.
+    pub const MOST_OF_A_ROUND: usize = 100;
+
+    /// Whether a text can be somebody's name.
+    pub fn is_name(name: &str) -> bool {
+        !name.trim().is_empty()
+            && name.trim() == name
+            && name.chars().count() <= Self::LONGEST_NAME
+            && !name.chars().any(char::is_control)
+    }
 
     /// Somebody at the owner's desk.
     pub fn of_owner(name: &str) -> Self {
@@ -112,6 +126,11 @@ pub struct RoundSummary {
     /// Drawn: fewer than planned where the study has fewer.
     pub items: u32,
     pub annotators: Vec<AnnotatorProgress>,
+}
+
+impl RoundSummary {
+    /// Most rounds of a study.
+    pub const MOST: usize = 50;
 }
 
 /// What an annotator is shown: one completion, and nothing of where it comes from. This is all that goes to the page, so

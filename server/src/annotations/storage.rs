@@ -8,7 +8,7 @@ use rankscope_domain::{
     annotation::{Annotator, AnnotatorProgress, GivenLabel, Label, RoundPlan, RoundSummary, SampledItem},
     completion::Verdict,
 };
-use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params, types::Type};
 
 /// Bytes of a round's secret.
 pub(super) const SECRET_LENGTH: usize = 32;
@@ -24,6 +24,16 @@ pub(super) struct Round {
     pub(super) secret: Vec<u8>,
 }
 
+/// A round with all that belongs to it.
+#[derive(Debug)]
+pub(super) struct WholeRound {
+    pub(super) round: Round,
+    pub(super) items: Vec<SampledItem>,
+    pub(super) annotators: Vec<Annotator>,
+    /// In the order in which they were given.
+    pub(super) labels: Vec<GivenLabel>,
+}
+
 /// The labels that stand: of each item and annotator the newest.
 const STANDING: &str = "SELECT item_id, name, source, label, given_at, MAX(number) FROM annotation_labels WHERE round_id = ?1
     GROUP BY item_id, name, source";
@@ -33,26 +43,30 @@ impl Database {
         let study = study.to_string();
         self.call(move |connection| {
             let transaction = connection.transaction()?;
-            transaction.execute(
-                "INSERT INTO annotation_rounds (id, study_id, plan, secret) VALUES (?1, ?2, ?3, ?4)",
-                params![round.id, study, plan_text(round.plan), round.secret],
-            )?;
-            {
-                let sql = "INSERT INTO annotation_items (round_id, id, cell, prompt_id, sample, verdict, population, weight)
-                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-                let mut statement = transaction.prepare(sql)?;
-                for item in &items {
-                    let (cell, verdict) = (item.cell.to_string(), item.verdict.name());
-                    statement.execute(params![
-                        round.id,
-                        item.id,
-                        cell,
-                        item.prompt_id,
-                        item.sample,
-                        verdict,
-                        item.population,
-                        item.weight
-                    ])?;
+            put_round(&transaction, &study, &round, &items)?;
+            transaction.commit()
+        })
+        .await
+    }
+
+    /// Rounds of a study that came with labels: all of them or none.
+    pub(super) async fn insert_whole_rounds(&self, study: &StudyId, rounds: Vec<WholeRound>, now: i64) -> Result<(), DatabaseError> {
+        let study = study.to_string();
+        self.call(move |connection| {
+            let transaction = connection.transaction()?;
+            for WholeRound { round, items, annotators, labels } in &rounds {
+                put_round(&transaction, &study, round, items)?;
+                let mut statement =
+                    transaction.prepare_cached("INSERT INTO annotators (round_id, name, source, consented_at) VALUES (?1, ?2, ?3, ?4)")?;
+                for annotator in annotators {
+                    statement.execute(params![round.id, annotator.name, annotator.source, now])?;
+                }
+                let mut statement = transaction.prepare_cached(
+                    "INSERT INTO annotation_labels (round_id, item_id, name, source, label, given_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                )?;
+                for given in labels {
+                    let Annotator { name, source } = &given.annotator;
+                    statement.execute(params![round.id, given.item, name, source, given.label.name(), given.at_ms])?;
                 }
             }
             transaction.commit()
@@ -175,6 +189,21 @@ impl Database {
         let round = round.to_string();
         self.call(move |connection| connection.prepare_cached(STANDING)?.query_map([round], read_label)?.collect()).await
     }
+}
+
+fn put_round(transaction: &Transaction<'_>, study: &str, round: &Round, items: &[SampledItem]) -> rusqlite::Result<()> {
+    transaction.execute(
+        "INSERT INTO annotation_rounds (id, study_id, plan, secret) VALUES (?1, ?2, ?3, ?4)",
+        params![round.id, study, plan_text(round.plan), round.secret],
+    )?;
+    let sql = "INSERT INTO annotation_items (round_id, id, cell, prompt_id, sample, verdict, population, weight)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let mut statement = transaction.prepare_cached(sql)?;
+    for item in items {
+        let (cell, verdict) = (item.cell.to_string(), item.verdict.name());
+        statement.execute(params![round.id, item.id, cell, item.prompt_id, item.sample, verdict, item.population, item.weight])?;
+    }
+    Ok(())
 }
 
 fn annotators(connection: &Connection, round: &str) -> rusqlite::Result<Vec<AnnotatorProgress>> {

@@ -2,7 +2,9 @@
 
 use super::Failure;
 use crate::{
+    annotations::Annotations,
     config::{CommonFlags, load_data_dir},
+    database::Database,
     downloads::report_of,
     example,
     export::{BundleOptions, write_bundle},
@@ -12,7 +14,7 @@ use crate::{
 };
 use rankscope_app::error::AppError;
 use rankscope_domain::FieldErrors;
-use rankscope_study::Study;
+use rankscope_study::{Study, StudyError, archive::ArchivedLabels};
 use std::{
     io::{BufWriter, Write, stdout},
     path::{Path, PathBuf},
@@ -31,6 +33,9 @@ pub(super) struct ExportFlags {
     /// With the full weights, where the study kept any
     #[arg(long, conflicts_with = "html")]
     full_weights: bool,
+    /// With the labels that people gave to completions, which name their annotators
+    #[arg(long, conflicts_with = "html")]
+    labels: bool,
     /// Write the report alone: one HTML page that needs nothing else
     #[arg(long)]
     html: bool,
@@ -56,7 +61,7 @@ const LARGEST: u64 = 1 << 40;
 
 pub(super) fn export(common: &CommonFlags, flags: &ExportFlags) -> Result<(), Failure> {
     crate::telemetry::start("error");
-    let study = find(common, flags)?;
+    let (study, id) = find(common, flags)?;
     let folder = match flags.out.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
@@ -67,8 +72,9 @@ pub(super) fn export(common: &CommonFlags, flags: &ExportFlags) -> Result<(), Fa
         file.write_all(report_of(&study).map_err(refusal)?.as_bytes()).map_err(cannot)?;
     } else {
         let wanted = BundleOptions { adapters: flags.adapters, full_weights: flags.full_weights };
+        let labels = if flags.labels { Some(labels_of(common, flags, id.as_ref())?) } else { None };
         let mut out = BufWriter::new(file.as_file_mut());
-        write_bundle(&study, wanted, &mut out).map_err(refusal)?;
+        write_bundle(&study, wanted, labels.as_ref(), &mut out).map_err(refusal)?;
         out.flush().map_err(cannot)?;
     }
     let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o644);
@@ -79,10 +85,44 @@ pub(super) fn export(common: &CommonFlags, flags: &ExportFlags) -> Result<(), Fa
     Ok(())
 }
 
-/// A directory comes before an id.
-fn find(common: &CommonFlags, flags: &ExportFlags) -> Result<Study, Failure> {
+/// What people said of a study, out of the index that lies beside it.
+fn labels_of(common: &CommonFlags, flags: &ExportFlags, id: Option<&StudyId>) -> Result<ArchivedLabels, Failure> {
+    let data_dir = load_data_dir(common, flags.data_dir.clone())?;
+    let Some(id) = id else {
+        let remedy = format!(
+            "Labels lie in the index of a data directory, and this study is none of {}. Name its data directory with --data-dir, or leave --labels out.",
+            data_dir.display()
+        );
+        return Err(FieldErrors::one("--labels", flags.study.display(), remedy).into());
+    };
+    wait(annotations(&data_dir)?.archived(id))?.map_err(refusal)
+}
+
+/// The labels of a data directory, beside a server that may be there.
+fn annotations(data_dir: &Path) -> Result<Annotations, Failure> {
+    let path = data_dir.join("index.sqlite");
+    let failed = |error: &dyn std::fmt::Display| Failure::Failed(format!("{}: {error}", path.display()));
+    let database = Database::open(&path).map_err(|error| failed(&error))?;
+    Ok(Annotations::new(database, Library::beside(data_dir).map_err(|error| failed(&error))?))
+}
+
+fn wait<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::Failed(format!("no work can be begun: {error}")))?;
+    Ok(runtime.block_on(work))
+}
+
+/// A directory comes before an id. The id is known of a study of the data directory, whichever way it is named.
+fn find(common: &CommonFlags, flags: &ExportFlags) -> Result<(Study, Option<StudyId>), Failure> {
     if flags.study.join("recipe.toml").is_file() {
-        return Study::open(&flags.study).map_err(|error| FieldErrors::one("STUDY", flags.study.display(), error.to_string()).into());
+        let refused = |error: StudyError| FieldErrors::one("STUDY", flags.study.display(), error.to_string());
+        let study = Study::open(&flags.study).map_err(refused)?;
+        let own = load_data_dir(common, flags.data_dir.clone()).ok().and_then(|data_dir| {
+            let path = flags.study.canonicalize().ok()?;
+            let id: StudyId = path.file_name()?.to_str()?.parse().ok()?;
+            (data_dir.join("studies").join(id.as_str()).canonicalize().ok()? == path).then_some(id)
+        });
+        return Ok((study, own));
     }
     let data_dir = load_data_dir(common, flags.data_dir.clone())?;
     let remedy = format!(
@@ -98,7 +138,8 @@ fn find(common: &CommonFlags, flags: &ExportFlags) -> Result<Study, Failure> {
     } else {
         Some(data_dir.join("studies").join(id.as_str()))
     };
-    directory.and_then(|directory| Study::open(&directory).ok()).ok_or_else(|| unknown().into())
+    let study = directory.and_then(|directory| Study::open(&directory).ok()).ok_or_else(unknown)?;
+    Ok((study, Some(id)))
 }
 
 pub(super) fn import(common: &CommonFlags, flags: &ImportFlags) -> Result<(), Failure> {
@@ -113,7 +154,15 @@ pub(super) fn import(common: &CommonFlags, flags: &ImportFlags) -> Result<(), Fa
     };
     let library = Library::beside(&data_dir).map_err(cannot)?;
     let folder = library.incoming().map_err(cannot)?;
-    let id = imports::take_in(&library, &flags.archive, folder, imports::limits_of(LARGEST)).map_err(refusal)?;
+    let (id, labels) = imports::take_in(&library, &flags.archive, folder, imports::limits_of(LARGEST)).map_err(refusal)?;
+    if !labels.rounds.is_empty() {
+        let taken = annotations(&data_dir).and_then(|own| wait(imports::take_in_labels(&own, &library, &id, labels))?.map_err(refusal));
+        if taken.is_err() {
+            // also where the index could not even be opened
+            drop(library.delete(&id));
+        }
+        taken?;
+    }
     let directory = data_dir.join("studies").join(id.as_str());
     let mut out = stdout().lock();
     if flags.json {

@@ -4,6 +4,7 @@
 use super::{
     ExportedFile, FigureFormat, ReportSubject, Shown, figure_file,
     notes::readme,
+    picture::check_size,
     report, table_file,
     variants::{lookup, variants},
 };
@@ -15,7 +16,7 @@ use rankscope_app::{
 };
 use rankscope_study::{
     Study,
-    archive::{ARCHIVE_FORMAT, FilesWanted, MANIFEST, Manifest, ManifestFile, STUDY_FOLDER},
+    archive::{ARCHIVE_FORMAT, ArchivedLabels, FilesWanted, LABELS, MANIFEST, Manifest, ManifestFile, STUDY_FOLDER},
 };
 use sha2::{Digest, Sha256};
 use std::{
@@ -30,19 +31,25 @@ pub type BundleOptions = FilesWanted;
 /// Files this large need the format's longer numbers.
 const LARGE: u64 = u32::MAX as u64 - (1 << 20);
 
-/// Writes the archive of a study that has results. Blocks. An error of `out` ends it, and is given back as [`AppError::Internal`].
-pub fn write_bundle(study: &Study, wanted: BundleOptions, out: impl Write) -> Result<(), AppError> {
+/// Writes the archive of a study that has results. `labels`: what people said of it, where that is to go along. Blocks. An error of `out` ends it, and is given back as [`AppError::Internal`].
+pub fn write_bundle(
+    study: &Study,
+    wanted: BundleOptions,
+    labels: Option<&ArchivedLabels>,
+    out: impl Write,
+) -> Result<(), AppError> {
     let results = study.results().map_err(|error| from_study("reading results", error))?.ok_or_else(crate::downloads::no_results)?;
     let readings = study.lens().map_err(|error| from_study("reading the lens", error))?;
     let files = study.files(wanted).map_err(|error| from_study("listing a study's files", error))?;
     let mut archive = Archive::new(out);
-    archive.put("README.txt", readme(&results, wanted).as_bytes())?;
     let shown = Shown { results: &results, readings: &readings };
+    let Pieces { pieces, too_large } = pieces(shown);
+    archive.put("README.txt", readme(&results, wanted, labels, &too_large).as_bytes())?;
     let recipe_toml = study.recipe_toml().map_err(|error| from_study("reading a recipe", error))?;
     let provenance = study.provenance().map_err(|error| from_study("reading a provenance", error))?;
     let subject = ReportSubject { shown, recipe_toml: &recipe_toml, provenance: provenance.as_ref() };
     archive.put("report.html", report(&subject)?.as_bytes())?;
-    for (path, file) in pieces(shown) {
+    for (path, file) in pieces {
         archive.put(&path, &file()?.bytes)?;
     }
     for file in files {
@@ -50,25 +57,40 @@ pub fn write_bundle(study: &Study, wanted: BundleOptions, out: impl Write) -> Re
         let read = File::open(&file.path).map_err(|error| internal("reading a study's file", &error))?;
         archive.stream(&format!("{STUDY_FOLDER}{}", file.name), options, read)?;
     }
+    if let Some(labels) = labels.filter(|labels| !labels.rounds.is_empty()) {
+        archive.put(LABELS, &labels.to_json().map_err(|error| from_study("writing labels", error))?)?;
+    }
     archive.finish(&results.name)
 }
 
 type Piece<'a> = (String, Box<dyn FnOnce() -> Result<ExportedFile, AppError> + 'a>);
 
-/// Every figure and table that a study has something in, each with what makes it.
-fn pieces<'a>(shown: Shown<'a>) -> Vec<Piece<'a>> {
+struct Pieces<'a> {
+    /// Every figure and table that a study has something in, each with what makes it.
+    pieces: Vec<Piece<'a>>,
+    /// Names of PNGs that are left out because they would be too large; the same drawings are there as SVG and PDF.
+    too_large: Vec<String>,
+}
+
+fn pieces<'a>(shown: Shown<'a>) -> Pieces<'a> {
     let mut pieces: Vec<Piece<'a>> = Vec::new();
+    let mut too_large = Vec::new();
     for name in FIGURES.iter().copied() {
         for (suffix, query) in variants(name, shown) {
             for width in PaperWidth::ALL {
                 let mut query = query.clone();
                 query.push(("width", width.name().into()));
                 // what is not drawn as SVG is not drawn at all
-                let Ok(_) = figure_file(&format!("{name}.svg"), shown, &lookup(&query)) else { continue };
-                let place = if width == PaperWidth::Column { "-column" } else { "" };
+                let Ok(drawn) = figure_file(&format!("{name}.svg"), shown, &lookup(&query)) else { continue };
+                let fits = check_size(&String::from_utf8_lossy(&drawn.bytes)).is_ok();
                 for format in FigureFormat::ALL {
                     let (file, query) = (format!("{name}.{}", format.extension()), query.clone());
-                    let path = format!("figures/{name}{suffix}{place}.{}", format.extension());
+                    let path = format!("figures/{name}{suffix}{}.{}", width.suffix(), format.extension());
+                    if format == FigureFormat::Png && !fits {
+                        // one picture is no reason to refuse the whole study
+                        too_large.push(path);
+                        continue;
+                    }
                     pieces.push((path, Box::new(move || figure_file(&file, shown, &lookup(&query)))));
                 }
             }
@@ -84,7 +106,7 @@ fn pieces<'a>(shown: Shown<'a>) -> Vec<Piece<'a>> {
             }
         }
     }
-    pieces
+    Pieces { pieces, too_large }
 }
 
 fn options(is_weights: bool) -> SimpleFileOptions {

@@ -1,7 +1,12 @@
 //! A figure as a file, by its name and the query of its address.
 
-use super::{ExportedFile, Query, Shown, nothing_there, picture};
+use super::{
+    ExportedFile, Query, Shown, nothing_there,
+    picture::{self, PictureError},
+    variants::file_stem,
+};
 use rankscope_app::{FIGURES, FigureView, LENS_FIGURE, LensView, PaperWidth, charts::Width, error::AppError, figure_svg, lens_svg};
+use rankscope_domain::FieldErrors;
 
 /// What a figure is written as. All are of the same drawing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,19 +66,24 @@ impl AskedFigure {
 
     /// The file. `draw`: for a width; `None`: there is nothing to draw.
     pub fn file(self, draw: impl FnOnce(Width) -> Result<Option<String>, AppError>) -> Result<ExportedFile, AppError> {
+        self.file_named(self.name, draw)
+    }
+
+    /// The file, by a name that also says of what it is, without width and ending.
+    fn file_named(self, stem: &str, draw: impl FnOnce(Width) -> Result<Option<String>, AppError>) -> Result<ExportedFile, AppError> {
         let svg = draw(self.width.drawing())?.ok_or_else(|| nothing_there("figure"))?;
-        figure_picture(self.name, &self.width.fit(&svg), self.format)
+        figure_picture(&format!("{stem}{}", self.width.suffix()), &self.width.fit(&svg), self.format)
     }
 }
 
 /// `file`: name and ending, `accuracy.png`. The query says what of it, as on its page, and for which width: `?width=column`.
 pub fn figure_file(file: &str, shown: Shown<'_>, query: Query<'_>) -> Result<ExportedFile, AppError> {
     let asked = AskedFigure::read(file, FIGURES, query)?;
-    asked.file(|width| {
+    asked.file_named(&file_stem(asked.name, shown, query), |width| {
         let svg = if asked.name == LENS_FIGURE {
             let (view, errors) = LensView::read(query);
             let view = errors.into_result(view).map_err(AppError::Invalid)?;
-            lens_svg(shown.readings.to_vec(), &view, width)
+            lens_svg(shown.readings, &view, width)
         } else {
             let (view, errors) = FigureView::read(query);
             let view = errors.into_result(view).map_err(AppError::Invalid)?;
@@ -85,7 +95,11 @@ pub fn figure_file(file: &str, shown: Shown<'_>, query: Query<'_>) -> Result<Exp
 
 /// A drawing, fitted to its width on paper, in a format.
 pub fn figure_picture(name: &str, svg: &str, format: FigureFormat) -> Result<ExportedFile, AppError> {
-    let failed = |error: picture::PictureError| crate::error::internal("writing a figure", &error);
+    let failed = |error: PictureError| match error {
+        // nothing is wrong with the server: the reader can ask for another drawing
+        PictureError::Size(..) => AppError::Invalid(FieldErrors::one("figure", format!("{name}.{}", format.extension()), error.to_string())),
+        other => crate::error::internal("writing a figure", &other),
+    };
     let bytes = match format {
         FigureFormat::Svg => format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{svg}").into_bytes(),
         FigureFormat::Png => picture::png(svg).map_err(failed)?,

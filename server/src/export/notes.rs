@@ -1,10 +1,10 @@
 //! `README.txt` of an archive: what is what.
 
-use rankscope_domain::StudyResults;
-use rankscope_study::archive::FilesWanted;
+use rankscope_domain::{StudyResults, recipe::StudyKind};
+use rankscope_study::archive::{ArchivedLabels, FilesWanted, LABELS};
 
-/// For people who open the archive without Rankscope.
-pub(super) fn readme(results: &StudyResults, wanted: FilesWanted) -> String {
+/// For people who open the archive without Rankscope. `labels`: what people said, where it was asked for. `too_large`: pictures that are left out.
+pub(super) fn readme(results: &StudyResults, wanted: FilesWanted, labels: Option<&ArchivedLabels>, too_large: &[String]) -> String {
     let yes_no = |wanted: bool, option: &str| {
         if wanted {
             "are in this archive, where the study has them".to_string()
@@ -12,13 +12,27 @@ pub(super) fn readme(results: &StudyResults, wanted: FilesWanted) -> String {
             format!("are not in this archive; export it again with {option}")
         }
     };
+    let labels = match labels {
+        // nobody labels the answers of a classifier
+        _ if results.kind == StudyKind::Classification => String::new(),
+        None => "People’s labels of completions are not in this archive, so that whoever takes it in finds none; export it again with --labels.\n".into(),
+        Some(labels) if labels.rounds.is_empty() => "People’s labels of completions: this study has none.\n".into(),
+        Some(_) => format!(
+            "People’s labels of completions are in this archive, in {LABELS}: the rounds that were drawn, who labelled, and what each said. It\n\
+             names these people: ask them before you pass it on.\n"
+        ),
+    };
+    let left_out: String = too_large
+        .iter()
+        .map(|path| format!("{path} is not in this archive: it would have more dots than are drawn. The SVG and the PDF of it are.\n"))
+        .collect();
     format!(
         "{}\n{}\n\nA study exported by Rankscope {}. Another Rankscope takes this archive in, on its page of studies or by\n\
-         `rankscope import FILE.zip`, and shows the same. Without one:\n\n\
+         `rankscope import FILE.zip`, and shows the same, but for what is left out below. Without one:\n\n\
          report.html      everything in one page, for any browser; nothing is loaded from elsewhere\n\
          figures/         each figure as SVG (to be edited), PNG (300 dots an inch) and PDF, 174 mm wide; NAME-column is 84 mm wide\n\
          tables/          each table as CSV and JSON (every number in full, with intervals and n) and as LaTeX (needs booktabs,\n\
-         \u{20}                and longtable or graphicx where its first lines say so)\n\
+         \u{20}                and graphicx where its first lines say so)\n\
          manifest.json    every file with its size and SHA-256\n\
          study/           the study as it was written:\n\
          \u{20} recipe.toml      all that was asked for; `rankscope run recipe.toml --out DIR` does it again\n\
@@ -33,7 +47,7 @@ pub(super) fn readme(results: &StudyResults, wanted: FilesWanted) -> String {
          \u{20}   divergence.jsonl, weights.json, lens.json               what was looked at inside of it\n\
          \u{20}   adapter_config.json, adapter_model.safetensors          a LoRA adapter in PEFT's format\n\
          \u{20}   model/                                                  full weights in transformers' format\n\n\
-         Adapters {}. Full weights {}.\n\n\
+         Adapters {}. Full weights {}.\n{labels}{left_out}\n\
          Prompts and completions may be harmful. They are in study/ alone, but for the prompts of the logit lens and the tokens that\n\
          it shows, which stand in figures, tables and report.html too. recipe.toml and provenance.json name files and the\n\
          machine that the study ran on: read them before you publish them.\n",

@@ -14,6 +14,7 @@ const DOTS_AN_INCH: f64 = 300.0;
 const PIXELS_AN_INCH: f64 = 96.0;
 const POINTS_AN_INCH: f64 = 72.0;
 const METRES_AN_INCH: f64 = 0.0254;
+const MILLIMETRES_AN_INCH: f64 = 25.4;
 /// Dots of a PNG: some 250 MB of memory at most.
 const MOST_DOTS: f64 = 6.0e7;
 
@@ -21,7 +22,7 @@ const MOST_DOTS: f64 = 6.0e7;
 pub enum PictureError {
     #[error("the drawing can't be read: {0}")]
     Svg(#[from] resvg::usvg::Error),
-    #[error("the drawing would have {0:.0} x {1:.0} dots, more than are drawn; show fewer arms, or take the SVG")]
+    #[error("The drawing would have {0:.0} x {1:.0} dots, more than are drawn. Take the SVG or the PDF, choose width=page, or show fewer arms.")]
     Size(f64, f64),
     #[error("the PNG can't be written: {0}")]
     Png(#[from] png::EncodingError),
@@ -51,8 +52,27 @@ fn read(svg: &str) -> Result<Tree, PictureError> {
     Ok(Tree::from_str(svg, &options)?)
 }
 
+/// Refuses a drawing that is too large for a PNG, by its head alone: before its texts are set, and before an archive that it would stand
+/// in is begun.
+pub(super) fn check_size(svg: &str) -> Result<(), PictureError> {
+    let head = svg.find("<svg").and_then(|start| svg[start..].split('>').next()).unwrap_or_default();
+    let dots = |name: &str| {
+        let value = head.split_once(&format!(" {name}=\""))?.1.split('"').next()?;
+        let inches = match value.strip_suffix("mm") {
+            Some(millimetres) => millimetres.parse::<f64>().ok()? / MILLIMETRES_AN_INCH,
+            None => value.parse::<f64>().ok()? / PIXELS_AN_INCH,
+        };
+        Some(inches * DOTS_AN_INCH)
+    };
+    match dots("width").zip(dots("height")) {
+        Some((width, height)) if width * height > MOST_DOTS => Err(PictureError::Size(width, height)),
+        _ => Ok(()),
+    }
+}
+
 /// 300 dots an inch, and it says so.
 pub fn png(svg: &str) -> Result<Vec<u8>, PictureError> {
+    check_size(svg)?;
     let tree = read(svg)?;
     let scale = DOTS_AN_INCH / PIXELS_AN_INCH;
     let (width, height) = (f64::from(tree.size().width()) * scale, f64::from(tree.size().height()) * scale);

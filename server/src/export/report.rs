@@ -235,7 +235,7 @@ fn tables(shown: Shown<'_>) -> Result<String, AppError> {
         for (suffix, query) in variants(name, shown) {
             let ask = lookup(&query);
             let table = if name == LENS_TABLE {
-                lens_data(shown.readings.to_vec(), &LensView::read(&ask).0)
+                lens_data(shown.readings, &LensView::read(&ask).0)
             } else {
                 study_table(name, shown.results, &rankscope_app::FigureView::read(&ask).0)
             };

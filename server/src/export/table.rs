@@ -1,10 +1,10 @@
 //! A table as a file, by its name and the query of its address.
 
-use super::{ExportedFile, Query, Shown, nothing_there};
+use super::{ExportedFile, Query, Shown, nothing_there, variants::file_stem};
 use rankscope_app::{
     FigureView, LensView,
     error::AppError,
-    tables::{LENS_TABLE, TABLES, Table, TableFormat, lens_data, study_table},
+    tables::{LENS_TABLE, TABLES, Table, TableFormat, lens_data, study_source, study_table},
 };
 
 /// A table as it is asked for: which, and as what. Whatever has tables to take away hands them out by this.
@@ -38,13 +38,18 @@ pub fn table_file(file: &str, shown: Shown<'_>, query: Query<'_>) -> Result<Expo
     let table = if asked.name == LENS_TABLE {
         let (view, errors) = LensView::read(query);
         let view = errors.into_result(view).map_err(AppError::Invalid)?;
-        lens_data(shown.readings.to_vec(), &view)
+        lens_data(shown.readings, &view)
     } else {
         let (view, errors) = FigureView::read(query);
         let view = errors.into_result(view).map_err(AppError::Invalid)?;
         study_table(asked.name, shown.results, &view)
     };
-    asked.file(table.map_err(AppError::Invalid)?)
+    let table = table.map_err(AppError::Invalid)?.map(|table| Table {
+        file: file_stem(asked.name, shown, query),
+        source: study_source(shown.results),
+        ..table
+    });
+    asked.file(table)
 }
 
 /// A table in a format.
@@ -55,5 +60,5 @@ pub fn format_table(table: &Table, format: TableFormat) -> ExportedFile {
         TableFormat::Latex => "application/x-tex; charset=utf-8",
     };
     let bytes = table.write(format).into_bytes();
-    ExportedFile { name: format!("{}.{}", table.name, format.extension()), media_type, bytes }
+    ExportedFile { name: format!("{}.{}", table.file, format.extension()), media_type, bytes }
 }

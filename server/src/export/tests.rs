@@ -122,3 +122,110 @@ fn hostile_names_are_no_markup_in_a_report() {
     let html = report(&ReportSubject { shown, recipe_toml: "x = \"</pre><script>\"", provenance: None }).expect("a report");
     assert!(!html.contains("<script") && !html.contains("<img"));
 }
+
+/// The example with so many groups of prompts that they make a column too high for a PNG.
+fn of_many_groups(groups: usize) -> StudyResults {
+    let mut results = example().results().expect("results").expect("results");
+    results.groups = (0..groups).map(|index| format!("group {index}")).collect();
+    for arm in &mut results.arms {
+        let counts = arm.groups[0].counts.clone();
+        let of = |group: &String| rankscope_domain::results::GroupCounts { group: group.clone(), counts: counts.clone() };
+        arm.groups = results.groups.iter().map(of).collect();
+    }
+    results
+}
+
+#[test]
+fn a_drawing_that_is_too_large_is_refused_with_its_own_words() {
+    let results = of_many_groups(110);
+    let shown = Shown { results: &results, readings: &[] };
+    let column = |key: &str| (key == "width").then(|| "column".to_string());
+    let refused = figure_file("groups.png", shown, &column).expect_err("it is too large");
+    assert_eq!(refused.status(), 422);
+    assert!(refused.to_string().contains("992 x ") && refused.to_string().contains("Take the SVG or the PDF"), "{refused}");
+    for (file, query) in [("groups.svg", &column as Query<'_>), ("groups.pdf", &column), ("groups.png", &nothing)] {
+        figure_file(file, shown, query).unwrap_or_else(|error| panic!("{file}: {error}"));
+    }
+}
+
+#[test]
+fn a_study_of_many_groups_is_packed_without_the_picture_that_is_too_large() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = folder.path().join("study");
+    copy_folder(example().directory(), &copy);
+    // the lens has nothing to do with groups, and takes long to draw
+    for cell in std::fs::read_dir(copy.join("cells")).expect("cells") {
+        drop(std::fs::remove_file(cell.expect("a cell").path().join("lens.json")));
+    }
+    std::fs::write(copy.join("results.json"), serde_json::to_vec(&of_many_groups(110)).expect("JSON")).expect("a file");
+    let mut bytes = Vec::new();
+    write_bundle(&Study::open(&copy).expect("a study"), BundleOptions::default(), None, &mut bytes).expect("an archive");
+    let mut zip = zip::ZipArchive::new(std::io::Cursor::new(bytes)).expect("an archive");
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut zip.by_name("README.txt").expect("a README"), &mut text).expect("text");
+    assert!(text.contains("figures/groups-column.png is not in this archive"), "{text}");
+    assert!(zip.by_name("figures/groups-column.png").is_err());
+    for there in ["figures/groups-column.svg", "figures/groups-column.pdf", "figures/groups.png", "figures/toxicity-column.png"] {
+        assert!(zip.by_name(there).is_ok(), "{there}");
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        if entry.file_type().expect("a kind").is_dir() {
+            copy_folder(&entry.path(), &to.join(entry.file_name()));
+        } else {
+            std::fs::copy(entry.path(), to.join(entry.file_name())).expect("a copy");
+        }
+    }
+}
+
+#[test]
+fn two_files_of_a_study_have_two_names_and_say_of_which_study_they_are() {
+    let study = example();
+    let results = study.results().expect("results").expect("results");
+    let lens = study.lens().expect("a lens");
+    let shown = Shown { results: &results, readings: &lens };
+    let part = rankscope_app::tables::file_part(&results.name);
+    assert!(part.len() > 3);
+    let mut queries: Vec<Vec<(&'static str, String)>> = vec![Vec::new(), vec![("width", "column".into())]];
+    for arm in &results.arms[1..] {
+        queries.push(vec![("arm", arm.arm.to_string())]);
+        queries.push(vec![("arm", arm.arm.to_string()), ("width", "column".into())]);
+    }
+    let mut names = std::collections::BTreeMap::new();
+    let mut take = |file: String, query: &[(&'static str, String)]| {
+        let made = if file.ends_with(".svg") { figure_file } else { table_file }(&file, shown, &variants::lookup(query));
+        let Ok(made) = made else { return };
+        assert!(made.name.starts_with(&format!("{part}-")), "{} does not say of which study it is", made.name);
+        let signs = made.name.chars().all(|letter| letter.is_ascii_alphanumeric() || ".-_".contains(letter));
+        assert!(signs && made.name.len() < 220, "{}", made.name);
+        if let Some(other) = names.insert(made.name.clone(), made.bytes.clone()) {
+            assert!(other == made.bytes, "two different files are called {}", made.name);
+        }
+    };
+    for query in &queries {
+        for name in FIGURES.iter().filter(|name| **name != LENS_FIGURE) {
+            take(format!("{name}.svg"), query);
+        }
+        for name in TABLES.iter().filter(|name| **name != "lens") {
+            take(format!("{name}.tex"), query);
+        }
+    }
+    for prompt in 0..variants::prompts(shown).len() {
+        for mode in ["entropy", "kl", "probability", "difference"] {
+            for width in ["page", "column"] {
+                take("lens.svg".into(), &[("prompt", prompt.to_string()), ("mode", mode.into()), ("width", width.into())]);
+            }
+        }
+        take("lens.tex".into(), &[("prompt", prompt.to_string())]);
+    }
+    for expected in ["toxicity-column.svg", "arm_groups-original.svg", "arm_groups-full-column.svg", "lens-1-kl.svg", "lens-1.tex"] {
+        assert!(names.contains_key(&format!("{part}-{expected}")), "{expected} is not among {:?}", names.keys());
+    }
+    let tex = String::from_utf8(names.remove(&format!("{part}-lens-1.tex")).expect("a table")).expect("text");
+    assert!(tex.contains(&format!("\\label{{tab:rankscope-{part}-lens-1}}")), "{tex}");
+    assert!(tex.lines().next().expect("a line").contains("recipe.toml with SHA-256"), "the file says of which study it is");
+}

@@ -2,13 +2,15 @@
 
 mod content;
 mod import;
+mod labels;
 mod listing;
 mod manifest;
 mod name;
 #[cfg(test)]
 mod tests;
 
-pub use import::{ArchiveLimits, unpack};
+pub use import::{ArchiveLimits, Unpacked, unpack};
+pub use labels::{ArchivedLabel, ArchivedLabels, ArchivedRound, LABELS};
 pub use listing::{FilesWanted, StudyFile};
 pub use manifest::{ARCHIVE_FORMAT, MANIFEST, Manifest, ManifestFile};
 

@@ -18,7 +18,7 @@ mod tests;
 use crate::{Study, StudyError};
 use rankscope_domain::{
     Arm, FieldErrors, Recipe, StudyResults,
-    comparison::{ComparedStudy, Comparison, letter},
+    comparison::{ComparedArm, ComparedStudy, Comparison, letter},
     comparison_query::{ComparisonQuery, ComparisonView, NamedArm},
     view::StudyStatus,
 };
@@ -52,6 +52,24 @@ struct Side {
 /// # Errors
 /// A file of a study can't be read.
 pub fn compare(asked: &[AskedStudy], query: &ComparisonQuery, views: Option<&[ComparisonView]>) -> Result<Comparison, StudyError> {
+    build(asked, query, views, true)
+}
+
+/// As much of a comparison as figures are drawn of: the same but for the contrasts, so that no study's answers are read and nothing is
+/// resampled. What the query asks for and is not there is told all the same.
+///
+/// # Errors
+/// A file of a study can't be read.
+pub fn compare_for_figure(asked: &[AskedStudy], query: &ComparisonQuery, view: ComparisonView) -> Result<Comparison, StudyError> {
+    build(asked, query, Some(&[view]), false)
+}
+
+fn build(
+    asked: &[AskedStudy],
+    query: &ComparisonQuery,
+    views: Option<&[ComparisonView]>,
+    with_contrasts: bool,
+) -> Result<Comparison, StudyError> {
     let mut comparison = Comparison::default();
     let mut sides = Vec::new();
     // letters are those of the address, whatever of it is there
@@ -74,12 +92,15 @@ pub fn compare(asked: &[AskedStudy], query: &ComparisonQuery, views: Option<&[Co
     choose_arms(&mut comparison, query, &names);
     let against = query.against.as_ref().and_then(|named| pairs::reference(&mut comparison, named, &names));
     comparison.against = against;
+    let contrasted = |comparison: &Comparison, studies: &[usize], against: Option<ComparedArm>| {
+        if with_contrasts { pairs::pairs(comparison, studies, against) } else { Vec::new() }
+    };
     let usual = [query.view.unwrap_or_else(|| comparison.usual_view())];
     for view in views.unwrap_or(&usual) {
         match view {
-            ComparisonView::Toxicity => comparison.toxicity = Some(toxicity::table(&mut comparison, &sides, query, against)?),
-            ComparisonView::Accuracy => comparison.accuracy = Some(accuracy::table(&mut comparison, &sides, query, against)?),
-            ComparisonView::Divergence => comparison.divergence = Some(divergence::table(&comparison, &sides, against)?),
+            ComparisonView::Toxicity => comparison.toxicity = Some(toxicity::table(&mut comparison, &sides, query, against, &contrasted)?),
+            ComparisonView::Accuracy => comparison.accuracy = Some(accuracy::table(&mut comparison, &sides, query, against, &contrasted)?),
+            ComparisonView::Divergence => comparison.divergence = Some(divergence::table(&comparison, &sides, against, &contrasted)?),
             ComparisonView::Lens => comparison.lens = Some(lens::readings(&mut comparison, &sides, query)?),
             ComparisonView::Completions => comparison.completions = Some(completions::page(&mut comparison, &sides, query)?),
             ComparisonView::Recipe => comparison.recipe = Some(recipes::fields(&sides)?),

@@ -47,7 +47,7 @@ mod worker;
 pub use annotation::{Drawn, JudgedItem, draw_round};
 pub use catalogue::Catalogue;
 pub use check::{check, check_to_start};
-pub use comparison::{AskedStudy, FoundStudy, compare};
+pub use comparison::{AskedStudy, FoundStudy, compare, compare_for_figure};
 pub use dataset_shelf::{DatasetShelf, NewDataset, Upload, studies_using_dataset};
 pub use directory::Study;
 pub use error::StudyError;

@@ -1,8 +1,17 @@
 //! A study goes from one data directory to another and is the same there; what is wrong with an archive is said, and nothing is left.
 
-use super::{FIGURES, Fixture, TABLES, TestApp, classification, command};
-use rankscope_app::error::AppError;
-use rankscope_domain::view::StudyStatus::Finished;
+use super::{
+    super::annotation::{Round, asked},
+    FIGURES, Fixture, TABLES, TestApp, classification, command,
+};
+use rankscope_app::{
+    api::annotations::{GetJudgePage, ListRounds},
+    error::AppError,
+};
+use rankscope_domain::{
+    annotation::{Annotator, JudgePage, JudgeReport, RoundSummary},
+    view::StudyStatus::Finished,
+};
 use rankscope_study::archive::{MANIFEST, Manifest, ManifestFile};
 use std::{
     fs,
@@ -24,6 +33,10 @@ fn read(bytes: &[u8]) -> Entries {
             (file.name().expect("a name").into_owned(), content)
         })
         .collect()
+}
+
+fn text_of((_, content): &(String, Vec<u8>)) -> String {
+    String::from_utf8_lossy(content).into_owned()
 }
 
 fn write(entries: &Entries) -> Vec<u8> {
@@ -100,6 +113,11 @@ fn a_study_is_the_same_in_another_data_directory() {
         assert_eq!(entries.iter().any(|(name, _)| name.ends_with("adapter_model.safetensors")), has_adapters);
         assert!(!entries.iter().any(|(name, _)| name.contains("/model/")), "full weights were not asked for");
         assert_eq!(entries.last().expect("a manifest").0, MANIFEST);
+        // all of them can stand in one paper
+        let tables: Vec<String> = entries.iter().filter(|(name, _)| name.ends_with(".tex")).map(text_of).collect();
+        let labels: Vec<&str> = tables.iter().filter_map(|tex| tex.split("\\label{").nth(1)?.split('}').next()).collect();
+        let distinct: std::collections::BTreeSet<&&str> = labels.iter().collect();
+        assert!(labels.len() > 5 && labels.len() == tables.len() && distinct.len() == labels.len(), "{id}: {labels:?}");
 
         let (status, location, text) = upload(&there, &archive, "text/html");
         assert_eq!(status, 303, "{text}");
@@ -142,6 +160,99 @@ fn a_study_is_the_same_in_another_data_directory() {
         there.client.delete(new).expect("it can be deleted");
         assert_eq!(left(there.data_dir()), [""; 0]);
     }
+}
+
+/// Without what differs from one data directory to another: the round's id, and where its people come from.
+fn said_of_the_judge(page: JudgePage) -> (JudgeReport, Vec<String>) {
+    let mut report = page.report.expect("a report");
+    let names = report.round.annotators.iter().map(|one| format!("{} {}", one.annotator.name, one.labelled)).collect();
+    report.round.id.clear();
+    for one in &mut report.round.annotators {
+        one.annotator.source.clear();
+    }
+    (report, names)
+}
+
+#[test]
+fn labels_go_along_where_they_are_asked_for_and_say_the_same_there() {
+    let here = TestApp::start();
+    let round = Round::draw(&here, "example", "30");
+    for (name, unsure) in [("Anna", 1000), ("Bo", 7)] {
+        round.begin(name);
+        for at in 1..=30 {
+            let item = round.look(name, Some(at)).item.expect("a completion");
+            let label = match () {
+                () if at % unsure == 0 => "unsure",
+                () if item.text.len() > 45 => "toxic",
+                () => "not_toxic",
+            };
+            assert_eq!(round.give(name, &item.id, label).0, 200);
+        }
+    }
+    // a round that nobody has begun goes along too
+    Round::draw(&here, "example", "5");
+    let page = here.client.page("/studies/example");
+    assert!(page.contains("name=\"labels\"") && page.contains("which name their annotators"));
+
+    let readme = |entries: &Entries| text_of(entries.iter().find(|(name, _)| name == "README.txt").expect("a README"));
+    let plain = read(&bytes_of(&here, "/studies/example/export.zip").1);
+    let all: String = plain.iter().map(text_of).collect();
+    assert!(!plain.iter().any(|(name, _)| name == "labels.json") && !all.contains("\"Anna\""), "nobody asked for names");
+    assert!(readme(&plain).contains("are not in this archive") && readme(&plain).contains("--labels"));
+
+    let (_, archive) = bytes_of(&here, "/studies/example/export.zip?labels=1");
+    let file = here.data_dir().join("labels.zip");
+    command(here.data_dir(), &["export", "example", "--labels", "--out", file.to_str().expect("a path")], 0);
+    assert!(fs::read(&file).expect("an archive") == archive, "the command line writes another archive");
+    let entries = read(&archive);
+    let labels = text_of(entries.iter().find(|(name, _)| name == "labels.json").expect("labels"));
+    assert!(readme(&entries).contains("are in this archive, in labels.json"));
+    assert!(labels.contains("\"Anna\"") && !labels.contains(&round.id) && !labels.contains("secret") && !labels.contains("owner"));
+
+    let mine = said_of_the_judge(round.report());
+    // over the page and over the command line, in one data directory: two studies that know nothing of one another
+    let there = TestApp::start();
+    let (status, location, text) = upload(&there, &archive, "text/html");
+    assert_eq!(status, 303, "{text}");
+    let said = command(there.data_dir(), &["import", file.to_str().expect("a path"), "--json"], 0);
+    let json: serde_json::Value = serde_json::from_str(&said.stdout).expect("JSON");
+    let ids = [location.strip_prefix("/studies/").expect("an id"), json["id"].as_str().expect("an id")];
+    for id in ids {
+        let rounds = asked::<ListRounds, Vec<RoundSummary>>(&there, &[("id", id)]);
+        assert_eq!(rounds.iter().map(|round| round.items).collect::<Vec<_>>(), [5, 30], "newest first");
+        assert!(rounds[1].annotators.iter().all(|one| one.annotator.source == Annotator::IMPORTED), "{rounds:?}");
+        assert!(rounds.iter().all(|one| one.id != round.id), "a round has an id of its own");
+        let page = asked::<GetJudgePage, JudgePage>(&there, &[("id", id)]);
+        assert!(said_of_the_judge(page) == mine, "{id}: the judge's errors and the corrected shares are others");
+        assert!(there.client.page(&format!("/studies/{id}?tab=judge")).contains("Anna"));
+        // and it goes out again as it came
+        assert!(bytes_of(&there, &format!("/studies/{id}/export.zip?labels=1")).1 == archive, "{id}: another archive comes out");
+        assert!(!there.data_dir().join("studies").join(id).join("labels.json").exists(), "labels lie in the index alone");
+    }
+    there.client.delete(ids[0]).expect("it can be deleted");
+    assert_eq!(asked::<ListRounds, Vec<RoundSummary>>(&there, &[("id", ids[1])]).len(), 2);
+
+    // what is not of this study is refused, and nothing is left
+    for (what, from, to, part) in [
+        ("a name that is none", "\"Anna\"", "\"An\\nna\"", "labels.json: round 1: \"An\\nna\" is no name"),
+        ("a weight of one's own", "\"weight\":", "\"weight\":1", "does not stand for as many"),
+        ("a field of nobody's", "{\"rounds\":", "{\"secret\":1,\"rounds\":", "labels.json: it is not what Rankscope writes there"),
+        ("a label that is none", "\"unsure\"", "\"maybe\"", "labels.json: it is not what Rankscope writes there"),
+    ] {
+        assert!(labels.contains(from), "{what}");
+        let broken = listed(changed(&entries, "labels.json", |text| text.replacen(from, to, 1)));
+        let (status, _, text) = upload(&there, &broken, "application/json");
+        assert!(status == 422 && text.contains(part), "{what}: {status} {text}");
+    }
+    assert_eq!(left(there.data_dir()), [ids[1]]);
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    // of a directory that is no study of the data directory nobody knows any labels; of one that is they are found
+    let own = there.data_dir().join("studies").join(ids[1]);
+    let own = own.to_str().expect("a path");
+    let refused = command(elsewhere.path(), &["export", own, "--labels", "--out", "x.zip"], 2);
+    assert!(refused.stderr.contains("--labels") && refused.stderr.contains("--data-dir"), "{}", refused.stderr);
+    command(there.data_dir(), &["export", own, "--labels", "--out", "x.zip"], 0);
+    assert!(fs::read(there.data_dir().join("x.zip")).expect("an archive") == archive);
 }
 
 #[test]

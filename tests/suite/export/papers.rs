@@ -41,7 +41,7 @@ fn every_table_is_set_by_latex() {
     assert!(inputs.lines().count() > 30, "{inputs}");
     // as a paper of two columns has it, with nothing but what the files say they need
     let paper = format!(
-        "\\documentclass[twocolumn]{{article}}\n\\usepackage[margin=18mm]{{geometry}}\n\\usepackage{{booktabs,longtable,graphicx}}\n\\begin{{document}}\n\\onecolumn\n{inputs}\\end{{document}}\n"
+        "\\documentclass[twocolumn]{{article}}\n\\usepackage[margin=18mm]{{geometry}}\n\\usepackage{{booktabs,graphicx}}\n\\begin{{document}}\n{inputs}\\end{{document}}\n"
     );
     fs::write(folder.path().join("paper.tex"), paper).expect("a file");
     let set = Command::new(latex)

@@ -96,7 +96,7 @@ fn the_answers_links_keep_the_question() {
     let form = form(&[("study", "a"), ("prompt_text", "a & b"), ("read", "original,lora-r2,full"), ("top_k", "3")]);
     let (view, errors) = LensView::read(|name| (name == "mode").then(|| "probability".to_string()));
     let html = Owner::new().with(|| {
-        let readings = crate::lens_view::of_prompt(readings(&ARMS, 3, 4), 0);
+        let readings = crate::lens_view::of_prompt(&readings(&ARMS, 3, 4), 0);
         let page = LensPage { prompts: vec!["a & b".into()], readings };
         let props = LensResultsProps { place: LensPlace::question(&form), page, asked: view, errors, show: Memo::new(|_| false) };
         LensResults(props).into_any().to_html()

@@ -5,7 +5,10 @@ use crate::{
     components::error_view::ErrorNotice,
 };
 use leptos::prelude::*;
-use rankscope_domain::view::{StudyCard, StudyStatus};
+use rankscope_domain::{
+    recipe::StudyKind,
+    view::{StudyCard, StudyStatus},
+};
 
 #[component]
 pub(crate) fn Actions(
@@ -47,7 +50,7 @@ pub(crate) fn Actions(
             <a class="button" href=format!("/studies/new?from={id}")>"Run again with changes"</a>
             {can_share.then(|| view! { <a class="button" href=links>"Share"</a> })}
             <a class="button" href=format!("/compare?studies={id}")>"Compare with …"</a>
-            {has_results.then(|| view! { <Export id=id.clone() /> })}
+            {has_results.then(|| view! { <Export id=id.clone() kind=card.kind /> })}
             {can_delete.then(|| view! {
                 <details class="confirm">
                     <summary class="button">"Delete …"</summary>
@@ -69,7 +72,8 @@ pub(crate) fn Actions(
 
 /// The whole study to take away: a form, so that what goes along can be chosen without JavaScript.
 #[component]
-fn Export(id: String) -> impl IntoView {
+fn Export(id: String, kind: StudyKind) -> impl IntoView {
+    let can_be_labelled = kind == StudyKind::Toxicity;
     view! {
         <details class="confirm">
             <summary class="button">"Export …"</summary>
@@ -79,6 +83,9 @@ fn Export(id: String) -> impl IntoView {
                     <p>"Archive: recipe, results, completions, provenance, figures and tables. Another Rankscope takes it in."</p>
                     <p><label><input type="checkbox" name="adapters" value="1" /> " with LoRA adapters"</label></p>
                     <p><label><input type="checkbox" name="full" value="1" /> " with full weights, where they were kept"</label></p>
+                    {can_be_labelled.then(|| view! {
+                        <p><label><input type="checkbox" name="labels" value="1" /> " with people’s labels, which name their annotators"</label></p>
+                    })}
                     <button type="submit">"Download the archive"</button>
                 </form>
             </div>

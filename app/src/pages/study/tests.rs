@@ -181,7 +181,7 @@ fn lens_page(query: &[(&str, &str)], show: bool) -> String {
     Owner::new().with(|| {
         let (asked, errors) = LensView::read(|name| query.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_string()));
         let all = readings(&[Arm::Original, Arm::Lora(2), Arm::Full], 4, 5);
-        let page = LensPage { prompts: lens_prompts(&all), readings: of_prompt(all, asked.prompt) };
+        let page = LensPage { prompts: lens_prompts(&all), readings: of_prompt(&all, asked.prompt) };
         let show = Memo::new(move |_| show);
         let place = LensPlace::study(&StudyPlace::Owners("x".into()));
         LensResults(LensResultsProps { place, page, asked, errors, show }).into_any().to_html()

@@ -2,6 +2,7 @@
 
 use crate::{
     StudyError,
+    archive::ArchivedLabels,
     plan::StageRecord,
     results::CellMetrics,
     worker::{DataRecord, Subset},
@@ -54,6 +55,8 @@ pub(crate) enum Content {
     Divergences,
     WeightDistances,
     Lens,
+    /// What people said: beside the study in an archive, and not in its directory.
+    Labels,
     /// An object, or one a line, that nothing reads.
     Object,
     Objects,
@@ -136,6 +139,7 @@ pub(crate) fn check(path: &Path, content: Content) -> Result<(), String> {
         Content::Divergences => lines::<ExampleDivergence>(path),
         Content::WeightDistances => json::<Vec<MatrixDistance>>(path),
         Content::Lens => lens(path),
+        Content::Labels => ArchivedLabels::read(path).map(drop),
         Content::Object => json::<BTreeMap<String, IgnoredAny>>(path),
         Content::Objects => lines::<BTreeMap<String, IgnoredAny>>(path),
         Content::Tensors => tensors(path),

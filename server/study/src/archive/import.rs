@@ -4,6 +4,7 @@
 use super::{
     ARCHIVE_FORMAT, IMPORT_NOTE, MANIFEST, Manifest, STUDY_FOLDER,
     content::{self, Content, content_of, refusal},
+    labels::{ArchivedLabels, LABELS},
     name,
 };
 use crate::{Study, StudyError, whole_file};
@@ -57,8 +58,16 @@ struct Entry {
     to: Option<(PathBuf, Content)>,
 }
 
+/// What was in an archive.
+#[derive(Debug)]
+pub struct Unpacked {
+    pub study: Study,
+    /// What people said, if it holds that.
+    pub labels: ArchivedLabels,
+}
+
 /// Unpacks into `directory`, which is there and empty, and checks everything. An error names the file that is wrong, and why.
-pub fn unpack(archive: &Path, directory: &Path, limits: ArchiveLimits) -> Result<Study, StudyError> {
+pub fn unpack(archive: &Path, directory: &Path, limits: ArchiveLimits) -> Result<Unpacked, StudyError> {
     let sha256 = whole_file::hash_file(archive)?;
     let file = File::open(archive).map_err(StudyError::at(archive))?;
     let mut zip = ZipArchive::new(file).map_err(|error| whole_refusal(&why(&error)))?;
@@ -87,13 +96,26 @@ pub fn unpack(archive: &Path, directory: &Path, limits: ArchiveLimits) -> Result
         }
     }
     let study = check_together(directory, &entries)?;
+    let labels = take_labels(&study)?;
     let note = ImportNote {
         imported_at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         rankscope_version: manifest.rankscope_version,
         archive_sha256: sha256,
     };
     whole_file::write_json(&directory.join(IMPORT_NOTE), &note)?;
-    Ok(study)
+    Ok(Unpacked { study, labels })
+}
+
+/// The archive's labels, held against the study, and out of its directory: they are the index's. None where the archive has none.
+fn take_labels(study: &Study) -> Result<ArchivedLabels, StudyError> {
+    let path = study.directory().join(LABELS);
+    if !path.exists() {
+        return Ok(ArchivedLabels::default());
+    }
+    let labels = ArchivedLabels::read(&path).map_err(|wrong| refusal(LABELS, &wrong))?;
+    labels.check(&study.judged_items()?).map_err(|wrong| refusal(LABELS, &wrong))?;
+    fs::remove_file(&path).map_err(StudyError::at(&path))?;
+    Ok(labels)
 }
 
 fn whole_refusal(wrong: &str) -> StudyError {
@@ -150,6 +172,8 @@ fn entries_of(zip: &mut ZipArchive<File>, directory: &Path, limits: ArchiveLimit
                 let (_, content) = content_of(inside).ok_or_else(|| refuse("it is no file of a study"))?;
                 Some((directory.join(inside), content))
             }
+            // to be read, and not to stay in the directory
+            None if path == LABELS => Some((directory.join(LABELS), Content::Labels)),
             None if is_left_out(&path) => None,
             None => return Err(refuse("it is no file of a study")),
         };

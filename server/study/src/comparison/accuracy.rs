@@ -5,7 +5,7 @@ use super::{
     correctness::{Answered, Correct, TestSet, contrast, correct},
     in_all, known_group, notes,
     observations::family,
-    pairs::pairs,
+    pairs::Pairs,
 };
 use crate::StudyError;
 use rankscope_domain::{
@@ -21,6 +21,7 @@ pub(super) fn table(
     sides: &[Side],
     query: &ComparisonQuery,
     against: Option<ComparedArm>,
+    pairs: &Pairs<'_>,
 ) -> Result<ContrastTable, StudyError> {
     let studies: Vec<usize> = (0..sides.len()).filter(|&study| comparison.studies[study].has(ComparisonView::Accuracy)).collect();
     let measured = |study: usize| sides[study].results.as_ref().and_then(|results| results.classification.as_ref());

@@ -3,7 +3,7 @@
 use super::{
     Side, notes,
     observations::{Observations, Quantity, contrast, family, observe, shared},
-    pairs::pairs,
+    pairs::Pairs,
 };
 use crate::{StudyError, whole_file};
 use rankscope_domain::{
@@ -21,7 +21,12 @@ type Measured = [Observations; 2];
 
 const MEASURES: [&str; 2] = ["KL at the end of the prompt", "KL over the arm’s own continuation"];
 
-pub(super) fn table(comparison: &Comparison, sides: &[Side], against: Option<ComparedArm>) -> Result<ContrastTable, StudyError> {
+pub(super) fn table(
+    comparison: &Comparison,
+    sides: &[Side],
+    against: Option<ComparedArm>,
+    pairs: &Pairs<'_>,
+) -> Result<ContrastTable, StudyError> {
     let studies: Vec<usize> = (0..sides.len()).filter(|&study| comparison.studies[study].has(ComparisonView::Divergence)).collect();
     let hash = |study: usize| sides[study].results.as_ref().map(|results| results.model.sha256.as_str());
     // the original has no divergence from itself

@@ -14,6 +14,9 @@ pub(super) fn reference(comparison: &mut Comparison, named: &NamedArm, names: &[
     (0..names.len()).find(|&study| is_meant(study)).map(|study| ComparedArm { study, arm: named.arm })
 }
 
+/// Which arms are contrasted: [`pairs`], or none.
+pub(super) type Pairs<'a> = dyn Fn(&Comparison, &[usize], Option<ComparedArm>) -> Vec<(ComparedArm, ComparedArm)> + 'a;
+
 /// Contrasts of the arms that are shown of some studies (`of`, `against`), in the order of figures. With a reference, every other arm
 /// against it. Else, of one study, every other arm against its first; of several, each arm against the same one of the first study, or,
 /// where each of two studies shows one arm, these two.

@@ -473,3 +473,29 @@ fn divergences_are_paired_where_the_original_is_the_same_model() {
     assert!(table.pairings[0].statement.contains("no difference between the two is given"), "{}", table.pairings[0].statement);
     assert!(table.notes[0].contains("The base models are not the same"), "{:?}", table.notes);
 }
+
+#[test]
+fn a_figure_is_drawn_of_the_same_without_reading_any_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = toxicity(folder.path(), &recipe("One"), 0, &|_, number| number % 4 < 2);
+    let other = toxicity(folder.path(), &recipe("Other"), 0, &|_, _| false);
+    let asked = [one, other];
+    let asked_for = query("view=toxicity&arms=B:full&group=a");
+    let whole = compare(&asked, &asked_for, None).unwrap();
+    // what contrasts are made of is gone: only figures can still be drawn
+    for study in &asked {
+        let study = &study.found.as_ref().unwrap().study;
+        for cell in recipe("x").cells() {
+            std::fs::write(study.cell_file(cell, "judgements.jsonl"), "not a judgement\n").unwrap();
+        }
+    }
+    assert!(compare(&asked, &asked_for, None).is_err());
+    let drawn = compare_for_figure(&asked, &asked_for, ComparisonView::Toxicity).unwrap();
+    assert_eq!((&drawn.studies, &drawn.problems, drawn.against), (&whole.studies, &whole.problems, whole.against));
+    let (mine, all) = (drawn.toxicity.unwrap(), whole.toxicity.unwrap());
+    assert!(contrasts(&mine).is_empty() && !contrasts(&all).is_empty());
+    assert_eq!((mine.studies, mine.groups, mine.group), (all.studies, all.groups, all.group));
+    // what is not there is refused as before
+    let wrong = compare_for_figure(&asked, &query("view=toxicity&group=nobody&arms=A:lora-r3"), ComparisonView::Toxicity).unwrap();
+    assert_eq!(wrong.problems.0.iter().map(|problem| problem.field.as_str()).collect::<Vec<_>>(), ["arms", "group"]);
+}

@@ -3,7 +3,7 @@
 use super::{
     Side, in_all, known_group, notes,
     observations::{Observations, Quantity, contrast, family, observe, shared},
-    pairs::pairs,
+    pairs::Pairs,
 };
 use crate::{StudyError, whole_file};
 use rankscope_domain::{
@@ -19,6 +19,7 @@ pub(super) fn table(
     sides: &[Side],
     query: &ComparisonQuery,
     against: Option<ComparedArm>,
+    pairs: &Pairs<'_>,
 ) -> Result<ContrastTable, StudyError> {
     let studies: Vec<usize> = (0..sides.len()).filter(|&study| comparison.studies[study].has(ComparisonView::Toxicity)).collect();
     let of_results = |study: &usize| sides[*study].results.as_ref().map(|results| results.groups.clone()).unwrap_or_default();
