@@ -73,6 +73,6 @@ pub fn compared_lens<'a>(figure: &'a LensRows, width: Width) -> Option<String> {
 }
 
 /// For a reader without eyes: each row's panels after its title.
-fn spoken<'a>(rows: impl Iterator<Item = (&LensRow, Vec<String>)>) -> String {
+fn spoken<'a>(rows: impl Iterator<Item = (&'a LensRow, Vec<String>)>) -> String {
     rows.map(|(row, panels)| format!("{}. {}", row.title, panels.join(" "))).collect::<Vec<_>>().join(" ")
 }

@@ -9,7 +9,7 @@ use crate::{
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
-use rankscope_domain::annotation::{Correction, JudgeReport};
+use rankscope_domain::annotation::{CorrectedArm, Correction, JudgeReport};
 use std::sync::Arc;
 
 /// Nothing where the study has no labels.
