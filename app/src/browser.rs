@@ -27,8 +27,8 @@ mod in_browser {
             return then(false);
         }
         let told = then.clone();
-        let copied = Closure::<dyn FnMut(JsValue)>::once(move |_| told(true));
-        let refused = Closure::<dyn FnMut(JsValue)>::once(move |_| then(false));
+        let copied = Closure::<dyn FnMut(JsValue)>::once(move |_: JsValue| told(true));
+        let refused = Closure::<dyn FnMut(JsValue)>::once(move |_: JsValue| then(false));
         let _ = window().navigator().clipboard().write_text(text).then2(&copied, &refused);
         // one of the two is called, later
         copied.forget();

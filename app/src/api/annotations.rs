@@ -43,7 +43,7 @@ pub async fn new_round(id: String, items: String, allocation: String, seed: Stri
     match drawn {
         Ok(round) => super::redirect(&format!("{base}?round={round}")),
         Err(error) if plain_form => {
-            let typed = [("items", items.as_str()), ("allocation", &allocation), ("seed", &seed)];
+            let typed = [("items", items.as_str()), ("allocation", allocation.as_str()), ("seed", seed.as_str())];
             super::redirect(&format!("{}{}", answers::refused_address(&base, &error), super::typed_pairs(&typed)));
         }
         Err(error) => return Err(error),

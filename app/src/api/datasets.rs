@@ -33,7 +33,7 @@ pub async fn add_dataset(source: String, name: String, label_names: String) -> R
     match added {
         Ok(name) => super::redirect(&format!("/datasets/{name}")),
         Err(error) if plain_form => {
-            let typed = [("source", source.as_str()), ("name", &name), ("label_names", &label_names)];
+            let typed = [("source", source.as_str()), ("name", name.as_str()), ("label_names", label_names.as_str())];
             super::redirect(&refused_dataset_address("path", &typed, &error));
         }
         Err(error) => return Err(error),

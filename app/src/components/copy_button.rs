@@ -23,8 +23,9 @@ pub(crate) fn CopyButton(#[prop(into)] text: Signal<String>, label: &'static str
         }
     };
     Effect::new(move |_| {
-        area.track();
-        select();
+        if area.get().is_some() {
+            select();
+        }
     });
     let copy = move |_| {
         browser::copy(&text.get_untracked(), move |copied| {

@@ -16,14 +16,15 @@ struct Choice(RwSignal<bool>);
 pub(crate) fn provide_cover_choice() {
     let shown = RwSignal::new(false);
     provide_context(Choice(shown));
-    // after the first view, which is the server's, who knows of no choice
     Effect::new(move |_| shown.set(browser::remembered(CHOICE_KEY).as_deref() == Some(SHOWN)));
 }
 
 /// Whether the reader has chosen to see what is covered.
 pub(crate) fn show_choice() -> Memo<bool> {
     let choice = use_context::<Choice>();
-    Memo::new(move |_| choice.is_some_and(|Choice(shown)| shown.get()))
+    // the first view is the server's, who knows of no choice
+    let client_runs = browser::client_runs();
+    Memo::new(move |_| client_runs.get() && choice.is_some_and(|Choice(shown)| shown.get()))
 }
 
 /// Shows all that is covered, or covers it again. Without JavaScript each cover is opened by itself.
