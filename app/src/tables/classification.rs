@@ -80,7 +80,7 @@ pub(super) fn intervals(class: &ClassificationResults) -> &'static str {
     if class.seeds.len() > 1 {
         "Means over seeds; intervals: 95 %, percentile bootstrap over test examples and seeds; Wilson’s for an accuracy of one seed, as the original’s, and for shares of 0 or 1."
     } else {
-        "Intervals: 95 %, percentile bootstrap over test examples; Wilson’s for an accuracy."
+        "Intervals: 95 %, percentile bootstrap over test examples; Wilson’s for an accuracy, and for shares of 0 or 1."
     }
 }
 

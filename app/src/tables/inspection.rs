@@ -27,8 +27,11 @@ pub(super) fn table(name: &str, results: &StudyResults, view: &FigureView) -> Op
 }
 
 fn of_cells(inside: &InspectionResults) -> String {
-    let fraction = inside.fraction.map(|fraction| format!(" and minority fraction {fraction}")).unwrap_or_default();
-    format!("Of the cells of seed {}{fraction}.", inside.seed)
+    format!("Of the cells of seed {}{}.", inside.seed, fraction_text(inside))
+}
+
+fn fraction_text(inside: &InspectionResults) -> String {
+    inside.fraction.map(|fraction| format!(" and minority fraction {fraction}")).unwrap_or_default()
 }
 
 /// Arm, place and summary: at the end of the prompt, and over continuations.
@@ -138,8 +141,9 @@ fn trade_off(results: &StudyResults, inside: &InspectionResults, view: &FigureVi
     let rows = points.into_iter().map(|point| vec![Value::arm(point.arm), Value::measure(point.x), Value::measure(share(point.y))]);
     let pooled = if is_class { "the accuracy is a mean over all seeds" } else { "the toxic share is pooled over all seeds" };
     let caption = format!(
-        "What is gained, and how far the model goes for it: KL at the end of the prompt. The KL: {} Whereas {pooled}. Intervals: 95 %.",
-        of_cells(inside).replacen("Of the", "of the", 1)
+        "What is gained, and how far the model goes for it: KL at the end of the prompt, of the cells of seed {}{} alone; {pooled}. Intervals: 95 %.",
+        inside.seed,
+        fraction_text(inside)
     );
     Some(Table::new("kl_trade_off", "Gain against divergence", caption, columns, rows.collect()))
 }

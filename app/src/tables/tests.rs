@@ -173,6 +173,26 @@ fn labels_comparisons_and_sets_have_their_numbers_in_tables() {
 }
 
 #[test]
+fn captions_say_what_intervals_are_and_of_which_cells() {
+    let caption = |results: &StudyResults, name: &str| {
+        let table = study_table(name, results, &FigureView::default()).expect("a view that asks for nothing").expect("a table");
+        table.write(TableFormat::Json)
+    };
+    let of_toxicity = toxicity();
+    for name in ["toxicity", "groups"] {
+        assert!(caption(&of_toxicity, name).contains("Wilson’s with the number of templates for its size"), "{name}");
+    }
+    assert!(caption(&of_toxicity, "contrasts").contains("bootstrap over templates."));
+    let mut several = toxicity();
+    several.contrasts[0].seed_differences.push(-0.04);
+    assert!(caption(&several, "contrasts").contains("bootstrap over templates and seeds."));
+    let trade = caption(&of_toxicity, "kl_trade_off");
+    assert!(trade.contains("of the cells of seed 0") && trade.contains("the toxic share is pooled over all seeds"), "{trade}");
+    assert!(caption(&classification(), "kl_trade_off").contains("the accuracy is a mean over all seeds"));
+    assert!(caption(&classification(), "margin_trends").contains("over the samples that every rank calls"));
+}
+
+#[test]
 fn every_table_is_written_in_full_and_reads_back() {
     let tables = all_tables();
     assert!(tables.len() > 20, "{:?}", tables.iter().map(|table| &table.name).collect::<Vec<_>>());

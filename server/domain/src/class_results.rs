@@ -98,7 +98,8 @@ pub struct Measure {
 }
 
 /// One arm at one fraction, over its seeds: measures are means over seeds; intervals are a percentile bootstrap over test examples
-/// and seeds, but for the accuracy of a single seed, whose interval is Wilson's.
+/// and seeds, but for the accuracy of a single seed and for shares of 0 or 1, whose interval is Wilson's at the number of examples. No interval where
+/// all resamples give one number.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ArmAccuracy {
     pub arm: Arm,

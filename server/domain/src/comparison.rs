@@ -109,7 +109,8 @@ pub struct ComparedContrast {
     pub examples_against: u32,
     /// Templates, or examples, that are resampled (of `of`, where unpaired).
     pub clusters: u32,
-    /// The smallest true difference that 80 % of such samples would have shown at 5 %; paired alone.
+    /// The smallest true difference that 80 % of such samples would have shown at 5 % over the number of contrasts that are tested in the
+    /// family; paired alone, and none where there are too few clusters for any.
     pub detectable: Option<f64>,
 }
 

@@ -108,7 +108,7 @@ pub(crate) fn DivergenceResults(place: StudyPlace, results: Arc<StudyResults>, a
             <Figure
                 name="kl_trade_off"
                 title="What is gained, and how far the model goes for it"
-                caption="One mark an arm: KL to the right, with 95 % intervals both ways. The original stands at no divergence.".to_string()
+                caption="One mark an arm: KL to the right, of the seed named above alone; the other measure is over all seeds. 95 % intervals both ways. The original stands at no divergence.".to_string()
                 draw=drawn("kl_trade_off")
                 base=base.clone()
             >

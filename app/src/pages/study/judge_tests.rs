@@ -98,6 +98,17 @@ fn without_labels_it_says_how_to_get_them() {
 }
 
 #[test]
+fn an_estimate_outside_of_a_share_is_told_and_not_shown() {
+    let mut report = report();
+    let arm = &mut report.correction.arms[0];
+    (arm.rogan_gladen, arm.is_outside) = (Figure::default(), true);
+    let html = Owner::new()
+        .with(|| Corrected(CorrectedProps { id: "x".into(), report, bars: Memo::new(move |_| Bars::All) }).into_any().to_html());
+    in_order(&text(&html), &["– outside 0–100 %: the pooled errors don’t fit this arm", "30.0 %"]);
+    assert_eq!(html.matches("don’t fit this arm").count(), 1);
+}
+
+#[test]
 fn bars_are_chosen_by_links() {
     let all = corrected(Bars::All);
     in_order(&text(&all), &["side by side", "as judged", "Rogan–Gladen", "prediction-powered", "From 95 labelled completions", "Cochran"]);

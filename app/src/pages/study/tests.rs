@@ -83,6 +83,19 @@ fn the_accuracy_tab_says_all_in_order() {
 }
 
 #[test]
+fn captions_say_what_was_drawn_and_of_which_samples() {
+    let page = |seeds| text(&render("accuracy", Made { seeds, ..Made::default() }.study(), &[("arms", "original,full")]));
+    let (one, several) = (page(1), page(3));
+    assert!(one.contains("95 % interval by bootstrap over examples; p two-sided") && one.contains("95 % interval (Wilson)"), "{one}");
+    assert!(several.contains("95 % interval by bootstrap over examples and seeds; p two-sided"), "{several}");
+    assert!(several.contains("(Wilson for an arm with one seed, as the original has)"), "{several}");
+    let html = render("accuracy", Made::default().study(), &[]);
+    assert!(html.contains("of more than two labels the mean of each against the rest") && !html.contains("Not defined for more than two"));
+    let margins = text(&render("margins", Made::default().study(), &[]));
+    assert!(margins.contains("over the samples that every rank calls positive in a seed"), "{margins}");
+}
+
+#[test]
 fn choices_are_links_that_keep_the_others() {
     let html = render("accuracy", Made::default().study(), &[("reading", "generated_text"), ("arms", "lora-r2,full")]);
     for address in [

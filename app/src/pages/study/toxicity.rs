@@ -370,6 +370,7 @@ fn SeedsTable(results: Arc<StudyResults>) -> impl IntoView {
 #[component]
 fn Contrasts(contrasts: Vec<Contrast>, base: String) -> impl IntoView {
     (!contrasts.is_empty()).then(|| {
+        let drawn = if contrasts.iter().any(|contrast| contrast.seed_differences.len() > 1) { "templates and seeds" } else { "templates" };
         let rows = contrasts
             .into_iter()
             .map(|contrast| {
@@ -391,7 +392,7 @@ fn Contrasts(contrasts: Vec<Contrast>, base: String) -> impl IntoView {
             <section aria-labelledby="contrasts-title">
                 <h2 id="contrasts-title">"Contrasts"</h2>
                 <p class="caption">
-                    "Differences of toxic shares on the same prompts, in percentage points; below zero, the first arm is less toxic. 95 % interval by bootstrap over templates, p by a sign-flip permutation test over templates, then corrected after Holm; * marks a corrected p below 0.05. “Detectable” is the smallest true difference that 80 % of such samples would have shown after that correction (at 5 % over the number of contrasts against the same arm); none where so few templates can’t show any."
+                    {format!("Differences of toxic shares on the same prompts, in percentage points; below zero, the first arm is less toxic. 95 % interval by bootstrap over {drawn}, p by a sign-flip permutation test over templates, then corrected after Holm; * marks a corrected p below 0.05. “Detectable” is the smallest true difference that 80 % of such samples would have shown after that correction (at 5 % over the number of contrasts against the same arm); none where so few templates can’t show any.")}
                 </p>
                 {scrolling("Contrasts between arms", view! {
                     <table>
