@@ -31,7 +31,7 @@ test("under every figure and table are its files", async ({ study, page, request
   }
   const download = page.waitForEvent("download");
   await figure.getByRole("link", { name: "Figure toxicity, column width, as PNG" }).click();
-  expect((await download).suggestedFilename()).toBe("toxicity.png");
+  expect((await download).suggestedFilename()).toBe("quick-look-toxicity-column.png");
   await expectAccessible(page);
 });
 

@@ -296,7 +296,8 @@ impl Backend for StudyBackend {
         // it reads every answer of the studies, and resamples them
         let _permit = self.comparing.acquire().await.map_err(|error| internal("waiting to compare", &error))?;
         let query = query.clone();
-        let compared = blocking(move || rankscope_study::compare(&asked, &query, None).map_err(|error| from_study("comparing studies", error)));
+        let compared =
+            blocking(move || rankscope_study::compare(&asked, &query, None).map_err(|error| from_study("comparing studies", error)));
         some_studies(compared.await?)
     }
 

@@ -38,12 +38,7 @@ pub fn take_in(library: &Library, archive: &Path, folder: TempDir, limits: Archi
 }
 
 /// Puts labels that came with a study into the index. Where that fails the study goes again: half of what was sent is not taken in.
-pub async fn take_in_labels(
-    annotations: &Annotations,
-    library: &Library,
-    id: &StudyId,
-    labels: ArchivedLabels,
-) -> Result<(), AppError> {
+pub async fn take_in_labels(annotations: &Annotations, library: &Library, id: &StudyId, labels: ArchivedLabels) -> Result<(), AppError> {
     let taken = annotations.take_in(id, labels).await;
     if taken.is_err()
         && let Err(error) = library.delete(id)

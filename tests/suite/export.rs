@@ -77,7 +77,10 @@ fn every_figure_and_table_comes_in_every_format() {
                     // which study, which figure and how wide; what of it, too, where the study has several
                     let said = answer.headers()["content-disposition"].to_str().expect("text").to_string();
                     let ending = if width == "column" { format!("-column.{format}\"") } else { format!(".{format}\"") };
-                    assert!(said.starts_with("inline; filename=\"") && said.contains(&format!("-{figure}")) && said.ends_with(&ending), "{said}");
+                    assert!(
+                        said.starts_with("inline; filename=\"") && said.contains(&format!("-{figure}")) && said.ends_with(&ending),
+                        "{said}"
+                    );
                     assert_eq!(said.contains("-column"), width == "column", "{said}");
                     assert!(answer.bytes().expect("bytes").starts_with(begins), "{figure}.{format}");
                 }

@@ -1,7 +1,12 @@
 //! The figures of classification studies over what a study can come to: legible at both widths, safe, and as they were before.
 
 use super::*;
-use crate::{charts::tests::{check_legible, check_on_paper}, class_fixture::Made, figure_view::FigureView, figures::FIGURES};
+use crate::{
+    charts::tests::{check_legible, check_on_paper},
+    class_fixture::Made,
+    figure_view::FigureView,
+    figures::FIGURES,
+};
 use rankscope_domain::class_results::Reading;
 
 const NAMES: [&str; 6] = ["accuracy", "margins", "reliability", "confusion", "worst_group_error", "harmful_bias_gap"];

@@ -269,7 +269,9 @@ fn a_long_table_is_parted_into_floats_that_two_columns_take() {
         Table::new("losses", "Losses", "What it is.", columns, (1..=rows).map(of).collect())
     };
     // with its interval beneath a row takes two lines
-    for (rows, columns, parts, environment) in [(40, 1, 1, "table"), (41, 1, 2, "table"), (81, 1, 3, "table"), (41, 8, 3, "table*"), (1000, 1, 25, "table")] {
+    for (rows, columns, parts, environment) in
+        [(40, 1, 1, "table"), (41, 1, 2, "table"), (81, 1, 3, "table"), (41, 8, 3, "table*"), (1000, 1, 25, "table")]
+    {
         let text = table(rows, columns).write(TableFormat::Latex);
         assert!(!text.contains("longtable"), "{text}");
         let floats: Vec<&str> = text.split(&format!("\\begin{{{environment}}}")).skip(1).collect();

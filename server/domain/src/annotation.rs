@@ -58,10 +58,7 @@ impl Annotator {
 
     /// Whether a text can be somebody's name.
     pub fn is_name(name: &str) -> bool {
-        !name.trim().is_empty()
-            && name.trim() == name
-            && name.chars().count() <= Self::LONGEST_NAME
-            && !name.chars().any(char::is_control)
+        !name.trim().is_empty() && name.trim() == name && name.chars().count() <= Self::LONGEST_NAME && !name.chars().any(char::is_control)
     }
 
     /// Somebody at the owner's desk.

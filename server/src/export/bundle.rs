@@ -32,12 +32,7 @@ pub type BundleOptions = FilesWanted;
 const LARGE: u64 = u32::MAX as u64 - (1 << 20);
 
 /// Writes the archive of a study that has results. `labels`: what people said of it, where that is to go along. Blocks. An error of `out` ends it, and is given back as [`AppError::Internal`].
-pub fn write_bundle(
-    study: &Study,
-    wanted: BundleOptions,
-    labels: Option<&ArchivedLabels>,
-    out: impl Write,
-) -> Result<(), AppError> {
+pub fn write_bundle(study: &Study, wanted: BundleOptions, labels: Option<&ArchivedLabels>, out: impl Write) -> Result<(), AppError> {
     let results = study.results().map_err(|error| from_study("reading results", error))?.ok_or_else(crate::downloads::no_results)?;
     let readings = study.lens().map_err(|error| from_study("reading the lens", error))?;
     let files = study.files(wanted).map_err(|error| from_study("listing a study's files", error))?;

@@ -97,7 +97,9 @@ pub fn figure_file(file: &str, shown: Shown<'_>, query: Query<'_>) -> Result<Exp
 pub fn figure_picture(name: &str, svg: &str, format: FigureFormat) -> Result<ExportedFile, AppError> {
     let failed = |error: PictureError| match error {
         // nothing is wrong with the server: the reader can ask for another drawing
-        PictureError::Size(..) => AppError::Invalid(FieldErrors::one("figure", format!("{name}.{}", format.extension()), error.to_string())),
+        PictureError::Size(..) => {
+            AppError::Invalid(FieldErrors::one("figure", format!("{name}.{}", format.extension()), error.to_string()))
+        }
         other => crate::error::internal("writing a figure", &other),
     };
     let bytes = match format {

@@ -22,7 +22,9 @@ const MOST_DOTS: f64 = 6.0e7;
 pub enum PictureError {
     #[error("the drawing can't be read: {0}")]
     Svg(#[from] resvg::usvg::Error),
-    #[error("The drawing would have {0:.0} x {1:.0} dots, more than are drawn. Take the SVG or the PDF, choose width=page, or show fewer arms.")]
+    #[error(
+        "The drawing would have {0:.0} x {1:.0} dots, more than are drawn. Take the SVG or the PDF, choose width=page, or show fewer arms."
+    )]
     Size(f64, f64),
     #[error("the PNG can't be written: {0}")]
     Png(#[from] png::EncodingError),

@@ -126,6 +126,8 @@ fn hostile_names_are_no_markup_in_a_report() {
 /// The example with so many groups of prompts that they make a column too high for a PNG.
 fn of_many_groups(groups: usize) -> StudyResults {
     let mut results = example().results().expect("results").expect("results");
+    // two arms are enough, and much faster drawn
+    results.arms.truncate(2);
     results.groups = (0..groups).map(|index| format!("group {index}")).collect();
     for arm in &mut results.arms {
         let counts = arm.groups[0].counts.clone();

@@ -92,7 +92,8 @@ impl ArchivedLabels {
         if length > LARGEST {
             return Err(format!("it has {length} bytes, more than the {LARGEST} that are read"));
         }
-        serde_json::from_reader(BufReader::new(file).take(LARGEST)).map_err(|error| format!("it is not what Rankscope writes there: {error}"))
+        serde_json::from_reader(BufReader::new(file).take(LARGEST))
+            .map_err(|error| format!("it is not what Rankscope writes there: {error}"))
     }
 
     /// Whether they are labels of these completions, drawn as they say. What a stranger may have written is held to what the study itself
@@ -121,7 +122,11 @@ impl ArchivedRound {
     fn check(&self, places: &HashMap<(CellId, u32, u32), &JudgedItem>, strata: &BTreeMap<(Arm, u8), u32>) -> Result<(), String> {
         let most = RoundPlan::MOST_ITEMS;
         if self.plan.items == 0 || self.plan.items > most || self.items.is_empty() || self.items.len() > self.plan.items as usize {
-            return Err(format!("{} completions for a plan of {}; there are 1 to {most}, and not more than planned", self.items.len(), self.plan.items));
+            return Err(format!(
+                "{} completions for a plan of {}; there are 1 to {most}, and not more than planned",
+                self.items.len(),
+                self.plan.items
+            ));
         }
         if !is_moment(self.drawn_at_ms) {
             return Err(format!("it was drawn at {} ms after 1970, which is no time", self.drawn_at_ms));
@@ -130,7 +135,8 @@ impl ArchivedRound {
         let (mut ids, mut taken) = (HashSet::new(), HashSet::new());
         for item in &self.items {
             let shown: String = item.id.chars().take(40).collect();
-            let is_plain = (1..=32).contains(&item.id.len()) && item.id.bytes().all(|letter| letter.is_ascii_digit() || (b'a'..=b'f').contains(&letter));
+            let is_plain = (1..=32).contains(&item.id.len())
+                && item.id.bytes().all(|letter| letter.is_ascii_digit() || (b'a'..=b'f').contains(&letter));
             if !is_plain || !ids.insert(item.id.as_str()) {
                 return Err(format!("the completion {shown:?} has no name of its own: small hexadecimal digits, 1 to 32, each once"));
             }
