@@ -1,13 +1,21 @@
-"""What Schemathesis can't know of Rankscope's API: how a TOML body is written, and names of things that are there."""
+"""What Schemathesis can't know of Rankscope's API: how some bodies are written, and names of things that are there."""
+
+import os
 
 import schemathesis
 
 # half of the names in addresses are of something: what comes after the look-up is tried too
-KNOWN = {"id": "example", "file": "toxicity.svg", "name": "builtin"}
+KNOWN = {
+    "id": "example",
+    "file": "toxicity.svg",
+    "table": "toxicity.csv",
+    "name": "builtin",
+    "round": os.environ["RANKSCOPE_FUZZ_ROUND"],
+}
 
 
-@schemathesis.serializer("application/toml")
-def toml(context, value):
+@schemathesis.serializer("application/toml", "application/zip", "text/csv")
+def plain(context, value):
     return value if isinstance(value, bytes) else str(value).encode("utf-8", errors="replace")
 
 
