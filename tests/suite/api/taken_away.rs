@@ -1,10 +1,11 @@
 //! What scripts take away from a study is what its page gives, and an archive comes back in.
 
-use super::{get_with, json_of, refused};
+use super::{get_with, json_of, refused, start};
 use crate::{
-    support::{TestApp, client::Client},
+    support::{TestApp, client::Client, recipes::Fixture},
     tokens,
 };
+use rankscope_domain::view::StudyStatus::Finished;
 use serde_json::json;
 
 fn bytes(client: &Client, path: &str, kind: &str) -> Vec<u8> {
@@ -49,10 +50,13 @@ fn files_are_those_of_the_page() {
 
 #[test]
 fn an_archive_comes_back_in() {
-    let app = TestApp::with(&["--study-upload-limit", "6MiB"]);
+    let (app, fixture) = (TestApp::with(&["--study-upload-limit", "6MiB"]), Fixture::new());
+    let id = &json_of(start(&app, &fixture.recipe(), "to-go"), 201)["id"];
+    let id = id.as_str().expect("an id");
+    app.client.wait_for(id, Finished);
     let (reader, writer) =
         (app.client.with_token(&tokens::made(&app, "reader", "read")), app.client.with_token(&tokens::made(&app, "writer", "write")));
-    let archive = bytes(&reader, "studies/example/export.zip", "application/zip");
+    let archive = bytes(&reader, &format!("studies/{id}/export.zip"), "application/zip");
     let as_file = |client: &Client, archive: &[u8]| {
         client.api("POST", "studies/import").header("content-type", "application/zip").body(archive.to_vec()).send().unwrap()
     };
@@ -62,6 +66,7 @@ fn an_archive_comes_back_in() {
         client.api("POST", "studies/import").header("content-type", "multipart/form-data; boundary=X").body(body).send().unwrap()
     };
     json_of(as_file(&reader, &archive), 403);
+    assert!(bytes(&reader, &format!("studies/{id}/export.zip?adapters=true"), "application/zip").len() > archive.len(), "with adapters");
     for answer in [as_file(&writer, &archive), as_form(&writer, "file", &archive)] {
         let location = answer.headers()["location"].to_str().unwrap().strip_prefix("/api/v1/").unwrap().to_string();
         let card = json_of(answer, 201);
@@ -84,5 +89,5 @@ fn an_archive_comes_back_in() {
         json_of(writer.api("POST", "studies/import").header("content-type", kind).body("x").send().unwrap(), status);
     }
     let left = std::fs::read_dir(app.data_dir().join("studies")).into_iter().flatten().count();
-    assert_eq!(left, 0, "what was refused left something behind");
+    assert_eq!(left, 1, "what was refused left something behind");
 }
