@@ -76,7 +76,7 @@ struct CompareQuery {
     #[schemars(range(min = 1))]
     page: Option<u32>,
     /// Of the recipes: `all`, or those that are `differing`, where nothing is said.
-    #[schemars(extend("enum" = ["all", "differing", null]))]
+    #[schemars(extend("enum" = ["all", "differing"]))]
     fields: Option<String>,
 }
 
@@ -93,7 +93,7 @@ struct FigureQuery {
 
 /// Which figures there are.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Figures {
+struct ComparisonFigures {
     figures: Vec<ComparisonFigure>,
 }
 
@@ -120,9 +120,9 @@ async fn compare(State(state): State<AppState>, InPairs(pairs, _): InPairs<Compa
     Ok(Json(comparison))
 }
 
-async fn figures() -> Result<Json<Figures>, Problem> {
+async fn figures() -> Result<Json<ComparisonFigures>, Problem> {
     let figures = COMPARISON_FIGURES.map(|(name, view)| ComparisonFigure { name: name.into(), view });
-    Ok(Json(Figures { figures: figures.into() }))
+    Ok(Json(ComparisonFigures { figures: figures.into() }))
 }
 
 async fn figure(

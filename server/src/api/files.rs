@@ -126,8 +126,9 @@ pub(super) struct LensCells {
     mode: Option<String>,
     /// Of the lens: as its cells write it.
     token: Option<String>,
-    /// Of the lens: the difference is a minus b.
+    /// Of the lens: the difference is this arm less `b`.
     a: Option<String>,
+    /// Of the lens: the arm that is taken from `a`.
     b: Option<String>,
     /// Of the lens: `paper` or `safe`.
     palette: Option<String>,

@@ -158,7 +158,9 @@ struct FigureQuery {
     seed: Option<u64>,
     /// Of a classification study; absent: the largest.
     fraction: Option<MinorityFraction>,
+    /// Tokens that a cell lists, as it was asked; absent: 5.
     top_k: Option<u32>,
+    /// Tokens of the continuation, as it was asked; absent: 12.
     new_tokens: Option<u32>,
     #[serde(flatten)]
     cells: LensCells,
