@@ -12,6 +12,8 @@ KNOWN = {
     "name": "builtin",
     "round": os.environ["RANKSCOPE_FUZZ_ROUND"],
 }
+# each takes seconds of a real study: they get it once, by their own example
+SLOW = ("/export.zip", "/report.html")
 
 
 @schemathesis.serializer("application/toml", "application/zip", "text/csv")
@@ -21,6 +23,8 @@ def plain(context, value):
 
 @schemathesis.hook
 def map_path_parameters(context, path_parameters):
+    if context.operation is not None and context.operation.path.endswith(SLOW):
+        return path_parameters
     for name, known in KNOWN.items():
         value = path_parameters.get(name) if path_parameters else None
         if isinstance(value, str) and len(value) % 2 == 0:
