@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # api_fuzz.sh [ARGUMENTS OF SCHEMATHESIS]: a real server with a password, and Schemathesis against its own OpenAPI document with a token:
-# no server error, and no answer that the document does not have. Same requests each time; about two minutes.
+# no server error, and no answer that the document does not have. Same requests each time; some minutes.
 # The server has no model and no hub: nothing is fetched and no study can train.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
