@@ -215,8 +215,7 @@ impl Annotations {
         if self.database.has_annotator(&round.id, annotator).await.map_err(broken)? {
             return Ok(());
         }
-        let text =
-            "Nobody of this name has begun this round. Open the round, give the name and agree to read what models wrote, then go on.";
+        let text = "Nobody of this name has begun this round. Begin it: give the name and agree to read what models wrote, then go on.";
         Err(AppError::Conflict(text.into()))
     }
 

@@ -4,8 +4,11 @@
 //! To add one: a handler of the extractors in [`input`] that gives [`Json`](axum::Json) or a type of [`output`], and a line in the list of its file.
 
 mod about;
+mod annotations;
+mod compare;
 mod datasets;
 mod document;
+mod files;
 mod input;
 mod lens;
 mod models;
@@ -121,6 +124,9 @@ pub fn operations() -> Vec<Operation> {
     let of_files = [
         about::operations(),
         studies::operations(),
+        files::operations(),
+        annotations::operations(),
+        compare::operations(),
         lens::operations(),
         shares::operations(),
         models::operations(),
@@ -171,15 +177,15 @@ const SERVER_FUNCTIONS: &[(&str, &str)] = &[
     ("get_shared_labelling", "(labels are given on the page behind a link: /s/{token}/annotate)"),
     ("give_shared_label", "(labels are given on the page behind a link: /s/{token}/annotate)"),
     ("undo_shared_label", "(labels are given on the page behind a link: /s/{token}/annotate)"),
-    ("compare_studies", "(not there yet: `rankscope compare --json` says the same of directories)"),
-    ("list_rounds", "(not there yet: labels are drawn on the page)"),
-    ("new_round", "(not there yet: labels are drawn on the page)"),
-    ("import_labels", "(not there yet: labels are taken in on the page)"),
-    ("get_judge_page", "(not there yet: labels are given out by /studies/{id}/labels.csv and labels.jsonl)"),
-    ("begin_labelling", "(people label, blind, on the page)"),
-    ("get_labelling", "(people label, blind, on the page)"),
-    ("give_label", "(people label, blind, on the page)"),
-    ("undo_label", "(people label, blind, on the page)"),
+    ("compare_studies", "compare_studies"),
+    ("list_rounds", "list_rounds"),
+    ("new_round", "new_round"),
+    ("import_labels", "import_labels"),
+    ("get_judge_page", "get_judge_page"),
+    ("begin_labelling", "begin_labelling"),
+    ("get_labelling", "get_labelling"),
+    ("give_label", "give_label"),
+    ("undo_label", "undo_label"),
     ("list_tokens", "(a token must not tell of others: the page or the command line does)"),
     ("revoke_token", "(a token must not end others: the page or the command line does)"),
 ];

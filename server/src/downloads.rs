@@ -128,10 +128,14 @@ pub async fn bundle(
     Path(id): Path<String>,
     Query(query): Query<HashMap<String, String>>,
 ) -> Result<Response, EdgeError> {
-    let row = state.backend.row(&id).await?;
-    let library = state.library().clone();
     let wants = |name: &str| query.get(name).is_some_and(|value| value != "0");
-    let wanted = BundleOptions { adapters: wants("adapters"), full_weights: wants("full") };
+    packed(&state, &id, BundleOptions { adapters: wants("adapters"), full_weights: wants("full") }).await
+}
+
+/// The whole study, sent as it is packed.
+pub(crate) async fn packed(state: &AppState, id: &str, wanted: BundleOptions) -> Result<Response, EdgeError> {
+    let row = state.backend.row(id).await?;
+    let library = state.library().clone();
     let permit = state.backend.permit_to_pack()?;
     let labels = if wants("labels") { Some(state.backend.annotations.archived(&row.id).await?) } else { None };
     if let Some(labels) = &labels {

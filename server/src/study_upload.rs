@@ -5,15 +5,15 @@ use crate::{
     state::AppState,
 };
 use axum::{
-    extract::{
-        Multipart, State,
-        multipart::{Field, MultipartError},
-    },
+    body::{Body, Bytes},
+    extract::{Multipart, State},
     http::{HeaderMap, header::ACCEPT},
     response::{IntoResponse, Redirect, Response},
 };
+use futures::{Stream, StreamExt};
 use rankscope_app::{error::AppError, refused_import_address};
 use rankscope_domain::FieldErrors;
+use std::{fmt::Display, path::Path};
 use tokio::io::AsyncWriteExt;
 
 /// Of an upload that is refused, so much more is read and dropped, so that a browser gets to see the answer.
@@ -30,48 +30,65 @@ pub async fn upload(State(state): State<AppState>, headers: HeaderMap, form: Mul
     }
 }
 
-async fn receive(state: &AppState, mut form: Multipart) -> Result<String, AppError> {
-    let at_disk = |error: std::io::Error| internal("writing an upload", &error);
-    let library = state.library().clone();
+/// Takes in the archive of a form and gives the study's id.
+pub async fn receive(state: &AppState, mut form: Multipart) -> Result<String, AppError> {
     while let Some(field) = form.next_field().await.map_err(|error| broken_off(&error))? {
         if field.name() != Some("file") {
             continue;
         }
-        if field.file_name().unwrap_or_default().is_empty() {
+        let name: String = field.file_name().unwrap_or_default().chars().take(200).collect();
+        if name.is_empty() {
             return Err(AppError::Invalid(FieldErrors::one("file", "", "Choose a file.")));
         }
-        let folder = library.incoming().map_err(at_disk)?;
-        let archive = folder.path().join("archive.zip");
-        write(field, &archive, state.backend.study_upload_limit).await?;
-        return state.backend.import(archive, folder).await.map(|id| id.to_string());
+        return take_in(state, field, &name).await;
     }
     Err(AppError::Invalid(FieldErrors::one("file", "", "Choose a file.")))
 }
 
-async fn write(mut field: Field<'_>, path: &std::path::Path, limit: u64) -> Result<(), AppError> {
-    let at_disk = |error: std::io::Error| internal("writing an upload", &error);
-    let file_name: String = field.file_name().unwrap_or_default().chars().take(200).collect();
+/// Takes in an archive that is the whole body and gives the study's id.
+pub async fn receive_file(state: &AppState, body: Body) -> Result<String, AppError> {
+    take_in(state, body.into_data_stream(), "").await
+}
+
+async fn take_in<E: Display>(
+    state: &AppState,
+    chunks: impl Stream<Item = Result<Bytes, E>> + Unpin,
+    name: &str,
+) -> Result<String, AppError> {
+    let folder = state.library().incoming().map_err(at_disk)?;
+    let archive = folder.path().join("archive.zip");
+    write(chunks, name, &archive, state.backend.study_upload_limit).await?;
+    Ok(state.backend.import(archive, folder).await?.to_string())
+}
+
+async fn write<E: Display>(
+    mut chunks: impl Stream<Item = Result<Bytes, E>> + Unpin,
+    name: &str,
+    path: &Path,
+    limit: u64,
+) -> Result<(), AppError> {
     let mut file = tokio::fs::File::create(path).await.map_err(at_disk)?;
     let mut bytes = 0;
-    while let Some(chunk) = field.chunk().await.map_err(|error| broken_off(&error))? {
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|error| broken_off(&error))?;
         bytes += chunk.len() as u64;
         if bytes > limit {
-            drain(&mut field).await;
+            drain(chunks).await;
             let remedy = format!(
                 "The archive has more than {limit} bytes, which is the most that may be uploaded. Take it in with `rankscope import FILE.zip` \
                  instead, or start the server with a larger --study-upload-limit."
             );
-            return Err(AppError::Invalid(FieldErrors::one("file", file_name, remedy)));
+            return Err(AppError::Invalid(FieldErrors::one("file", name, remedy)));
         }
         file.write_all(&chunk).await.map_err(at_disk)?;
     }
     file.flush().await.map_err(at_disk)
 }
 
-/// What is left of a field, up to a limit.
-async fn drain(field: &mut Field<'_>) {
+/// What is left, up to a limit.
+async fn drain<E>(mut chunks: impl Stream<Item = Result<Bytes, E>> + Unpin) {
     let mut left = DRAIN_LIMIT;
-    while let Ok(Some(chunk)) = field.chunk().await {
+    while let Some(Ok(chunk)) = chunks.next().await {
         left = left.saturating_sub(chunk.len() as u64);
         if left == 0 {
             break;
@@ -79,7 +96,11 @@ async fn drain(field: &mut Field<'_>) {
     }
 }
 
-fn broken_off(error: &MultipartError) -> AppError {
+fn at_disk(error: std::io::Error) -> AppError {
+    internal("writing an upload", &error)
+}
+
+fn broken_off(error: &dyn Display) -> AppError {
     tracing::debug!(%error, "an upload could not be read");
     AppError::Invalid(FieldErrors::one("file", "", "The upload broke off, or was no form with a file; send it again."))
 }

@@ -1,6 +1,15 @@
 //! What the pages do, by scripts: the whole job over `/api/v1`, and every way to be refused.
 
-use super::support::{TestApp, client::Raw, eventually, recipes::Fixture};
+mod compared;
+mod labelled;
+mod taken_away;
+
+use super::support::{
+    TestApp,
+    client::{Client, Raw},
+    eventually,
+    recipes::Fixture,
+};
 use rankscope_domain::{
     Recipe, StudyResults,
     estimate::Estimate,
@@ -11,6 +20,7 @@ use reqwest::blocking::Response;
 use serde_json::{Value, json};
 use std::{fs, process::Command};
 
+#[track_caller]
 fn json_of(answer: Response, status: u16) -> Value {
     let found = answer.status().as_u16();
     let text = answer.text().expect("text");
@@ -19,7 +29,35 @@ fn json_of(answer: Response, status: u16) -> Value {
 }
 
 fn get(app: &TestApp, path: &str) -> Value {
-    json_of(app.client.api("GET", path).send().expect("an answer"), 200)
+    get_with(&app.client, path)
+}
+
+#[track_caller]
+fn get_with(client: &Client, path: &str) -> Value {
+    json_of(client.api("GET", path).send().expect("an answer"), 200)
+}
+
+/// A problem that names one wrong field, what was there, and what to put there.
+#[track_caller]
+fn refused(answer: Response, status: u16, field: &str, value: &str, remedy: &str) {
+    let url = answer.url().to_string();
+    assert_eq!(answer.headers()["content-type"], "application/problem+json", "{url}");
+    let problem = json_of(answer, status);
+    let [error] = problem["errors"].as_array().map(Vec::as_slice).unwrap_or_default() else { panic!("{url}: {problem}") };
+    assert_eq!((error["field"].as_str(), error["value"].as_str()), (Some(field), Some(value)), "{url}: {problem}");
+    assert!(error["remedy"].as_str().is_some_and(|text| text.contains(remedy)), "{url}: {remedy:?} is not in {problem}");
+}
+
+/// Two finished studies over the same prompts; the second, of another name, trains twice as long.
+fn two_studies(app: &TestApp, fixture: &Fixture) -> [String; 2] {
+    let mut other = fixture.recipe();
+    (other.name, other.training.num_train_epochs) = ("Longer".into(), 4);
+    let ids = [(fixture.recipe(), "one"), (other, "other")]
+        .map(|(recipe, key)| json_of(start(app, &recipe, key), 201)["id"].as_str().expect("an id").to_string());
+    for id in &ids {
+        app.client.wait_for(id, StudyStatus::Finished);
+    }
+    ids
 }
 
 fn start(app: &TestApp, recipe: &Recipe, key: &str) -> Response {
@@ -379,6 +417,21 @@ fn a_study_is_asked_and_shared() {
     let problem = json_of(app.client.api("POST", "lens").json(&json!({ "study": id, "prompt": "x", "top_k": 99 })).send().unwrap(), 422);
     assert_eq!(problem["errors"][0]["field"], "top_k");
     json_of(app.client.api("DELETE", "lens/questions/nothing").send().unwrap(), 404);
+    let figure = |file: &str, more: &[(&str, &str)]| {
+        let asked = [("study", id.as_str()), ("prompt_text", "The nurse should work as a"), ("read", "original,full"), ("new_tokens", "2")];
+        app.client.api("GET", &format!("lens/figures/{file}")).query(&asked).query(more).send().unwrap()
+    };
+    for (file, kind, begins) in
+        [("lens.svg", "image/svg+xml", &b"<?xml"[..]), ("lens.png", "image/png", b"\x89PNG"), ("lens.pdf", "application/pdf", b"%PDF")]
+    {
+        let drawn = figure(file, &[("mode", "kl"), ("width", "column")]);
+        assert_eq!((drawn.status().as_u16(), drawn.headers()["content-type"].to_str().unwrap()), (200, kind));
+        assert!(drawn.bytes().unwrap().starts_with(begins), "{file}");
+    }
+    assert_eq!(figure("lens.gif", &[]).status(), 404);
+    assert_eq!(figure("lens.svg", &[("top_k", "7")]).status(), 404, "that was not asked");
+    refused(figure("lens.svg", &[("top_k", "99")]), 422, "top_k", "99", "from 1 to 20");
+    refused(figure("lens.svg", &[("width", "poster")]), 422, "width", "poster", "column (84 mm)");
 
     let new = json!({ "study": id, "label": "review", "expires": "30d", "anonymous": true });
     let made = app.client.api("POST", "shares").json(&new).send().unwrap();

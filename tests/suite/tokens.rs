@@ -20,7 +20,7 @@ fn token(app: &TestApp, arguments: &[&str]) -> Said {
 }
 
 /// A new token, by the command line.
-fn made(app: &TestApp, name: &str, scope: &str) -> String {
+pub(crate) fn made(app: &TestApp, name: &str, scope: &str) -> String {
     let said = token(app, &["add", name, "--scope", scope]);
     assert_eq!(said.code, Some(0), "{}", said.stderr);
     let secret = said.stdout.trim().to_string();

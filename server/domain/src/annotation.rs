@@ -4,7 +4,7 @@ use crate::{Arm, CellId, completion::Verdict};
 use serde::{Deserialize, Serialize};
 
 /// What a person says of one completion.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Label {
     Toxic,
@@ -39,7 +39,7 @@ impl Label {
 }
 
 /// Who labels, and where their permission comes from. Two people of one name are one annotator only where the source is the same too.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Annotator {
     pub name: String,
     /// [`Annotator::OWNER`], [`Annotator::IMPORTED`], or what a share link is called in the database.
@@ -68,7 +68,7 @@ impl Annotator {
 }
 
 /// How the completions of a round are spread over the strata (arm by verdict).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Allocation {
     /// As many of each stratum, as far as it has them: the rare ones are labelled more than by their share.
@@ -94,7 +94,7 @@ impl Allocation {
 }
 
 /// The plan of a round: how many completions are drawn, how they are spread, and from which seed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RoundPlan {
     pub items: u32,
     pub allocation: Allocation,
@@ -107,14 +107,14 @@ impl RoundPlan {
 }
 
 /// How far one annotator is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct AnnotatorProgress {
     pub annotator: Annotator,
     pub labelled: u32,
 }
 
 /// One round of labelling, as lists show it. Tells nothing of any item.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RoundSummary {
     pub id: String,
     /// RFC 3339, UTC.
@@ -132,7 +132,7 @@ impl RoundSummary {
 
 /// What an annotator is shown: one completion, and nothing of where it comes from. This is all that goes to the page, so
 /// what is not here can't be seen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Labelling {
     pub round: String,
     pub annotator: String,
@@ -148,7 +148,7 @@ pub struct Labelling {
 }
 
 /// One completion to label.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LabelItem {
     /// Means nothing outside of its round.
     pub id: String,
@@ -184,7 +184,7 @@ pub struct GivenLabel {
 }
 
 /// A figure with its 95 % interval.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Figure {
     /// Absent where the sample does not define it.
     pub value: Option<f64>,
@@ -193,7 +193,7 @@ pub struct Figure {
 }
 
 /// What a judge got right and wrong on labelled texts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct JudgeFigures {
     /// A group or an arm; "all".
     pub name: String,
@@ -225,7 +225,7 @@ impl JudgeFigures {
 }
 
 /// One judge on the labelled texts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct JudgeReading {
     /// For people: "HurtLex EN 1.2, conservative, sentence mode".
     pub description: String,
@@ -238,7 +238,7 @@ pub struct JudgeReading {
 }
 
 /// Two annotators on what both have labelled toxic or not toxic.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PairAgreement {
     pub one: String,
     pub other: String,
@@ -249,7 +249,7 @@ pub struct PairAgreement {
 }
 
 /// What an annotator has said.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct AnnotatorCounts {
     pub name: String,
     pub toxic: u32,
@@ -258,7 +258,7 @@ pub struct AnnotatorCounts {
 }
 
 /// How far annotators agree.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Agreement {
     pub annotators: Vec<AnnotatorCounts>,
     pub pairs: Vec<PairAgreement>,
@@ -271,7 +271,7 @@ pub struct Agreement {
 }
 
 /// One arm's toxic share: as judged, and corrected for the judge's errors.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct CorrectedArm {
     pub arm: Arm,
     /// Completions that the judge could be read on.
@@ -293,7 +293,7 @@ pub struct CorrectedArm {
 }
 
 /// Shares corrected for the judge's errors.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Correction {
     /// Pooled over the arms, as Rogan and Gladen's estimator takes them.
     pub sensitivity: Figure,
@@ -305,7 +305,7 @@ pub struct Correction {
 }
 
 /// A completion on which the people's label and the study's judge differ.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Disagreement {
     pub prompt: String,
     pub text: String,
@@ -320,7 +320,7 @@ pub struct Disagreement {
 }
 
 /// What the labels of a round say of the judges.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct JudgeReport {
     pub round: RoundSummary,
     /// Items with a label that stands: most annotators said so, "unsure" not counted.
@@ -339,7 +339,7 @@ pub struct JudgeReport {
 }
 
 /// Rounds of a study, and what one of them says.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct JudgePage {
     /// Newest first.
     pub rounds: Vec<RoundSummary>,

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub const MOST_COMPARED: usize = 6;
 
 /// Several studies, and the parts of their comparison that were asked for; the others are absent.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Comparison {
     /// In the order of the address.
     pub studies: Vec<ComparedStudy>,
@@ -33,7 +33,7 @@ pub struct Comparison {
 }
 
 /// One of the studies.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ComparedStudy {
     /// In addresses; a frozen copy has none.
     pub id: String,
@@ -54,7 +54,7 @@ pub struct ComparedStudy {
 }
 
 /// An arm of one of the studies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ComparedArm {
     /// Place among the studies, from 0.
     pub study: usize,
@@ -62,7 +62,7 @@ pub struct ComparedArm {
 }
 
 /// Differences between arms, and all that one must know to read them.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ContrastTable {
     /// Places of the studies that have such numbers.
     pub studies: Vec<usize>,
@@ -83,7 +83,7 @@ pub struct ContrastTable {
 }
 
 /// Contrasts that are corrected together.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ContrastFamily {
     /// What differs: "toxic share", "accuracy", "KL at the end of the prompt".
     pub measure: String,
@@ -91,7 +91,7 @@ pub struct ContrastFamily {
 }
 
 /// One arm's number less another's.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ComparedContrast {
     pub of: ComparedArm,
     pub against: ComparedArm,
@@ -115,7 +115,7 @@ pub struct ComparedContrast {
 }
 
 /// What a contrast rests on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ContrastTest {
     /// Two-sided sign-flip permutation test over templates, interval by bootstrap over templates.
@@ -140,7 +140,7 @@ impl ContrastTest {
 }
 
 /// How many examples two studies share.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Pairing {
     pub study: usize,
     pub against: usize,
@@ -153,7 +153,7 @@ pub struct Pairing {
 }
 
 /// One prompt, as every arm's layers read it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LensComparison {
     /// Of all studies, in the order in which they first come.
     pub prompts: Vec<String>,
@@ -164,14 +164,14 @@ pub struct LensComparison {
     pub notes: Vec<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ComparedReading {
     pub study: usize,
     pub reading: LensReading,
 }
 
 /// Prompts with what the arms made of them.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct CompletionComparison {
     /// Places of the studies that complete prompts.
     pub studies: Vec<usize>,
@@ -190,7 +190,7 @@ pub struct CompletionComparison {
 }
 
 /// One prompt; the same text in every study that has it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ComparedPrompt {
     pub prompt: String,
     pub group: String,
@@ -199,14 +199,14 @@ pub struct ComparedPrompt {
     pub columns: Vec<ComparedCompletions>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ComparedCompletions {
     pub of: ComparedArm,
     pub completions: Vec<JudgedCompletion>,
 }
 
 /// Every field of the recipes and of what made the studies.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RecipeComparison {
     /// Fields in the order of a recipe, named as in it; arms by their name in place of their number.
     pub recipe: Vec<FieldRow>,
@@ -214,7 +214,7 @@ pub struct RecipeComparison {
 }
 
 /// One field in every study.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct FieldRow {
     /// `training.learning_rate`, `arms[lora-r8].learning_rate`, `model.sha256`.
     pub field: String,

@@ -48,7 +48,7 @@ pub struct NamedArm {
 }
 
 /// A part of the comparison, which has a tab of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ComparisonView {
     Toxicity,
@@ -87,7 +87,7 @@ impl ComparisonView {
 }
 
 /// Which prompts the completions are of.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PromptScope {
     /// Those that every study completes.
@@ -121,6 +121,10 @@ impl PromptScope {
 }
 
 impl ComparisonQuery {
+    /// What an address may say, in the order in which it does.
+    pub const NAMES: [&str; 11] =
+        ["studies", "arms", "view", "against", "group", "reading", "fraction", "prompt", "prompts", "page", "fields"];
+
     /// From the decoded pairs of an address's query; names that are none of ours are left alone. What can't be read is left out and said.
     pub fn read(pairs: &[(String, String)]) -> (Self, FieldErrors) {
         let mut errors = FieldErrors::default();
@@ -263,6 +267,7 @@ mod tests {
         let (query, errors) = read(&pairs);
         assert_eq!(errors, FieldErrors::default());
         let written = query.pairs();
+        assert_eq!(written.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ComparisonQuery::NAMES);
         assert_eq!(written, pairs.map(|(name, value)| (name, value.to_string())));
         let owned: Vec<_> = written.into_iter().map(|(name, value)| (name.to_string(), value)).collect();
         assert_eq!(ComparisonQuery::read(&owned).0, query);

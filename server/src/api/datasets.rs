@@ -13,7 +13,7 @@ use axum::{
     extract::{FromRequest, Multipart, Request, State},
     http::StatusCode,
 };
-use rankscope_app::{backend::Backend, error::AppError};
+use rankscope_app::backend::Backend;
 use rankscope_domain::dataset::DatasetEntry;
 use schemars::{JsonSchema, json_schema};
 use serde::{Deserialize, Serialize};
@@ -78,7 +78,7 @@ impl FromRequest<AppState> for DatasetBody {
             }
             MULTIPART => {
                 let form = Multipart::from_request(request, state).await;
-                form.map(Self::Upload).map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "The form’s Content-Type names no boundary."))
+                form.map(Self::Upload).map_err(|_| input::no_boundary())
             }
             _ => Err(input::unsupported(&[JSON, MULTIPART])),
         }
@@ -117,17 +117,11 @@ async fn add(State(state): State<AppState>, body: DatasetBody) -> Result<Created
         DatasetBody::ByPath(NewDataset { source, name, label_names }) => {
             state.backend.add_dataset(&source, &name, &label_names.join(",")).await?
         }
-        DatasetBody::Upload(form) => dataset_upload::receive(&state, form).await.map_err(too_large)?,
+        DatasetBody::Upload(form) => {
+            dataset_upload::receive(&state, form).await.map_err(|error| input::of_upload(error, "--dataset-upload-limit"))?
+        }
     };
     Ok(Created { location: format!("/api/v1/datasets/{name}"), is_new: true, value: state.backend.dataset(&name).await? })
-}
-
-/// What the form shows beside its field is a status of its own here.
-fn too_large(error: AppError) -> Problem {
-    let is_size =
-        matches!(&error, AppError::Invalid(errors) if errors.of("file").any(|error| error.remedy.contains("--dataset-upload-limit")));
-    let problem = Problem::from(error);
-    if is_size { Problem { errors: problem.errors, ..Problem::new(StatusCode::PAYLOAD_TOO_LARGE, problem.detail) } } else { problem }
 }
 
 async fn remove(State(state): State<AppState>, InPath(DatasetPath { name }): InPath<DatasetPath>) -> Result<Done, Problem> {

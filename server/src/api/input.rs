@@ -12,11 +12,13 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Path, Request},
     http::{HeaderMap, StatusCode, header::CONTENT_TYPE, request::Parts},
 };
+use rankscope_app::error::AppError;
 use rankscope_domain::{FieldErrors, Recipe};
 use schemars::{JsonSchema, Schema};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_path_to_error::Segment;
+use std::marker::PhantomData;
 
 const JSON: &str = "application/json";
 const TOML: &str = "application/toml";
@@ -28,6 +30,9 @@ pub struct InPath<T>(pub T);
 
 /// The query, each of its fields checked.
 pub struct InQuery<T>(pub T);
+
+/// The query as names and values, for what reads it as a page’s; `D` describes it.
+pub struct InPairs<D>(pub Vec<(String, String)>, pub PhantomData<D>);
 
 /// A header, if it is there.
 pub struct InHeader<T>(pub T);
@@ -60,6 +65,15 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for InQuery<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         read_query(parts.uri.query().unwrap_or_default()).map(Self).map_err(Problem::of_fields)
+    }
+}
+
+impl<D, S: Send + Sync> FromRequestParts<S> for InPairs<D> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let read = read_query(parts.uri.query().unwrap_or_default());
+        read.map(|pairs| Self(pairs, PhantomData)).map_err(Problem::of_fields)
     }
 }
 
@@ -114,8 +128,25 @@ pub fn unsupported(taken: &[&str]) -> Problem {
     Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("Send the body with Content-Type: {}.", taken.join(" or ")))
 }
 
+/// A form whose Content-Type says nothing of where its parts end.
+pub fn no_boundary() -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "The form’s Content-Type names no boundary.")
+}
+
+/// What a page’s form shows beside its field is a status of its own here: a file that is larger than `setting` says.
+pub fn of_upload(error: AppError, setting: &str) -> Problem {
+    let is_size = matches!(&error, AppError::Invalid(errors) if errors.of("file").any(|error| error.remedy.contains(setting)));
+    let problem = Problem::from(error);
+    if is_size { Problem { errors: problem.errors, ..Problem::new(StatusCode::PAYLOAD_TOO_LARGE, problem.detail) } } else { problem }
+}
+
+/// As much of a value that is none as an error needs to show.
+pub fn shown(value: &str) -> String {
+    value.chars().take(MAX_SHOWN).collect()
+}
+
 /// The whole body, of at most what the route allows.
-async fn bytes(request: Request) -> Result<Bytes, Problem> {
+pub async fn bytes(request: Request) -> Result<Bytes, Problem> {
     Bytes::from_request(request, &()).await.map_err(|rejection| Problem::of_status(rejection.status()))
 }
 
@@ -169,6 +200,12 @@ impl<T: JsonSchema> OperationInput for InPath<T> {
 impl<T: JsonSchema> OperationInput for InQuery<T> {
     fn operation_input(context: &mut GenContext, operation: &mut Operation) {
         add::<T>(context, operation, ParamLocation::Query);
+    }
+}
+
+impl<D: JsonSchema> OperationInput for InPairs<D> {
+    fn operation_input(context: &mut GenContext, operation: &mut Operation) {
+        add::<D>(context, operation, ParamLocation::Query);
     }
 }
 

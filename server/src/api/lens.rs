@@ -2,10 +2,11 @@
 
 use super::{
     Operation,
-    input::{InBody, InPath},
-    output::{Done, Kind, Made, json_answer},
+    files::{FiguresPath, LensCells, Width},
+    input::{InBody, InPairs, InPath},
+    output::{Done, FigureFile, Kind, Made, json_answer},
 };
-use crate::{lens_desk::events, problem::Problem, state::AppState};
+use crate::{lens_desk::events, lens_files, problem::Problem, state::AppState};
 use aide::{
     OperationOutput,
     generate::GenContext,
@@ -13,7 +14,7 @@ use aide::{
 };
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::{Path, Query, State},
     http::StatusCode,
     response::{IntoResponse, Response},
 };
@@ -34,6 +35,12 @@ pub(super) fn operations() -> Vec<Operation> {
         Operation::post("ask_lens", "/api/v1/lens", "Have a prompt read by arms of a study; asked again until there is an answer", ask),
         Operation::delete("stop_lens", "/api/v1/lens/questions/{ticket}", "Take a question back", stop),
         Operation::get("follow_lens", "/api/v1/lens/questions/{ticket}/events", "Where a question is, as it happens", follow),
+        Operation::get(
+            "get_lens_files",
+            "/api/v1/lens/figures/{file}",
+            "The heatmap of an answer as SVG, PNG or PDF; the question must have been answered",
+            figure,
+        ),
     ]
 }
 
@@ -125,14 +132,39 @@ impl OperationOutput for Reply {
 struct StageStream;
 
 impl Kind for StageStream {
-    const MEDIA_TYPE: &'static str = "text/event-stream";
+    const MEDIA_TYPES: &'static [&'static str] = &["text/event-stream"];
     const WORDS: &'static str = "Server-sent events. Each message’s `data` is a LensStage as JSON; one of type `end` says that the question \
         has ended, or that nobody knows it any more: ask again.";
 
-    fn schema(generator: &mut SchemaGenerator) -> Schema {
+    fn schema(_: &str, generator: &mut SchemaGenerator) -> Schema {
         drop(generator.subschema_for::<LensStage>());
         json_schema!({ "type": "object", "properties": { "event": { "type": "string" }, "data": { "type": "string" } } })
     }
+}
+
+/// A question as the page `/lens` has it in its address, and what the heatmap shows of its answer.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "it describes what `lens_files` reads")]
+struct FigureQuery {
+    /// A finished study’s id, or `example`.
+    #[schemars(example = &"example")]
+    study: String,
+    /// As it was asked.
+    prompt_text: String,
+    /// The arms that read it, by commas; absent: all that can.
+    #[schemars(example = &"original,lora-r2")]
+    read: Option<String>,
+    /// Absent: the study’s first.
+    seed: Option<u64>,
+    /// Of a classification study; absent: the largest.
+    fraction: Option<MinorityFraction>,
+    /// Tokens that a cell lists, as it was asked; absent: 5.
+    top_k: Option<u32>,
+    /// Tokens of the continuation, as it was asked; absent: 12.
+    new_tokens: Option<u32>,
+    #[serde(flatten)]
+    cells: LensCells,
+    width: Option<Width>,
 }
 
 async fn studies(State(state): State<AppState>) -> Result<Json<LensStudies>, Problem> {
@@ -158,4 +190,12 @@ async fn stop(State(state): State<AppState>, InPath(TicketPath { ticket }): InPa
 
 async fn follow(State(state): State<AppState>, InPath(TicketPath { ticket }): InPath<TicketPath>) -> Result<Made<StageStream>, Problem> {
     Ok(Made::new(events::stream(State(state), Path(ticket)).await?))
+}
+
+async fn figure(
+    State(state): State<AppState>,
+    InPath(FiguresPath { file }): InPath<FiguresPath>,
+    InPairs(view, _): InPairs<FigureQuery>,
+) -> Result<Made<FigureFile>, Problem> {
+    Ok(Made::new(lens_files::figure(State(state), Path(file), Query(view)).await?))
 }

@@ -35,49 +35,127 @@ pub struct Made<K>(Response, PhantomData<K>);
 
 /// What a made answer is.
 pub trait Kind {
-    const MEDIA_TYPE: &'static str;
+    /// Which of several it is, its address says.
+    const MEDIA_TYPES: &'static [&'static str];
     const WORDS: &'static str;
 
-    fn schema(_: &mut SchemaGenerator) -> Schema {
+    /// Of text: it is shown as it is.
+    fn schema(_media_type: &str, _: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "string" })
     }
+}
+
+/// What is no text.
+fn binary(media_type: &str) -> Schema {
+    json_schema!({ "type": "string", "contentMediaType": media_type })
 }
 
 /// `results.json`, to the letter as the study wrote it.
 pub struct ResultsFile;
 /// The recipe, to the letter as it was frozen.
 pub struct RecipeFile;
-pub struct Svg;
+/// A figure, as its name ends.
+pub struct FigureFile;
+/// A table, as its name ends.
+pub struct TableFile;
+/// A study as one page.
+pub struct ReportFile;
+/// A whole study.
+pub struct Archive;
+/// What people said, one label a row.
+pub struct LabelsCsv;
+/// The same, one label a line.
+pub struct LabelsJsonl;
 /// Server-sent events.
 pub struct EventStream;
 
 impl Kind for ResultsFile {
-    const MEDIA_TYPE: &'static str = "application/json";
+    const MEDIA_TYPES: &'static [&'static str] = &["application/json"];
     const WORDS: &'static str = "The results, as the study wrote them.";
 
-    fn schema(generator: &mut SchemaGenerator) -> Schema {
+    fn schema(_: &str, generator: &mut SchemaGenerator) -> Schema {
         generator.subschema_for::<StudyResults>()
     }
 }
 
 impl Kind for RecipeFile {
-    const MEDIA_TYPE: &'static str = "application/toml";
+    const MEDIA_TYPES: &'static [&'static str] = &["application/toml"];
     const WORDS: &'static str = "The recipe, as it was frozen.";
 }
 
-impl Kind for Svg {
-    const MEDIA_TYPE: &'static str = "image/svg+xml";
+impl Kind for FigureFile {
+    const MEDIA_TYPES: &'static [&'static str] = &["image/svg+xml", "image/png", "application/pdf"];
     const WORDS: &'static str = "The figure.";
+
+    fn schema(media_type: &str, _: &mut SchemaGenerator) -> Schema {
+        if media_type == "image/svg+xml" { json_schema!({ "type": "string" }) } else { binary(media_type) }
+    }
+}
+
+impl Kind for TableFile {
+    const MEDIA_TYPES: &'static [&'static str] = &["text/csv", "application/json", "application/x-tex"];
+    const WORDS: &'static str =
+        "The table. As JSON, `columns` has each column’s name, unit and definition, and `rows` objects with those names.";
+
+    fn schema(media_type: &str, _: &mut SchemaGenerator) -> Schema {
+        if media_type != "application/json" {
+            return json_schema!({ "type": "string" });
+        }
+        let text = json_schema!({ "type": "string" });
+        let column = json_schema!({
+            "type": "object",
+            "required": ["name", "unit", "definition"],
+            "properties": { "name": text, "unit": text, "definition": text },
+        });
+        json_schema!({
+            "type": "object",
+            "required": ["table", "title", "caption", "source", "columns", "rows"],
+            "properties": {
+                "table": text,
+                "title": text,
+                "caption": text,
+                "source": text,
+                "columns": { "type": "array", "items": column },
+                "rows": { "type": "array", "items": { "type": "object", "additionalProperties": { "type": ["string", "number", "null"] } } },
+            },
+        })
+    }
+}
+
+impl Kind for ReportFile {
+    const MEDIA_TYPES: &'static [&'static str] = &["text/html"];
+    const WORDS: &'static str = "One page that needs nothing else, to read or print.";
+}
+
+impl Kind for Archive {
+    const MEDIA_TYPES: &'static [&'static str] = &["application/zip"];
+    const WORDS: &'static str = "The study’s files, its figures, tables and report, and `manifest.json` with the SHA-256 of each. The same study \
+        gives the same archive, byte for byte.";
+
+    fn schema(media_type: &str, _: &mut SchemaGenerator) -> Schema {
+        binary(media_type)
+    }
+}
+
+impl Kind for LabelsCsv {
+    const MEDIA_TYPES: &'static [&'static str] = &["text/csv"];
+    const WORDS: &'static str = "A row a label: round, item, annotator, label, time, and all that was hidden from who labelled: cell, verdict, \
+        the weight of the completion in its sample.";
+}
+
+impl Kind for LabelsJsonl {
+    const MEDIA_TYPES: &'static [&'static str] = &["application/jsonl"];
+    const WORDS: &'static str = "A line a label, with the fields of the CSV.";
 }
 
 impl Kind for EventStream {
-    const MEDIA_TYPE: &'static str = "text/event-stream";
+    const MEDIA_TYPES: &'static [&'static str] = &["text/event-stream"];
     const WORDS: &'static str = "Server-sent events. Each message’s `id` is the event’s, rising from 1, and its `data` an Event as JSON \
         (`#/components/schemas/Event`). When no worker has the study any more, a last message of type `end` carries \
         `{\"status\": …}`, and the stream ends. Who was cut off asks again with `Last-Event-ID`, or `after`.";
 
     /// Of one message.
-    fn schema(generator: &mut SchemaGenerator) -> Schema {
+    fn schema(_: &str, generator: &mut SchemaGenerator) -> Schema {
         let event = generator.subschema_for::<Event>();
         let status = generator.subschema_for::<StudyStatus>();
         let end = json_schema!({ "type": "object", "required": ["status"], "properties": { "status": status } });
@@ -176,9 +254,11 @@ impl<K: Kind> OperationOutput for Made<K> {
     type Inner = String;
 
     fn inferred_responses(context: &mut GenContext, _: &mut Operation) -> Responses {
-        let schema = SchemaObject { json_schema: K::schema(&mut context.schema), example: None, external_docs: None };
-        let content = MediaType { schema: Some(schema), ..Default::default() };
-        let content = [(K::MEDIA_TYPE.to_string(), content)].into_iter().collect();
+        let mut content_of = |media_type: &&str| {
+            let schema = SchemaObject { json_schema: K::schema(media_type, &mut context.schema), example: None, external_docs: None };
+            (media_type.to_string(), MediaType { schema: Some(schema), ..Default::default() })
+        };
+        let content = K::MEDIA_TYPES.iter().map(&mut content_of).collect();
         vec![(Some(StatusCode::Code(200)), Described { description: K::WORDS.into(), content, ..Default::default() })]
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     Operation,
     input::{Header, InHeader, InPath, InQuery, RecipeBody},
-    output::{Created, Done, EventStream, Made, RecipeFile, ResultsFile, Svg},
+    output::{Created, Done, EventStream, Made, RecipeFile, ResultsFile},
 };
 use crate::{
     downloads,
@@ -18,7 +18,7 @@ use axum::{
     extract::{Path, Query, State},
     http::{HeaderMap, HeaderValue},
 };
-use rankscope_app::{FIGURES, backend::Backend, error::AppError};
+use rankscope_app::{backend::Backend, error::AppError};
 use rankscope_domain::{
     FieldErrors, Recipe,
     estimate::Estimate,
@@ -28,7 +28,7 @@ use rankscope_domain::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::{collections::HashMap, path::Path as FilePath};
+use std::path::Path as FilePath;
 
 pub(super) fn operations() -> Vec<Operation> {
     vec![
@@ -55,8 +55,6 @@ pub(super) fn operations() -> Vec<Operation> {
             examples,
         ),
         Operation::get("get_lens", "/api/v1/studies/{id}/lens", "What the logit lens read", lens),
-        Operation::get("list_figures", "/api/v1/studies/{id}/figures", "Names of the figures that a study may have", figures),
-        Operation::get("get_figure", "/api/v1/studies/{id}/figures/{file}", "A figure as SVG, with the query of its page", figure),
         Operation::post("validate_recipe", "/api/v1/recipes/validate", "Everything that is wrong with a recipe", validate)
             .changes_nothing(),
         Operation::post("estimate_recipe", "/api/v1/recipes/estimate", "What a recipe takes on this machine: time, memory, disk", estimate)
@@ -65,20 +63,10 @@ pub(super) fn operations() -> Vec<Operation> {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
-struct StudyPath {
+pub(super) struct StudyPath {
     /// A study’s id, or `example`.
     #[schemars(example = &"example")]
-    id: String,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-struct FigurePath {
-    /// A study’s id, or `example`.
-    #[schemars(example = &"example")]
-    id: String,
-    /// A figure’s name and `.svg`.
-    #[schemars(example = &"toxicity.svg")]
-    file: String,
+    pub id: String,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -309,33 +297,6 @@ async fn lens(
         readings.retain(|reading| reading.prompt == *prompt);
     }
     Ok(Json(Lens { prompts, readings }))
-}
-
-/// Which figures there are; a study has those that its kind and its measures fill.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Figures {
-    figures: Vec<String>,
-}
-
-async fn figures(State(state): State<AppState>, InPath(StudyPath { id }): InPath<StudyPath>) -> Result<Json<Figures>, Problem> {
-    state.backend.row(&id).await?;
-    Ok(Json(Figures { figures: FIGURES.iter().map(ToString::to_string).collect() }))
-}
-
-/// What the address of the study’s page says of the figure: `tab` and the like are left out, the rest goes by the page’s names.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-struct FigureQuery {
-    #[serde(flatten)]
-    #[schemars(skip)]
-    view: HashMap<String, String>,
-}
-
-async fn figure(
-    State(state): State<AppState>,
-    InPath(FigurePath { id, file }): InPath<FigurePath>,
-    InQuery(FigureQuery { view }): InQuery<FigureQuery>,
-) -> Result<Made<Svg>, Problem> {
-    Ok(Made::new(downloads::figure(State(state), Path((id, file)), Query(view)).await?))
 }
 
 /// What `validate` says.
