@@ -16,12 +16,16 @@ use crate::{
     shares::Shares,
     study_id::StudyId,
 };
-use rankscope_app::{api::shares::Shareable, backend::Backend, error::AppError};
+use rankscope_app::{
+    api::shares::{Shareable, ShareableComparison},
+    backend::Backend,
+    error::AppError,
+};
 use rankscope_domain::{
     FieldErrors, Recipe,
     annotation::{Annotator, JudgePage, Label, Labelling, RoundPlan, RoundSummary},
     comparison::{Comparison, MOST_COMPARED},
-    comparison_query::ComparisonQuery,
+    comparison_query::{ComparisonQuery, ComparisonView},
     dataset::DatasetEntry,
     estimate::Estimate,
     inspection::LensReading,
@@ -44,7 +48,7 @@ use std::{
     sync::Arc,
 };
 use tempfile::TempDir;
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 /// More studies than this do not wait for their turn.
@@ -135,6 +139,42 @@ impl StudyBackend {
     /// Leave to draw, for as long as it is held.
     pub async fn permit_to_draw(&self) -> Result<OwnedSemaphorePermit, AppError> {
         self.drawing.clone().acquire_owned().await.map_err(|error| internal("waiting to draw", &error))
+    }
+
+    /// Leave to compare, for as long as it is held: it reads every answer of the studies, and resamples them.
+    pub(crate) async fn permit_to_compare(&self) -> Result<SemaphorePermit<'_>, AppError> {
+        self.comparing.acquire().await.map_err(|error| internal("waiting to compare", &error))
+    }
+
+    /// The studies of a comparison, those too that are not there.
+    pub(crate) async fn asked(&self, ids: &[String]) -> Result<Vec<AskedStudy>, AppError> {
+        let mut asked = Vec::new();
+        for id in ids.iter().take(MOST_COMPARED) {
+            let found = match self.row(id).await {
+                Ok(row) => self.library.study(&row.id).map(|study| FoundStudy { study, status: row.status }),
+                Err(AppError::NotFound(_)) => None,
+                Err(error) => return Err(error),
+            };
+            asked.push(AskedStudy { id: shown_id(id), found });
+        }
+        Ok(asked)
+    }
+
+    /// `views`: the parts that are wanted; `None`: the one that the query asks for. An error where no study is.
+    pub(crate) async fn compared(&self, query: &ComparisonQuery, views: Option<&'static [ComparisonView]>) -> Result<Comparison, AppError> {
+        let asked = self.asked(&query.studies).await?;
+        let _permit = self.permit_to_compare().await?;
+        let query = query.clone();
+        let compare = move || rankscope_study::compare(&asked, &query, views).map_err(|error| from_study("comparing studies", error));
+        let comparison = blocking(compare).await?;
+        if comparison.studies.is_empty() {
+            let mut problems = comparison.problems;
+            if problems.0.is_empty() {
+                problems.push("studies", "", "Name the studies to compare by their ids, separated by commas.");
+            }
+            return Err(AppError::Invalid(problems));
+        }
+        Ok(comparison)
     }
 
     /// Leave to pack or unpack an archive, for as long as it is held.
@@ -267,29 +307,7 @@ impl Backend for StudyBackend {
     }
 
     async fn compare(&self, query: &ComparisonQuery) -> Result<Comparison, AppError> {
-        let mut asked = Vec::new();
-        for id in query.studies.iter().take(MOST_COMPARED) {
-            let found = match self.row(id).await {
-                Ok(row) => self.library.study(&row.id).map(|study| FoundStudy { study, status: row.status }),
-                Err(AppError::NotFound(_)) => None,
-                Err(error) => return Err(error),
-            };
-            asked.push(AskedStudy { id: shown_id(id), found });
-        }
-        // it reads every answer of the studies, and resamples them
-        let _permit = self.comparing.acquire().await.map_err(|error| internal("waiting to compare", &error))?;
-        let query = query.clone();
-        let comparison =
-            blocking(move || rankscope_study::compare(&asked, &query, None).map_err(|error| from_study("comparing studies", error)))
-                .await?;
-        if comparison.studies.is_empty() {
-            let mut problems = comparison.problems;
-            if problems.0.is_empty() {
-                problems.push("studies", "", "Name the studies to compare by their ids, separated by commas.");
-            }
-            return Err(AppError::Invalid(problems));
-        }
-        Ok(comparison)
+        self.compared(query, None).await
     }
 
     async fn estimate(&self, mut recipe: Recipe) -> Result<Estimate, AppError> {
@@ -493,6 +511,14 @@ impl Backend for StudyBackend {
         self.make_share(study, request).await
     }
 
+    async fn shareable_comparison(&self, query: &ComparisonQuery) -> Result<ShareableComparison, AppError> {
+        self.shareable_of(query).await
+    }
+
+    async fn share_comparison(&self, query: &ComparisonQuery, request: ShareRequest) -> Result<String, AppError> {
+        self.make_comparison_share(query, request).await
+    }
+
     async fn take_share_path(&self, id: &str) -> Result<Option<String>, AppError> {
         Ok(self.shares.take_to_show(id))
     }
@@ -511,6 +537,10 @@ impl Backend for StudyBackend {
 
     async fn shared_lens(&self, token: &str) -> Result<Vec<LensReading>, AppError> {
         self.shared_readings(token).await
+    }
+
+    async fn shared_comparison(&self, token: &str, query: ComparisonQuery) -> Result<Comparison, AppError> {
+        self.shared_part(token, query).await
     }
 
     async fn shared_completions(&self, token: &str, query: CompletionQuery) -> Result<CompletionPage, AppError> {

@@ -23,7 +23,7 @@ use leptos_axum::{AxumRouteListing, generate_route_list};
 use rankscope_app::{
     LENS_FIGURE_PATH,
     api::{
-        shared::{GetShared, GetSharedCompletions, GetSharedLens},
+        shared::{GetShared, GetSharedComparison, GetSharedCompletions, GetSharedLens},
         shared_labelling::{BeginSharedLabelling, GetSharedLabelling, GiveSharedLabel, ListSharedRounds, UndoSharedLabel},
     },
     visitor::{LOGIN_PATH, LOGOUT_PATH, TOKENS_PATH},
@@ -143,8 +143,9 @@ const OPEN_PAGES: [&str; 1] = [LOGIN_PATH];
 /// Pages for whoever has a right token; the gate before them asks for it.
 const SHARED_PAGES: [&str; 2] = ["/s/{token}", "/s/{token}/annotate"];
 /// What shared pages call, with their token. The last three change something: labels, where the link permits them.
-const SHARED_CALLS: [&str; 8] = [
+const SHARED_CALLS: [&str; 9] = [
     GetShared::PATH,
+    GetSharedComparison::PATH,
     GetSharedLens::PATH,
     GetSharedCompletions::PATH,
     ListSharedRounds::PATH,
@@ -238,6 +239,7 @@ mod tests {
             (Method::GET, "/s/{token}/figures/{file}"),
             (Method::GET, "/s/{token}/tables/{table}"),
             (Method::POST, GetShared::PATH),
+            (Method::POST, GetSharedComparison::PATH),
             (Method::POST, GetSharedLens::PATH),
             (Method::POST, GetSharedCompletions::PATH),
             // with one that permits labels
