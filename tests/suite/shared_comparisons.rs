@@ -360,7 +360,7 @@ fn the_command_line_and_the_api_do_as_the_pages_do() {
         (&["share", "--compare", &one, "--against", "best"], "against = \"best\""),
         (&["share", "--compare", &one, "--expires", "soon"], "how many days"),
         (&["share", &one, "--compare", &other], "--compare"),
-        (&["share", &one, "--arms", "full"], "--compare"),
+        (&["share", &one, "--arms", "full"], "'--arms <ARMS>'"),
     ] {
         let refused = command(&app, arguments);
         assert!(refused.code == Some(2) && refused.stderr.contains(said), "{arguments:?}: {refused:?}");

@@ -33,10 +33,10 @@ pub(super) struct ShareFlags {
     #[arg(long, value_name = "STUDY")]
     compare: Vec<String>,
     /// Of a comparison: the arms that are shown, by commas: A:lora-r8 of the first study, full of every one; by default all
-    #[arg(long, value_name = "ARMS", requires = "compare")]
+    #[arg(long, value_name = "ARMS", conflicts_with = "study")]
     arms: Option<String>,
     /// Of a comparison: the arm that all others are contrasted with, e.g. A:full; by default the same arm of the first study
-    #[arg(long, value_name = "ARM", requires = "compare")]
+    #[arg(long, value_name = "ARM", conflicts_with = "study")]
     against: Option<String>,
     /// How long it holds: days (30d), its last day in UTC (2027-01-31), or never
     #[arg(long, value_name = "WHEN", default_value = "30d")]
