@@ -411,7 +411,7 @@ fn what_can_not_be_frozen_is_refused_by_field() {
     }
 }
 
-/// Written by the program before comparisons could be shared.
+/// In the format of copies as it was before comparisons could be shared.
 #[test]
 fn the_copy_of_a_study_from_before_still_opens() {
     let kept = include_str!("study_snapshot.json");
