@@ -1,6 +1,9 @@
 //! All that the pages may ask of the server. The server implements it and hands it in as context.
 
-use crate::{api::shares::Shareable, error::AppError};
+use crate::{
+    api::shares::{Shareable, ShareableComparison},
+    error::AppError,
+};
 use rankscope_domain::{
     Recipe,
     annotation::{Annotator, JudgePage, Label, Labelling, RoundPlan, RoundSummary},
@@ -95,6 +98,10 @@ pub trait Backend: Send + Sync + 'static {
     async fn shareable(&self, study: &str) -> Result<Option<Shareable>, AppError>;
     /// Freezes a study and makes a link to the copy; gives the link's id.
     async fn share_study(&self, study: &str, request: ShareRequest) -> Result<String, AppError>;
+    /// What a link to a comparison can be made for: studies, arms and reference of the query count. An error where no study is.
+    async fn shareable_comparison(&self, query: &ComparisonQuery) -> Result<ShareableComparison, AppError>;
+    /// Freezes a comparison and makes a link to the copy; gives the link's id.
+    async fn share_comparison(&self, query: &ComparisonQuery, request: ShareRequest) -> Result<String, AppError>;
     /// `/s/{token}` of a link that was just made, once.
     async fn take_share_path(&self, id: &str) -> Result<Option<String>, AppError>;
     async fn revoke_share(&self, id: &str) -> Result<(), AppError>;
@@ -102,6 +109,8 @@ pub trait Backend: Send + Sync + 'static {
     /// What a link shows; the same error for every token that opens nothing.
     async fn shared(&self, token: &str) -> Result<SharedPage, AppError>;
     async fn shared_lens(&self, token: &str) -> Result<Vec<LensReading>, AppError>;
+    /// The part of a shared comparison that the query asks for.
+    async fn shared_comparison(&self, token: &str, query: ComparisonQuery) -> Result<Comparison, AppError>;
     async fn shared_completions(&self, token: &str, query: CompletionQuery) -> Result<CompletionPage, AppError>;
     /// As the calls of labels above, for who has a link that permits it; the same error for every token that does not. The rounds tell of
     /// nobody who came by another way.

@@ -8,6 +8,7 @@ import { RankscopeServer } from "../harness/server";
 import { test as base, expect, expectAccessible, expectNoSidewaysScroll } from "../harness/test";
 import { recipeToml, TINY } from "../harness/recipes";
 import { AnnotatePage } from "../pages/annotate_page";
+import { ComparePage } from "../pages/compare_page";
 import { CompletionsTab } from "../pages/completions_tab";
 import { LoginPage } from "../pages/login_page";
 import { opened } from "../pages/opened";
@@ -196,6 +197,50 @@ for (const width of [360, 1400]) {
     }
   });
 }
+
+test("the owner shares a comparison, a reviewer switches its views, and nothing leads out of the copy", async ({ page, shares, reviewer }) => {
+  await page.goto("/compare?studies=example&arms=A:original,A:full&view=divergence");
+  await opened(page);
+  await page.getByRole("link", { name: "Share this comparison" }).click();
+  await expect(page).toHaveURL(/\/shares\?studies=example&arms=A:original,A:full$/);
+  await expect(page.getByRole("heading", { level: 2, name: "Share the comparison of the arms of Quick look" })).toBeVisible();
+  await expect(page.getByRole("checkbox", { name: "May annotate" })).toHaveCount(0);
+  await expectAccessible(page);
+  const address = await shares.makeLink("side by side");
+  await expect(shares.row("side by side")).toContainText("Comparison of the arms of Quick look");
+
+  const { page: other, guard } = reviewer;
+  await other.goto(address);
+  await opened(other);
+  await expect(other.getByRole("heading", { level: 1, name: "Comparison of the arms of Quick look" })).toBeVisible();
+  const compare = new ComparePage(other);
+  await expect(compare.figure("Share of toxic completions").first()).toBeVisible();
+  await expect(compare.contrasts).toHaveCount(1);
+  await compare.choice("Contrasts within", "female").click();
+  await expect(other).toHaveURL(/group=female/);
+  await expect(compare.choice("Contrasts within", "female")).toHaveAttribute("aria-current", "true");
+  for (const width of [360, 1400]) {
+    await other.setViewportSize({ width, height: 900 });
+    for (const view of ["Divergence", "Logit lens", "Completions", "Recipe and provenance", "Toxicity"] as const) {
+      await compare.show(view);
+      await expect(other).toHaveURL(/\/s\/[A-Za-z0-9_-]{43}\?view=/);
+      await expect(compare.complaint).toHaveCount(0);
+      await expectNoSidewaysScroll(other);
+      await expectAccessible(other);
+      for (const link of await other.getByRole("link").all()) {
+        expect(await link.getAttribute("href"), "a link leads to nothing but the copy").toMatch(/^(#main|\/s\/)/);
+      }
+    }
+  }
+  await expect(compare.tab("Accuracy"), "a view that is not in the copy").toHaveCount(0);
+  await compare.show("Completions");
+  await compare.choice("Prompts", /toxic in one arm/).click();
+  await expect(compare.covers.first(), "harmful text is covered").toBeVisible();
+
+  await shares.revoke("side by side");
+  guard.expect(/status 404: /, /the server responded with a status of 404/);
+  expect((await other.goto(address))?.status()).toBe(404);
+});
 
 test.describe("without JavaScript", () => {
   test.use({ javaScriptEnabled: false });

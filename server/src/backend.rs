@@ -16,7 +16,11 @@ use crate::{
     shares::Shares,
     study_id::StudyId,
 };
-use rankscope_app::{api::shares::Shareable, backend::Backend, error::AppError};
+use rankscope_app::{
+    api::shares::{Shareable, ShareableComparison},
+    backend::Backend,
+    error::AppError,
+};
 use rankscope_domain::{
     FieldErrors, Recipe,
     annotation::{Annotator, JudgePage, Label, Labelling, RoundPlan, RoundSummary},
@@ -44,7 +48,7 @@ use std::{
     sync::Arc,
 };
 use tempfile::TempDir;
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 /// More studies than this do not wait for their turn.
@@ -137,6 +141,34 @@ impl StudyBackend {
         self.drawing.clone().acquire_owned().await.map_err(|error| internal("waiting to draw", &error))
     }
 
+    /// Leave to compare, for as long as it is held: it reads every answer of the studies, and resamples them.
+    pub(crate) async fn permit_to_compare(&self) -> Result<SemaphorePermit<'_>, AppError> {
+        self.comparing.acquire().await.map_err(|error| internal("waiting to compare", &error))
+    }
+
+    /// The studies of a comparison, those too that are not there.
+    pub(crate) async fn asked(&self, ids: &[String]) -> Result<Vec<AskedStudy>, AppError> {
+        let mut asked = Vec::new();
+        for id in ids.iter().take(MOST_COMPARED) {
+            let found = match self.row(id).await {
+                Ok(row) => self.library.study(&row.id).map(|study| FoundStudy { study, status: row.status }),
+                Err(AppError::NotFound(_)) => None,
+                Err(error) => return Err(error),
+            };
+            asked.push(AskedStudy { id: shown_id(id), found });
+        }
+        Ok(asked)
+    }
+
+    /// `views`: the parts that are wanted; `None`: the one that the query asks for. An error where no study is.
+    pub(crate) async fn compared(&self, query: &ComparisonQuery, views: Option<&'static [ComparisonView]>) -> Result<Comparison, AppError> {
+        let asked = self.asked(&query.studies).await?;
+        let _permit = self.permit_to_compare().await?;
+        let query = query.clone();
+        let compare = move || rankscope_study::compare(&asked, &query, views).map_err(|error| from_study("comparing studies", error));
+        some_studies(blocking(compare).await?)
+    }
+
     /// Leave to pack or unpack an archive, for as long as it is held.
     pub fn permit_to_pack(&self) -> Result<OwnedSemaphorePermit, AppError> {
         let busy = "Four archives are under way already. Wait until one is done, then try again.";
@@ -159,22 +191,9 @@ impl StudyBackend {
     }
 
     /// The studies that a query names, as far as they are there.
-    async fn asked(&self, query: &ComparisonQuery) -> Result<Vec<AskedStudy>, AppError> {
-        let mut asked = Vec::new();
-        for id in query.studies.iter().take(MOST_COMPARED) {
-            let found = match self.row(id).await {
-                Ok(row) => self.library.study(&row.id).map(|study| FoundStudy { study, status: row.status }),
-                Err(AppError::NotFound(_)) => None,
-                Err(error) => return Err(error),
-            };
-            asked.push(AskedStudy { id: shown_id(id), found });
-        }
-        Ok(asked)
-    }
-
     /// What a figure of a comparison is drawn of: nothing is contrasted for it.
     pub async fn compare_for_figure(&self, query: &ComparisonQuery, view: ComparisonView) -> Result<Comparison, AppError> {
-        let asked = self.asked(query).await?;
+        let asked = self.asked(&query.studies).await?;
         let query = query.clone();
         let compared = blocking(move || {
             rankscope_study::compare_for_figure(&asked, &query, view).map_err(|error| from_study("comparing studies", error))
@@ -292,13 +311,7 @@ impl Backend for StudyBackend {
     }
 
     async fn compare(&self, query: &ComparisonQuery) -> Result<Comparison, AppError> {
-        let asked = self.asked(query).await?;
-        // it reads every answer of the studies, and resamples them
-        let _permit = self.comparing.acquire().await.map_err(|error| internal("waiting to compare", &error))?;
-        let query = query.clone();
-        let compared =
-            blocking(move || rankscope_study::compare(&asked, &query, None).map_err(|error| from_study("comparing studies", error)));
-        some_studies(compared.await?)
+        self.compared(query, None).await
     }
 
     async fn estimate(&self, mut recipe: Recipe) -> Result<Estimate, AppError> {
@@ -502,6 +515,14 @@ impl Backend for StudyBackend {
         self.make_share(study, request).await
     }
 
+    async fn shareable_comparison(&self, query: &ComparisonQuery) -> Result<ShareableComparison, AppError> {
+        self.shareable_of(query).await
+    }
+
+    async fn share_comparison(&self, query: &ComparisonQuery, request: ShareRequest) -> Result<String, AppError> {
+        self.make_comparison_share(query, request).await
+    }
+
     async fn take_share_path(&self, id: &str) -> Result<Option<String>, AppError> {
         Ok(self.shares.take_to_show(id))
     }
@@ -520,6 +541,10 @@ impl Backend for StudyBackend {
 
     async fn shared_lens(&self, token: &str) -> Result<Vec<LensReading>, AppError> {
         self.shared_readings(token).await
+    }
+
+    async fn shared_comparison(&self, token: &str, query: ComparisonQuery) -> Result<Comparison, AppError> {
+        self.shared_part(token, query).await
     }
 
     async fn shared_completions(&self, token: &str, query: CompletionQuery) -> Result<CompletionPage, AppError> {

@@ -107,7 +107,7 @@ enum Command {
     /// Add, list, inspect and remove sets of labelled texts
     #[command(subcommand)]
     Datasets(datasets::DatasetsCommand),
-    /// Freeze a finished study and make a link to the copy, which opens without logging in
+    /// Freeze a finished study, or a comparison, and make a link to the copy, which opens without logging in
     ///
     /// What leaves is named field by field: results, recipe and provenance, without paths, the machine, or a judge's address. The copy
     /// lies in shares/ of the data directory, and its hash is shown to whoever opens the link.

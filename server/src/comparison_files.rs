@@ -17,7 +17,10 @@ use rankscope_app::{
     error::AppError,
     tables::{COMPARISON_TABLES, comparison_table},
 };
-use rankscope_domain::{comparison::Comparison, comparison_query::ComparisonView};
+use rankscope_domain::{
+    comparison::Comparison,
+    comparison_query::{ComparisonQuery, ComparisonView},
+};
 
 type Pairs = Vec<(String, String)>;
 /// A figure's or a table's name, and the view that it is of.
@@ -26,15 +29,32 @@ type Named = (&'static str, ComparisonView);
 /// `GET /compare/figures/{NAME}.{svg,png,pdf}`; the query says which studies and what of them, as on the page, and how wide. A file is whole or
 /// refused: what can't be shown is an error here.
 pub async fn figure(State(state): State<AppState>, Path(file): Path<String>, Query(pairs): Query<Pairs>) -> Result<Response, EdgeError> {
-    let first = |name: &str| pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
-    let asked = AskedFigure::read(&file, &COMPARISON_FIGURES.map(|(name, _)| name), &first)?;
+    let asked = asked_figure(&file, &pairs)?;
     let (view, needed) = asked_view(&pairs, &COMPARISON_FIGURES, asked.name)?;
     let comparison = whole(state.backend.compare_for_figure(&view.query, needed).await?)?;
-    made(&state, move || {
-        let file = asked.file(|width| comparison_svg(asked.name, &comparison, &view, width).map_err(AppError::Invalid))?;
-        Ok(ExportedFile { name: format!("compared-{}", file.name), ..file })
-    })
-    .await
+    made(&state, move || drawn(asked, &comparison, &view)).await
+}
+
+/// A figure as a file, of a comparison that lies elsewhere: `part` gives what it needs, as the query chooses it.
+pub(crate) fn picture(
+    file: &str,
+    pairs: &Pairs,
+    part: impl FnOnce(ComparisonView, ComparisonQuery) -> Result<Comparison, AppError>,
+) -> Result<ExportedFile, AppError> {
+    let asked = asked_figure(file, pairs)?;
+    let (view, needed) = asked_view(pairs, &COMPARISON_FIGURES, asked.name)?;
+    let comparison = part(needed, view.query.clone())?;
+    drawn(asked, &comparison, &view)
+}
+
+fn asked_figure(file: &str, pairs: &Pairs) -> Result<AskedFigure, AppError> {
+    let first = |name: &str| pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+    AskedFigure::read(file, &COMPARISON_FIGURES.map(|(name, _)| name), &first)
+}
+
+fn drawn(asked: AskedFigure, comparison: &Comparison, view: &CompareView) -> Result<ExportedFile, AppError> {
+    let file = asked.file(|width| comparison_svg(asked.name, comparison, view, width).map_err(AppError::Invalid))?;
+    Ok(ExportedFile { name: format!("compared-{}", file.name), ..file })
 }
 
 /// `GET /compare/tables/{NAME}.{csv,json,tex}`, as [`figure`].

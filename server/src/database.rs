@@ -139,6 +139,9 @@ const STEPS: &[M<'static>] = &[
         revoked_at INTEGER
     ) STRICT;",
     ),
+    // of a link to a comparison: the ids of its studies, between commas (',A,B,'), but for those of directories beside the data directory;
+    // null: of one study
+    M::up("ALTER TABLE shares ADD COLUMN compared TEXT;"),
 ];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 

@@ -22,7 +22,7 @@ use leptos::server_fn::ServerFn;
 use leptos_axum::{AxumRouteListing, generate_route_list};
 use rankscope_app::{
     api::{
-        shared::{GetShared, GetSharedCompletions, GetSharedLens},
+        shared::{GetShared, GetSharedComparison, GetSharedCompletions, GetSharedLens},
         shared_labelling::{BeginSharedLabelling, GetSharedLabelling, GiveSharedLabel, ListSharedRounds, UndoSharedLabel},
     },
     visitor::{LOGIN_PATH, LOGOUT_PATH, TOKENS_PATH},
@@ -149,8 +149,9 @@ const OPEN_PAGES: [&str; 1] = [LOGIN_PATH];
 /// Pages for whoever has a right token; the gate before them asks for it.
 const SHARED_PAGES: [&str; 2] = ["/s/{token}", "/s/{token}/annotate"];
 /// What shared pages call, with their token. The last three change something: labels, where the link permits them.
-const SHARED_CALLS: [&str; 8] = [
+const SHARED_CALLS: [&str; 9] = [
     GetShared::PATH,
+    GetSharedComparison::PATH,
     GetSharedLens::PATH,
     GetSharedCompletions::PATH,
     ListSharedRounds::PATH,
@@ -244,6 +245,7 @@ mod tests {
             (Method::GET, "/s/{token}/figures/{file}"),
             (Method::GET, "/s/{token}/tables/{table}"),
             (Method::POST, GetShared::PATH),
+            (Method::POST, GetSharedComparison::PATH),
             (Method::POST, GetSharedLens::PATH),
             (Method::POST, GetSharedCompletions::PATH),
             // with one that permits labels

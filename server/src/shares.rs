@@ -1,4 +1,4 @@
-//! Share links: a study frozen in a file of its own, and a token that opens it.
+//! Share links: a study, or a comparison of several, frozen in a file of its own, and a token that opens it.
 //!
 //! - [`token`]: what is in a link; [`expiry`]: how long it holds.
 //! - [`store`]: the links in the database, by the hash of their token.
@@ -21,10 +21,11 @@ use crate::{
 };
 use rankscope_domain::{
     FieldErrors,
+    comparison_query::ComparisonQuery,
     share::{MAX_LABEL, ShareRequest},
-    snapshot::Snapshot,
+    snapshot::{Snapshot, comparison_title},
 };
-use rankscope_study::{ShareScope, Study, StudyError};
+use rankscope_study::{AskedStudy, FreezeProblem, ShareScope, Study, StudyError, comparison_snapshot};
 use snapshot_file::{SnapshotFiles, SnapshotProblem};
 use std::{
     path::Path,
@@ -65,6 +66,21 @@ pub enum ShareError {
     Lost,
 }
 
+impl From<FreezeProblem> for ShareError {
+    fn from(problem: FreezeProblem) -> Self {
+        match problem {
+            FreezeProblem::Invalid(fields) => Self::Invalid(fields),
+            FreezeProblem::Study(error) => Self::Study(error),
+        }
+    }
+}
+
+/// What a link is of, as the database has it.
+struct Subject {
+    study_id: Option<StudyId>,
+    compared: Option<Vec<StudyId>>,
+}
+
 /// A link that was just made. The token is nowhere else.
 pub struct MadeShare {
     pub id: String,
@@ -94,13 +110,36 @@ impl Shares {
             let title = study.recipe()?.name;
             Ok((title, study.snapshot(scope, frozen_at)?.ok_or(ShareError::NoResults)?))
         };
-        self.make(id, request, freeze).await
+        self.make(Subject { study_id: id, compared: None }, request, freeze).await
+    }
+
+    /// Freezes a comparison and makes a link to the copy. `ids`: of those of its studies that lie in the data directory.
+    pub async fn make_of_comparison(
+        &self,
+        asked: Vec<AskedStudy>,
+        ids: Vec<StudyId>,
+        query: ComparisonQuery,
+        request: ShareRequest,
+    ) -> Result<MadeShare, ShareError> {
+        if request.annotate {
+            let remedy = "Labels are given to the completions of one study, and this is a comparison. Share the study by itself for that, or leave annotating out.";
+            return Err(FieldErrors::one("annotate", true, remedy).into());
+        }
+        let freeze = move |scope: ShareScope, frozen_at: String| {
+            let snapshot = comparison_snapshot(&asked, &query, scope, frozen_at)?;
+            let mut names = Vec::new();
+            for found in asked.iter().filter_map(|one| one.found.as_ref()) {
+                names.push(found.study.recipe()?.name);
+            }
+            Ok((comparison_title(&names), snapshot))
+        };
+        self.make(Subject { study_id: None, compared: Some(ids) }, request, freeze).await
     }
 
     /// Makes a link to what `freeze` gives: the title for the owner's list, and the copy.
     async fn make(
         &self,
-        study_id: Option<StudyId>,
+        subject: Subject,
         request: ShareRequest,
         freeze: impl FnOnce(ShareScope, String) -> Result<(String, Snapshot), ShareError> + Send + 'static,
     ) -> Result<MadeShare, ShareError> {
@@ -121,10 +160,12 @@ impl Shares {
         });
         let (title, completions, content_sha256) = freezing.await.map_err(|_| ShareError::Lost)??;
         let token = ShareToken::generate().map_err(|_| ShareError::Lost)?;
+        let Subject { study_id, compared } = subject;
         let new = NewShare {
             id: share_id.clone(),
             token_hash: token.hash(),
             study_id,
+            compared,
             title,
             label,
             anonymous,

@@ -8,7 +8,7 @@ use super::support::{
 use rankscope_domain::{Recipe, comparison::Comparison, view::StudyStatus::Finished};
 
 /// Two finished toxicity studies over the same prompts; the second trains twice as long and is called otherwise.
-fn two_studies(app: &TestApp, fixture: &Fixture) -> [String; 2] {
+pub(crate) fn two_studies(app: &TestApp, fixture: &Fixture) -> [String; 2] {
     let mut other = fixture.recipe();
     other.name = "Longer".into();
     other.training.num_train_epochs = 4;

@@ -19,6 +19,7 @@ mod models;
 mod pages;
 mod restart;
 mod security;
+mod shared_comparisons;
 mod shares;
 mod support;
 mod tokens;

@@ -26,18 +26,18 @@ use serde_json::{Value, json};
 use std::{fs, path::Path};
 
 /// As long as a token, and none.
-const UNKNOWN: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+pub(crate) const UNKNOWN: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-fn command(app: &TestApp, arguments: &[&str]) -> Said {
+pub(crate) fn command(app: &TestApp, arguments: &[&str]) -> Said {
     run(rankscope().args(arguments).arg("--data-dir").arg(app.data_dir()).current_dir(app.data_dir()))
 }
 
-fn made(said: &Said) -> Value {
+pub(crate) fn made(said: &Said) -> Value {
     assert_eq!(said.code, Some(0), "{}", said.stderr);
     serde_json::from_str(&said.stdout).expect("the command's JSON")
 }
 
-fn token_of(made: &Value) -> String {
+pub(crate) fn token_of(made: &Value) -> String {
     made["token"].as_str().expect("a token").to_string()
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn share_example(app: &TestApp, flags: &[&str]) -> String {
     token_of(&made(&command(app, &[&["share", "example", "--json"], flags].concat())))
 }
 
-fn ask<F: ServerFn, T: DeserializeOwned>(client: &Client, fields: &[(&str, &str)]) -> Result<T, AppError> {
+pub(crate) fn ask<F: ServerFn, T: DeserializeOwned>(client: &Client, fields: &[(&str, &str)]) -> Result<T, AppError> {
     let answer = client.post(F::PATH).form(fields).send().expect("an answer");
     let (status, text) = (answer.status(), answer.text().expect("text"));
     match status.is_success() || status.is_redirection() {
@@ -55,7 +55,7 @@ fn ask<F: ServerFn, T: DeserializeOwned>(client: &Client, fields: &[(&str, &str)
     }
 }
 
-fn links(client: &Client, study: &str) -> Vec<ShareEntry> {
+pub(crate) fn links(client: &Client, study: &str) -> Vec<ShareEntry> {
     ask::<ListShares, SharesList>(client, &[("study", study)]).expect("the list").shares
 }
 
@@ -147,7 +147,7 @@ fn a_link_shows_a_frozen_copy_to_whoever_has_it() {
     let shared: SharedPage = ask::<GetShared, _>(reviewer, &[("token", &token)]).expect("the page's data");
     assert_eq!(shared.content_sha256, sha256(&snapshot), "who has the file can check the hash that the page shows");
     assert!(page.contains(&shared.content_sha256));
-    let SharedContent::Study(study) = shared.content;
+    let SharedContent::Study(study) = shared.content else { panic!("a study") };
     let results: rankscope_domain::StudyResults = reviewer.get(&format!("/s/{token}/results.json")).json().unwrap();
     assert_eq!(results, study.results);
     let recipe = reviewer.get(&format!("/s/{token}/recipe.toml")).text().unwrap();
@@ -389,7 +389,7 @@ fn a_changed_copy_is_not_shown_and_logged() {
 }
 
 /// Private things, each with a word that must not leave.
-const CANARIES: [&str; 12] = [
+pub(crate) const CANARIES: [&str; 12] = [
     "canary-host",
     "canary-user",
     "canary-folder",
@@ -405,7 +405,7 @@ const CANARIES: [&str; 12] = [
 ];
 
 /// Puts private things into every file of a finished study that a share reads, and into some that it doesn't.
-fn sing(directory: &Path) {
+pub(crate) fn sing(directory: &Path) {
     let private = "/home/canary-user/canary-folder";
     let edit = |name: &str, change: &dyn Fn(&mut Value)| {
         let path = directory.join(name);

@@ -6,6 +6,8 @@ use super::lens::LensPage;
 use crate::error::AppError;
 use leptos::{prelude::*, server_fn::codec::Json};
 use rankscope_domain::{
+    comparison::Comparison,
+    comparison_query::ComparisonQuery,
     share::SharedPage,
     view::{CompletionPage, CompletionQuery},
 };
@@ -13,6 +15,12 @@ use rankscope_domain::{
 #[server]
 pub async fn get_shared(token: String) -> Result<SharedPage, AppError> {
     ask!(|backend| backend.shared(&token))
+}
+
+/// The part of a shared comparison that the query asks for; what it asks for and is not in the copy is told in the answer.
+#[server(input = Json)]
+pub async fn get_shared_comparison(token: String, query: ComparisonQuery) -> Result<Comparison, AppError> {
+    ask!(|backend| backend.shared_comparison(&token, query))
 }
 
 /// `prompt` counts from 0.

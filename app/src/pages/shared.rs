@@ -1,15 +1,22 @@
-//! `/s/{token}`: what was shared, frozen. The same tabs as on the study's own page, and nothing that leads elsewhere.
+//! `/s/{token}`: what was shared, frozen. The same tabs as on the study's own page, or the same views as on that of a comparison, and nothing
+//! that leads elsewhere.
 
-use super::study::{StudyPlace, StudyTabs, TabStudy, results_tab, shared_tabs};
+use super::{
+    compare::{CompareLinks, ComparisonPanel, asked_view},
+    study::{StudyPlace, StudyTabs, TabStudy, results_tab, shared_tabs, show_choice},
+};
 use crate::{
-    api::shared::get_shared,
+    api::shared::{get_shared, get_shared_comparison},
     components::{arm_list::arm_list, error_view::ErrorNotice, pending::Pending},
     quantity,
 };
 use leptos::prelude::*;
 use leptos_meta::{Meta, Title};
 use leptos_router::hooks::use_params_map;
-use rankscope_domain::share::{SharedContent, SharedOverview, SharedPage};
+use rankscope_domain::{
+    comparison_query::ComparisonView,
+    share::{SharedComparisonOverview, SharedContent, SharedOverview, SharedPage},
+};
 use std::sync::Arc;
 
 /// What the addresses of all shared pages begin with.
@@ -23,7 +30,7 @@ pub(crate) fn SharedStudyPage() -> impl IntoView {
     view! {
         <Meta name="robots" content="noindex, nofollow, noarchive" />
         <Meta name="referrer" content="no-referrer" />
-        <Transition fallback=|| view! { <Pending what="the shared study" /> }>
+        <Transition fallback=|| view! { <Pending what="what was shared" /> }>
             {move || Suspend::new(async move {
                 match page.await {
                     Ok(page) => view! { <Shared token=token.get_untracked() page /> }.into_any(),
@@ -46,6 +53,11 @@ fn Shared(token: String, page: SharedPage) -> impl IntoView {
     let desk = may_annotate.then(|| format!("{SHARED_PREFIX}{token}/annotate"));
     let (title, lead, body) = match content {
         SharedContent::Study(study) => shared_study(token, *study),
+        SharedContent::Comparison(SharedComparisonOverview { title, studies, views }) => {
+            let lead =
+                if studies == 1 { "The arms of one study, side by side".to_string() } else { format!("{studies} studies side by side") };
+            (title, lead, view! { <SharedComparison token views /> }.into_any())
+        }
     };
     view! {
         <Title text=title.clone() />
@@ -67,6 +79,34 @@ fn Shared(token: String, page: SharedPage) -> impl IntoView {
             })}
         </div>
         {body}
+    }
+}
+
+/// The part that the address asks for, on the same panels as the owner's.
+#[component]
+fn SharedComparison(token: String, views: Vec<ComparisonView>) -> impl IntoView {
+    let asked = asked_view();
+    // what is chosen on the page alone fetches nothing
+    let query = Memo::new(move |_| asked.with(|(view, _)| view.query.clone()));
+    let base = format!("{SHARED_PREFIX}{token}");
+    let comparison = Resource::new(move || query.get(), move |query| get_shared_comparison(token.clone(), query));
+    let (_, show) = show_choice();
+    view! {
+        <Transition fallback=|| view! { <Pending what="the comparison" /> }>
+            {move || {
+                let (view, errors) = asked.get();
+                let (base, views) = (base.clone(), views.clone());
+                Suspend::new(async move {
+                    match comparison.await {
+                        Ok(comparison) => {
+                            let links = CompareLinks::frozen(&base, &view, &comparison, views);
+                            view! { <ComparisonPanel comparison view errors links show /> }.into_any()
+                        }
+                        Err(error) => view! { <ErrorNotice error /> }.into_any(),
+                    }
+                })
+            }}
+        </Transition>
     }
 }
 

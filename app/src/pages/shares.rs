@@ -1,4 +1,4 @@
-//! `/shares`: the links that were made, and with `?study=ID` the form for another.
+//! `/shares`: the links that were made, and with `?study=ID`, or `?studies=ID,ID` as on `/compare`, the form for another.
 
 mod form;
 mod list;
@@ -11,7 +11,7 @@ use crate::{
         pending::Pending,
     },
 };
-use form::ShareForm;
+use form::{ShareComparisonForm, ShareForm};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
@@ -22,11 +22,12 @@ pub(crate) fn SharesPage() -> impl IntoView {
     let query = use_query_map();
     let asked = |name: &'static str| Memo::new(move |_| query.read().get(name).unwrap_or_default());
     let (study, made) = (asked("study"), asked("made"));
+    let compared = ["studies", "arms", "against"].map(asked);
     let (revoke, revoke_all) = (ServerAction::<RevokeShare>::new(), ServerAction::<RevokeShares>::new());
     // a link that was just made is in the list too
     let list = Resource::new(
-        move || (study.get(), made.get(), revoke.version().get(), revoke_all.version().get()),
-        |(study, ..)| list_shares(study),
+        move || (study.get(), compared.map(|field| field.get()), made.get(), revoke.version().get(), revoke_all.version().get()),
+        |(study, [studies, arms, against], ..)| list_shares(study, studies, arms, against),
     );
     let failure = move || {
         [revoke.value().get().and_then(Result::err), revoke_all.value().get().and_then(Result::err)]
@@ -39,7 +40,7 @@ pub(crate) fn SharesPage() -> impl IntoView {
         <Title text="Share links" />
         <h1>"Share links"</h1>
         <p class="lead">
-            "Whoever has a link sees a copy of one study, as it was when the link was made, without logging in: results, recipe and provenance, and nothing of this machine or of other studies."
+            "Whoever has a link sees a copy of one study, or of one comparison, as it was when the link was made, without logging in: results, recipes and provenance, and nothing of this machine or of other studies."
         </p>
         <NewLink made />
         {failure}
@@ -52,6 +53,9 @@ pub(crate) fn SharesPage() -> impl IntoView {
                         let of = shareable.as_ref().map(|study| study.name.clone());
                         view! {
                             {shareable.map(|study| view! { <ShareForm study /> })}
+                            {list.comparison.map(|comparison| view! {
+                                <ShareComparisonForm comparison compared=compared.map(|field| field.get_untracked()) />
+                            })}
                             <SharesTable shares without_rounds of_study of revoke revoke_all />
                         }
                             .into_any()

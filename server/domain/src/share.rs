@@ -2,6 +2,7 @@
 
 use crate::{
     StudyResults,
+    comparison_query::ComparisonView,
     snapshot::{SharedProvenance, SharedSummary},
 };
 use serde::{Deserialize, Serialize};
@@ -29,9 +30,11 @@ pub struct ShareRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ShareEntry {
     pub id: String,
-    /// Absent: of a directory beside the data directory.
+    /// Absent: of a directory beside the data directory, or of a comparison.
     pub study_id: Option<String>,
-    /// The study's own name, also of an anonymous share.
+    /// Of a comparison: the ids of its studies, but for those of directories beside the data directory. Absent: of one study.
+    pub compared: Option<Vec<String>>,
+    /// The study's own name, or those of the studies that are compared; also of an anonymous share.
     pub title: String,
     pub label: String,
     pub state: ShareState,
@@ -85,6 +88,7 @@ pub struct SharedPage {
 #[serde(rename_all = "snake_case")]
 pub enum SharedContent {
     Study(Box<SharedOverview>),
+    Comparison(SharedComparisonOverview),
 }
 
 /// A shared study without its lens and its completions.
@@ -95,4 +99,14 @@ pub struct SharedOverview {
     pub provenance: Option<SharedProvenance>,
     pub results: StudyResults,
     pub has_completions: bool,
+}
+
+/// A shared comparison without its parts, which are asked for as they are shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SharedComparisonOverview {
+    pub title: String,
+    /// How many studies there are.
+    pub studies: u32,
+    /// The parts that are in the copy.
+    pub views: Vec<ComparisonView>,
 }

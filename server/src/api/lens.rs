@@ -36,7 +36,7 @@ pub(super) fn operations() -> Vec<Operation> {
         Operation::delete("stop_lens", "/api/v1/lens/questions/{ticket}", "Take a question back", stop),
         Operation::get("follow_lens", "/api/v1/lens/questions/{ticket}/events", "Where a question is, as it happens", follow),
         Operation::get(
-            "get_lens_files",
+            "get_lens_figure",
             "/api/v1/lens/figures/{file}",
             "The heatmap of an answer as SVG, PNG or PDF; the question must have been answered",
             figure,

@@ -7,15 +7,19 @@ use super::{
 };
 use crate::{error::internal, problem::Problem, state::AppState};
 use axum::{Json, extract::State, http::StatusCode};
-use rankscope_app::backend::Backend;
-use rankscope_domain::share::{ShareEntry, ShareRequest};
+use rankscope_app::{backend::Backend, error::AppError};
+use rankscope_domain::{
+    FieldErrors,
+    comparison_query::ComparisonQuery,
+    share::{ShareEntry, ShareRequest},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(super) fn operations() -> Vec<Operation> {
     vec![
         Operation::get("list_shares", "/api/v1/shares", "Share links, the newest first", list),
-        Operation::post("share_study", "/api/v1/shares", "Freeze a study and make a link to the copy", share),
+        Operation::post("share_study", "/api/v1/shares", "Freeze a study or a comparison and make a link to the copy", share),
         Operation::get("get_share", "/api/v1/shares/{id}", "One link, and how often it was opened", show),
         Operation::delete("revoke_share", "/api/v1/shares/{id}", "End a link at once", revoke),
         Operation::delete("revoke_shares", "/api/v1/studies/{id}/shares", "End every link of a study", revoke_all),
@@ -51,8 +55,12 @@ struct Shares {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NewShare {
-    /// A study’s id, or `example`.
-    study: String,
+    /// A study’s id, or `example`. Either this or `compare`.
+    #[serde(default)]
+    study: Option<String>,
+    /// Studies or arms side by side. Either this or `study`.
+    #[serde(default)]
+    compare: Option<Compared>,
     /// For the owner’s list; leaves in no share.
     #[serde(default)]
     label: String,
@@ -64,9 +72,35 @@ struct NewShare {
     anonymous: bool,
     #[serde(default)]
     completions: bool,
-    /// Whoever has the link may label completions.
+    /// Whoever has the link may label completions; of a study alone.
     #[serde(default)]
     annotate: bool,
+}
+
+/// What stands in the address of `/compare`: every view of it is in the copy.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Compared {
+    /// Ids of one to six studies; they are called `A`, `B`, … in this order.
+    #[schemars(example = &["example"])]
+    studies: Vec<String>,
+    /// The arms that are shown: `A:lora-r8` of the first study, `full` of every one. Of a study that none names, all.
+    #[serde(default)]
+    arms: Vec<String>,
+    /// The arm that all others are contrasted with, as in `A:full`; absent: the same arm of the first study.
+    #[serde(default)]
+    against: Option<String>,
+}
+
+impl Compared {
+    fn query(self) -> Result<ComparisonQuery, FieldErrors> {
+        let Self { studies, arms, against } = self;
+        let lists = [("studies", studies), ("arms", arms), ("against", against.into_iter().collect())];
+        let pairs: Vec<(String, String)> =
+            lists.into_iter().flat_map(|(name, list)| list.into_iter().map(move |value| (name.to_string(), value))).collect();
+        let (query, errors) = ComparisonQuery::read(&pairs);
+        errors.into_result(query)
+    }
 }
 
 /// A link that was just made.
@@ -89,15 +123,26 @@ async fn show(State(state): State<AppState>, InPath(SharePath { id }): InPath<Sh
 }
 
 async fn share(State(state): State<AppState>, InBody(new): InBody<NewShare>) -> Result<Created<NewLink>, Problem> {
-    let NewShare { study, label, expires, anonymous, completions, annotate } = new;
+    let NewShare { study, compare, label, expires, anonymous, completions, annotate } = new;
     let request = ShareRequest { label, expires, anonymous, completions, annotate };
-    let id = state.backend.share_study(&study, request).await?;
+    let id = match (study, compare) {
+        (Some(study), None) => state.backend.share_study(&study, request).await?,
+        (None, Some(compared)) => state.backend.share_comparison(&compared.query().map_err(AppError::Invalid)?, request).await?,
+        (None, None) => return Err(refused("study", "Name a study by its id, or the studies of a comparison in `compare`.").into()),
+        (Some(_), Some(_)) => {
+            return Err(refused("compare", "A link shows a study or a comparison: leave `study` or `compare` out.").into());
+        }
+    };
     let path = state.backend.take_share_path(&id).await?;
     let share = state.backend.shares("").await?.into_iter().find(|share| share.id == id);
     let (Some(path), Some(share)) = (path, share) else {
         return Err(internal("a link that was made is gone", &id).into());
     };
     Ok(Created { location: format!("/api/v1/shares/{id}"), is_new: true, value: NewLink { path, share } })
+}
+
+fn refused(field: &str, remedy: &str) -> AppError {
+    AppError::Invalid(FieldErrors::one(field, "", remedy))
 }
 
 async fn revoke(State(state): State<AppState>, InPath(SharePath { id }): InPath<SharePath>) -> Result<Done, Problem> {

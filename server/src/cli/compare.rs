@@ -83,7 +83,7 @@ pub(super) fn compare(flags: &CompareFlags) -> Result<(), Failure> {
 }
 
 /// As the directory tells it: nobody else is asked.
-fn status_of(study: &Study) -> Result<StudyStatus, rankscope_study::StudyError> {
+pub(super) fn status_of(study: &Study) -> Result<StudyStatus, rankscope_study::StudyError> {
     if study.results()?.is_some() {
         return Ok(StudyStatus::Finished);
     }

@@ -1,6 +1,6 @@
 //! `rankscope share` and `rankscope revoke`: the same links as on the pages, also while the server runs.
 
-use super::{Failure, table::columns};
+use super::{Failure, compare::status_of, table::columns};
 use crate::{
     config::{CommonFlags, load_data_dir},
     database::Database,
@@ -11,9 +11,11 @@ use crate::{
 };
 use rankscope_domain::{
     FieldErrors,
+    comparison::MOST_COMPARED,
+    comparison_query::ComparisonQuery,
     share::{ShareRequest, ShareState},
 };
-use rankscope_study::Study;
+use rankscope_study::{AskedStudy, FoundStudy, Study};
 use std::{
     io::{Write, stdout},
     path::{Path, PathBuf},
@@ -25,8 +27,17 @@ pub(super) struct ShareFlags {
     #[command(subcommand)]
     command: Option<ShareCommand>,
     /// The study: its id, as in the address of its page, or its directory
-    #[arg(value_name = "STUDY", required = true)]
+    #[arg(value_name = "STUDY", required_unless_present = "compare", conflicts_with = "compare")]
     study: Option<String>,
+    /// In place of one study, a comparison: each of its studies after a --compare of its own, one to six. They are called A, B, … in this order
+    #[arg(long, value_name = "STUDY")]
+    compare: Vec<String>,
+    /// Of a comparison: the arms that are shown, by commas: A:lora-r8 of the first study, full of every one; by default all
+    #[arg(long, value_name = "ARMS", conflicts_with = "study")]
+    arms: Option<String>,
+    /// Of a comparison: the arm that all others are contrasted with, e.g. A:full; by default the same arm of the first study
+    #[arg(long, value_name = "ARM", conflicts_with = "study")]
+    against: Option<String>,
     /// How long it holds: days (30d), its last day in UTC (2027-01-31), or never
     #[arg(long, value_name = "WHEN", default_value = "30d")]
     expires: String,
@@ -93,8 +104,6 @@ pub(super) fn share(common: &CommonFlags, flags: ShareFlags) -> Result<(), Failu
 }
 
 fn make(data_dir: &Path, flags: ShareFlags) -> Result<(), Failure> {
-    let named = flags.study.unwrap_or_default();
-    let (study, id) = find(data_dir, &named)?;
     let request = ShareRequest {
         label: flags.label,
         expires: flags.expires,
@@ -102,8 +111,16 @@ fn make(data_dir: &Path, flags: ShareFlags) -> Result<(), Failure> {
         completions: !flags.without_completions,
         annotate: flags.annotate,
     };
-    let shares = open(data_dir)?;
-    let made = wait(shares.make_of_study(study, id, request))?.map_err(|error| match error {
+    let named = flags.study.unwrap_or_default();
+    let made = if flags.compare.is_empty() {
+        let (study, id) = find(data_dir, "STUDY", &named)?;
+        wait(open(data_dir)?.make_of_study(study, id, request))?
+    } else {
+        let query = query(flags.arms, flags.against)?;
+        let (asked, ids) = compared(data_dir, &flags.compare)?;
+        wait(open(data_dir)?.make_of_comparison(asked, ids, query, request))?
+    };
+    let made = made.map_err(|error| match error {
         ShareError::Invalid(fields) => Failure::Input(fields),
         ShareError::NoResults => Failure::Input(FieldErrors::one("STUDY", &named, error.to_string())),
         other => Failure::Failed(other.to_string()),
@@ -131,6 +148,29 @@ fn make(data_dir: &Path, flags: ShareFlags) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The same as in an address; whatever can't be read in it is refused.
+fn query(arms: Option<String>, against: Option<String>) -> Result<ComparisonQuery, FieldErrors> {
+    let given = [("arms", arms), ("against", against)];
+    let pairs: Vec<(String, String)> = given.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?))).collect();
+    let (query, errors) = ComparisonQuery::read(&pairs);
+    errors.into_result(query)
+}
+
+/// The studies of a comparison, and the ids of those of the data directory.
+fn compared(data_dir: &Path, named: &[String]) -> Result<(Vec<AskedStudy>, Vec<StudyId>), Failure> {
+    if let Some(extra) = named.get(MOST_COMPARED) {
+        return Err(FieldErrors::one("--compare", extra, format!("At most {MOST_COMPARED} studies are compared: leave some out.")).into());
+    }
+    let (mut asked, mut ids) = (Vec::new(), Vec::new());
+    for name in named {
+        let (study, id) = find(data_dir, "--compare", name)?;
+        let status = status_of(&study).map_err(failed)?;
+        asked.push(AskedStudy { id: name.clone(), found: Some(FoundStudy { study, status }) });
+        ids.extend(id);
+    }
+    Ok((asked, ids))
+}
+
 fn list(data_dir: &Path, json: bool) -> Result<(), Failure> {
     let shares = open(data_dir)?;
     let now = now();
@@ -146,7 +186,7 @@ fn list(data_dir: &Path, json: bool) -> Result<(), Failure> {
         writeln!(out, "No link has been made; `rankscope share STUDY` makes one.")?;
         return Ok(());
     }
-    let head = ["ID", "LABEL", "STUDY", "STATE", "EXPIRES", "LAST OPENED", "OPENED", "OPTIONS"].map(String::from).to_vec();
+    let head = ["ID", "LABEL", "WHAT", "STATE", "EXPIRES", "LAST OPENED", "OPENED", "OPTIONS"].map(String::from).to_vec();
     let rows = entries.into_iter().map(|entry| {
         let options = [
             entry.anonymous.then_some("anonymous"),
@@ -202,7 +242,7 @@ pub(super) fn revoke(common: &CommonFlags, flags: RevokeFlags) -> Result<(), Fai
 }
 
 /// A study of the data directory by its id, or any by its directory.
-fn find(data_dir: &Path, named: &str) -> Result<(Study, Option<StudyId>), Failure> {
+fn find(data_dir: &Path, field: &str, named: &str) -> Result<(Study, Option<StudyId>), Failure> {
     // a server that runs may be of another build, and have another example
     let example = if named == EXAMPLE { example::unpack(data_dir).map_err(failed)? } else { None };
     let library = Library::open(data_dir, example).map_err(failed)?;
@@ -212,7 +252,7 @@ fn find(data_dir: &Path, named: &str) -> Result<(Study, Option<StudyId>), Failur
         return Ok((study, Some(id)));
     }
     let directory = Path::new(named);
-    let refuse = |why: String| Failure::Input(FieldErrors::one("STUDY", named, why));
+    let refuse = |why: String| Failure::Input(FieldErrors::one(field, named, why));
     if !directory.is_dir() {
         return Err(refuse(format!(
             "This is neither a study in {} nor a directory. Write a study's id, as in the address of its page, or its directory.",

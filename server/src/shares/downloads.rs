@@ -1,9 +1,10 @@
 //! Files below `/s/{token}`: the snapshot, and what its pages offer to take away. All of it is read from the frozen copy.
 
 use crate::{
+    comparison_files::picture,
     downloads::{Make, headers},
     error::{EdgeError, internal},
-    export::{Shown, figure_file, table_file},
+    export::{ExportedFile, Shown, figure_file, table_file},
     shares::{Shares, gate::OpenShare, snapshot_file::SnapshotProblem},
     state::AppState,
 };
@@ -13,7 +14,11 @@ use axum::{
     response::IntoResponse,
 };
 use rankscope_app::error::AppError;
-use rankscope_domain::snapshot::{SharedStudy, Snapshot};
+use rankscope_domain::{
+    comparison_query::ComparisonView,
+    snapshot::{SharedComparison, SharedStudy, Snapshot},
+};
+use rankscope_study::shared_comparison;
 use std::{collections::HashMap, sync::Arc};
 
 /// `GET /s/{token}/snapshot.json`, to the letter: its SHA-256 is the content hash.
@@ -47,9 +52,29 @@ pub async fn figure(
     State(state): State<AppState>,
     Extension(share): Extension<OpenShare>,
     Path((_, file)): Path<(String, String)>,
-    Query(query): Query<HashMap<String, String>>,
+    Query(pairs): Query<Vec<(String, String)>>,
 ) -> Result<impl IntoResponse, EdgeError> {
-    exported(&state, share, file, query, figure_file).await
+    let permit = state.backend.permit_to_draw().await?;
+    let made = of_copy(&state, share, move |snapshot| {
+        let _permit = permit;
+        if let Some(comparison) = snapshot.comparison() {
+            return compared(comparison, &file, &pairs);
+        }
+        let study = snapshot.study().ok_or_else(no_study)?;
+        let get = |name: &str| pairs.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+        figure_file(&file, Shown { results: &study.results, readings: &study.lens }, &get)
+    })
+    .await?;
+    Ok((headers(made.media_type, &made.name), made.bytes))
+}
+
+/// A file is whole or refused: what is not in the copy is an error here.
+fn compared(comparison: &SharedComparison, file: &str, pairs: &[(String, String)]) -> Result<ExportedFile, AppError> {
+    picture(file, pairs, |view: ComparisonView, mut query| {
+        query.view = Some(view);
+        let part = shared_comparison(comparison, &query);
+        part.problems.clone().into_result(part).map_err(AppError::Invalid)
+    })
 }
 
 /// `GET /s/{token}/tables/{NAME}.{csv,json,tex}`; the query says what of it, as on its page.
@@ -88,17 +113,29 @@ pub fn damaged(problem: SnapshotProblem) -> AppError {
 
 /// Something else was shared.
 pub fn no_study() -> AppError {
-    AppError::NotFound("There is no study behind this link.".into())
+    AppError::NotFound("Behind this link is a comparison, and no study by itself.".into())
+}
+
+pub fn no_comparison() -> AppError {
+    AppError::NotFound("Behind this link is a study, and no comparison.".into())
 }
 
 async fn of_study<T: Send + 'static>(
     state: &AppState,
-    OpenShare(share): OpenShare,
+    share: OpenShare,
     read: impl FnOnce(&SharedStudy) -> Result<T, AppError> + Send + 'static,
+) -> Result<T, EdgeError> {
+    of_copy(state, share, |snapshot| read(snapshot.study().ok_or_else(no_study)?)).await
+}
+
+async fn of_copy<T: Send + 'static>(
+    state: &AppState,
+    OpenShare(share): OpenShare,
+    read: impl FnOnce(&Snapshot) -> Result<T, AppError> + Send + 'static,
 ) -> Result<T, EdgeError> {
     let read_copy = move |shares: &Shares| {
         let snapshot: Arc<Snapshot> = shares.read(&share).map_err(damaged)?;
-        read(snapshot.study().ok_or_else(no_study)?)
+        read(&snapshot)
     };
     Ok(blocking(state, read_copy).await?)
 }

@@ -5,20 +5,25 @@ use crate::{
     error::{from_study, internal, no_such_study},
     shares::{
         ShareError, Shares,
-        downloads::{damaged, no_study},
+        downloads::{damaged, no_comparison, no_study},
         now,
     },
     study_id::StudyId,
 };
-use rankscope_app::{api::shares::Shareable, error::AppError};
+use rankscope_app::{
+    api::shares::{Shareable, ShareableComparison},
+    error::AppError,
+};
 use rankscope_domain::{
+    comparison::{Comparison, letter},
+    comparison_query::{ComparisonQuery, ComparisonView},
     inspection::LensReading,
     recipe::StudyKind,
-    share::{ShareEntry, ShareRequest, SharedContent, SharedOverview, SharedPage},
-    snapshot::{Snapshot, SnapshotContent},
+    share::{ShareEntry, ShareRequest, SharedComparisonOverview, SharedContent, SharedOverview, SharedPage},
+    snapshot::{Snapshot, SnapshotContent, comparison_title},
     view::{CompletionPage, CompletionQuery},
 };
-use rankscope_study::shared_completion_page;
+use rankscope_study::{shared_comparison, shared_completion_page};
 use std::sync::Arc;
 
 /// The same for a token that was never one, that has ended, and that opens nothing more.
@@ -76,6 +81,30 @@ impl StudyBackend {
         Ok(made.id)
     }
 
+    /// Why it can't be shared stands in it.
+    pub(crate) async fn shareable_of(&self, query: &ComparisonQuery) -> Result<ShareableComparison, AppError> {
+        let comparison = self.compared(query, Some(&[])).await?;
+        let mut problems: Vec<String> = comparison.problems.0.iter().map(ToString::to_string).collect();
+        for (place, study) in comparison.studies.iter().enumerate().filter(|(_, study)| study.results.is_none()) {
+            problems.push(format!("{} ({}) has no results yet. Leave it out, or share when it is finished.", letter(place), study.name));
+        }
+        let names: Vec<String> = comparison.studies.iter().map(|study| study.name.clone()).collect();
+        Ok(ShareableComparison {
+            title: comparison_title(&names),
+            problems,
+            has_completions: comparison.studies.iter().any(|study| study.has(ComparisonView::Completions)),
+        })
+    }
+
+    pub(crate) async fn make_comparison_share(&self, query: &ComparisonQuery, request: ShareRequest) -> Result<String, AppError> {
+        let asked = self.asked(&query.studies).await?;
+        let ids = asked.iter().filter(|one| one.found.is_some()).filter_map(|one| one.id.parse().ok()).collect();
+        let _permit = self.permit_to_compare().await?;
+        let made = self.shares.make_of_comparison(asked, ids, query.clone(), request).await.map_err(from_share)?;
+        self.shares.keep_to_show(&made);
+        Ok(made.id)
+    }
+
     pub(crate) async fn end_share(&self, id: &str) -> Result<(), AppError> {
         if self.shares.revoke(id).await.map_err(|error| internal("revoking a share", &error))? {
             return Ok(());
@@ -105,6 +134,11 @@ impl StudyBackend {
                 results: study.results.clone(),
                 has_completions: study.completions.is_some(),
             })),
+            SnapshotContent::Comparison(comparison) => SharedContent::Comparison(SharedComparisonOverview {
+                title: comparison.title.clone(),
+                studies: comparison.common.studies.len() as u32,
+                views: comparison.views(),
+            }),
         };
         Ok(SharedPage {
             frozen_at: snapshot.frozen_at.clone(),
@@ -119,6 +153,11 @@ impl StudyBackend {
     pub(crate) async fn shared_readings(&self, token: &str) -> Result<Vec<LensReading>, AppError> {
         let (_, snapshot) = self.open_share(token).await?;
         Ok(snapshot.study().ok_or_else(no_study)?.lens.clone())
+    }
+
+    pub(crate) async fn shared_part(&self, token: &str, query: ComparisonQuery) -> Result<Comparison, AppError> {
+        let (_, snapshot) = self.open_share(token).await?;
+        Ok(shared_comparison(snapshot.comparison().ok_or_else(no_comparison)?, &query))
     }
 
     pub(crate) async fn shared_texts(&self, token: &str, query: CompletionQuery) -> Result<CompletionPage, AppError> {

@@ -17,8 +17,10 @@ const SELECTOR_BYTES: usize = 8;
 pub struct Share {
     /// A ULID, which also names the frozen copy.
     pub id: String,
-    /// Absent: of a directory beside the data directory.
+    /// Absent: of a directory beside the data directory, or of a comparison.
     pub study_id: Option<StudyId>,
+    /// Studies of a comparison; absent: of one study.
+    pub compared: Option<Vec<StudyId>>,
     pub title: String,
     pub label: String,
     pub anonymous: bool,
@@ -38,6 +40,7 @@ pub struct NewShare {
     pub id: String,
     pub token_hash: [u8; 32],
     pub study_id: Option<StudyId>,
+    pub compared: Option<Vec<StudyId>>,
     pub title: String,
     pub label: String,
     pub anonymous: bool,
@@ -62,6 +65,7 @@ impl Share {
         ShareEntry {
             id: self.id.clone(),
             study_id: self.study_id.as_ref().map(ToString::to_string),
+            compared: self.compared.as_ref().map(|ids| ids.iter().map(ToString::to_string).collect()),
             title: self.title.clone(),
             label: self.label.clone(),
             state: self.state(now),
@@ -78,13 +82,18 @@ impl Share {
     }
 }
 
-const COLUMNS: &str = "id, study_id, title, label, anonymous, completions, annotate, created_at, expires_at, revoked_at, last_opened_at, opened, content_sha256";
+const COLUMNS: &str = "id, study_id, title, label, anonymous, completions, annotate, created_at, expires_at, revoked_at, last_opened_at, opened, content_sha256, compared";
+
+/// Whether a link shows the study of parameter 1.
+const SHOWS_STUDY: &str = "study_id = ?1 OR instr(compared, ',' || ?1 || ',') > 0";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Share> {
     let study_id: Option<String> = row.get(1)?;
+    let compared: Option<String> = row.get(13)?;
     Ok(Share {
         id: row.get(0)?,
         study_id: study_id.and_then(|id| id.parse().ok()),
+        compared: compared.map(|ids| ids.split(',').filter_map(|id| id.parse().ok()).collect()),
         title: row.get(2)?,
         label: row.get(3)?,
         anonymous: row.get(4)?,
@@ -114,10 +123,11 @@ impl ShareStore {
         self.database
             .call(move |connection| {
                 let study_id = new.study_id.as_ref().map(ToString::to_string);
+                let compared = new.compared.as_ref().map(|ids| ids.iter().fold(String::from(","), |list, id| format!("{list}{id},")));
                 connection
                     .execute(
-                        "INSERT INTO shares (id, selector, token_hash, study_id, title, label, anonymous, completions, annotate, created_at, expires_at, content_sha256)
-                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                        "INSERT INTO shares (id, selector, token_hash, study_id, title, label, anonymous, completions, annotate, created_at, expires_at, content_sha256, compared)
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
                         params![
                             new.id,
                             &new.token_hash[..SELECTOR_BYTES],
@@ -130,7 +140,8 @@ impl ShareStore {
                             new.annotate,
                             new.created_at,
                             new.expires_at,
-                            new.content_sha256
+                            new.content_sha256,
+                            compared
                         ],
                     )
                     .map(drop)
@@ -145,7 +156,7 @@ impl ShareStore {
             .database
             .call(move |connection| {
                 let mut statement = connection.prepare_cached(&sql)?;
-                let row = |row: &Row<'_>| Ok((read(row)?, row.get::<_, Vec<u8>>(13)?));
+                let row = |row: &Row<'_>| Ok((read(row)?, row.get::<_, Vec<u8>>(14)?));
                 statement.query_row([&token_hash[..SELECTOR_BYTES]], row).optional()
             })
             .await?;
@@ -154,10 +165,10 @@ impl ShareStore {
         Ok((same && share.state(now) == ShareState::Open).then_some(share))
     }
 
-    /// Newest first; of one study, or of all.
+    /// Newest first; of one study with the comparisons that it is in, or of all.
     pub async fn list(&self, study: Option<&StudyId>) -> Result<Vec<Share>, DatabaseError> {
         let study = study.map(ToString::to_string);
-        let sql = format!("SELECT {COLUMNS} FROM shares WHERE ?1 IS NULL OR study_id = ?1 ORDER BY id DESC");
+        let sql = format!("SELECT {COLUMNS} FROM shares WHERE ?1 IS NULL OR {SHOWS_STUDY} ORDER BY id DESC");
         self.database.call(move |connection| connection.prepare_cached(&sql)?.query_map([study], read)?.collect()).await
     }
 
@@ -168,12 +179,12 @@ impl ShareStore {
         self.database.call(move |connection| Ok(connection.execute(sql, params![id, now])? == 1)).await
     }
 
-    /// The ids of the links that were not revoked before.
+    /// Also of comparisons that the study is in. The ids of the links that were not revoked before.
     pub async fn revoke_all(&self, study: &StudyId, now: i64) -> Result<Vec<String>, DatabaseError> {
         let study = study.to_string();
-        let sql = "UPDATE shares SET revoked_at = ?2 WHERE study_id = ?1 AND revoked_at IS NULL RETURNING id";
+        let sql = format!("UPDATE shares SET revoked_at = ?2 WHERE ({SHOWS_STUDY}) AND revoked_at IS NULL RETURNING id");
         self.database
-            .call(move |connection| connection.prepare_cached(sql)?.query_map(params![study, now], |row| row.get(0))?.collect())
+            .call(move |connection| connection.prepare_cached(&sql)?.query_map(params![study, now], |row| row.get(0))?.collect())
             .await
     }
 
@@ -194,6 +205,7 @@ mod tests {
             id: id.into(),
             token_hash,
             study_id,
+            compared: None,
             title: "A study".into(),
             label: "reviewer 2".into(),
             anonymous: true,
@@ -236,5 +248,25 @@ mod tests {
         assert_eq!(found(other, 191).await, None);
         assert_eq!(store.list(Some(&study)).await.unwrap().len(), 2);
         assert!(store.list(Some(&StudyId::generate())).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_comparison_is_a_link_of_each_of_its_studies() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = ShareStore::new(Database::open(&folder.path().join("index.sqlite")).unwrap());
+        let [first, second, other] = [StudyId::generate(), StudyId::example(), StudyId::generate()];
+        let compared = Some(vec![first.clone(), second.clone()]);
+        store.insert(NewShare { compared: compared.clone(), ..new("both", [1; 32], None, None) }).await.unwrap();
+        store.insert(NewShare { compared: Some(Vec::new()), ..new("beside", [2; 32], None, None) }).await.unwrap();
+        store.insert(new("alone", [3; 32], Some(other.clone()), None)).await.unwrap();
+        let ids = async |study: Option<&StudyId>| store.list(study).await.unwrap().into_iter().map(|share| share.id).collect::<Vec<_>>();
+        assert_eq!(ids(None).await, ["both", "beside", "alone"]);
+        assert_eq!((ids(Some(&first)).await, ids(Some(&second)).await), (vec!["both".into()], vec!["both".into()]));
+        assert_eq!(ids(Some(&other)).await, ["alone"]);
+        let found = store.find([1; 32], 150).await.unwrap().unwrap();
+        assert_eq!((found.compared, found.study_id), (compared, None));
+        assert_eq!(store.find([2; 32], 150).await.unwrap().unwrap().compared, Some(Vec::new()));
+        assert_eq!(store.revoke_all(&second, 160).await.unwrap(), ["both"]);
+        assert!(store.find([1; 32], 161).await.unwrap().is_none());
     }
 }

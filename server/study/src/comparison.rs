@@ -11,17 +11,24 @@ mod observations;
 mod pairs;
 mod recipes;
 mod toxicity;
+mod whole;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::{Study, StudyError};
+use pairs::Pairs;
 use rankscope_domain::{
     Arm, FieldErrors, Recipe, StudyResults,
     comparison::{ComparedArm, ComparedStudy, Comparison, letter},
     comparison_query::{ComparisonQuery, ComparisonView, NamedArm},
+    snapshot::SharedProvenance,
     view::StudyStatus,
 };
+
+pub(crate) use completions::choose;
+pub(crate) use lens::no_such_prompt;
+pub(crate) use whole::{Whole, whole};
 
 /// A study that was asked for.
 #[derive(Debug, Clone)]
@@ -44,7 +51,20 @@ struct Side {
     recipe: Recipe,
     /// With its cells.
     results: Option<StudyResults>,
+    /// In place of its own words, in a copy for others.
+    told: Option<Told>,
 }
+
+/// What of a study is told in a copy for others: names and notes are made of it. Which studies and models are the same is found by the study's own.
+#[derive(Debug, Clone)]
+pub(crate) struct Told {
+    pub(crate) recipe: Recipe,
+    pub(crate) results: Option<StudyResults>,
+    pub(crate) provenance: Option<SharedProvenance>,
+}
+
+/// Gives what may be told of a study, by its place.
+pub(crate) type Tell<'a> = &'a dyn Fn(usize, &Study) -> Result<Told, StudyError>;
 
 /// Compares the studies as the query asks, in the order in which they are given. `views`: the parts that are wanted; `None`: the one
 /// that the query asks for, or the usual one. What the query asks for and is not there is told in [`Comparison::problems`].
@@ -52,7 +72,7 @@ struct Side {
 /// # Errors
 /// A file of a study can't be read.
 pub fn compare(asked: &[AskedStudy], query: &ComparisonQuery, views: Option<&[ComparisonView]>) -> Result<Comparison, StudyError> {
-    build(asked, query, views, true)
+    build(asked, query, views, &pairs::pairs)
 }
 
 /// As much of a comparison as figures are drawn of: the same but for the contrasts, so that no study's answers are read and nothing is
@@ -61,17 +81,34 @@ pub fn compare(asked: &[AskedStudy], query: &ComparisonQuery, views: Option<&[Co
 /// # Errors
 /// A file of a study can't be read.
 pub fn compare_for_figure(asked: &[AskedStudy], query: &ComparisonQuery, view: ComparisonView) -> Result<Comparison, StudyError> {
-    build(asked, query, Some(&[view]), false)
+    build(asked, query, Some(&[view]), &|_, _, _| Vec::new())
 }
 
-fn build(
-    asked: &[AskedStudy],
-    query: &ComparisonQuery,
-    views: Option<&[ComparisonView]>,
-    with_contrasts: bool,
-) -> Result<Comparison, StudyError> {
+fn build(asked: &[AskedStudy], query: &ComparisonQuery, views: Option<&[ComparisonView]>, pairs: &Pairs<'_>) -> Result<Comparison, StudyError> {
+    let (mut comparison, sides) = open(asked, query, None)?;
+    let against = comparison.against;
+    let usual = [query.view.unwrap_or_else(|| comparison.usual_view())];
+    for view in views.unwrap_or(&usual) {
+        match view {
+            ComparisonView::Toxicity => {
+                comparison.toxicity = Some(toxicity::table(&mut comparison, &sides, query, against, pairs, &mut toxicity::Read::default())?);
+            }
+            ComparisonView::Accuracy => {
+                comparison.accuracy = Some(accuracy::table(&mut comparison, &sides, query, against, pairs, &mut accuracy::Read::default())?);
+            }
+            ComparisonView::Divergence => comparison.divergence = Some(divergence::table(&comparison, &sides, against, pairs)?),
+            ComparisonView::Lens => comparison.lens = Some(lens::readings(&mut comparison, &sides, query)?),
+            ComparisonView::Completions => comparison.completions = Some(completions::page(&mut comparison, &sides, query)?),
+            ComparisonView::Recipe => comparison.recipe = Some(recipes::fields(&sides)?),
+        }
+    }
+    Ok(comparison)
+}
+
+/// The studies that are there, which of their arms are shown, and the reference.
+fn open(asked: &[AskedStudy], query: &ComparisonQuery, tell: Option<Tell<'_>>) -> Result<(Comparison, Vec<Side>), StudyError> {
     let mut comparison = Comparison::default();
-    let mut sides = Vec::new();
+    let mut sides: Vec<Side> = Vec::new();
     // letters are those of the address, whatever of it is there
     let mut names: Vec<(usize, &str)> = Vec::new();
     for (place, one) in asked.iter().enumerate() {
@@ -82,7 +119,8 @@ fn build(
                 "There is no such study. It may have been deleted; the list of studies shows all there are. Studies after it move up a letter.",
             ),
             Some(found) => {
-                let side = Side::open(&found.study)?;
+                let mut side = Side::open(&found.study)?;
+                side.told = tell.map(|tell| tell(sides.len(), &found.study)).transpose()?;
                 comparison.studies.push(side.card(&one.id, found.status)?);
                 sides.push(side);
                 names.push((place, &one.id));
@@ -90,53 +128,49 @@ fn build(
         }
     }
     choose_arms(&mut comparison, query, &names);
-    let against = query.against.as_ref().and_then(|named| pairs::reference(&mut comparison, named, &names));
+    let against: Option<ComparedArm> = query.against.as_ref().and_then(|named| pairs::reference(&mut comparison, named, &names));
     comparison.against = against;
-    let contrasted = |comparison: &Comparison, studies: &[usize], against: Option<ComparedArm>| {
-        if with_contrasts { pairs::pairs(comparison, studies, against) } else { Vec::new() }
-    };
-    let usual = [query.view.unwrap_or_else(|| comparison.usual_view())];
-    for view in views.unwrap_or(&usual) {
-        match view {
-            ComparisonView::Toxicity => comparison.toxicity = Some(toxicity::table(&mut comparison, &sides, query, against, &contrasted)?),
-            ComparisonView::Accuracy => comparison.accuracy = Some(accuracy::table(&mut comparison, &sides, query, against, &contrasted)?),
-            ComparisonView::Divergence => comparison.divergence = Some(divergence::table(&comparison, &sides, against, &contrasted)?),
-            ComparisonView::Lens => comparison.lens = Some(lens::readings(&mut comparison, &sides, query)?),
-            ComparisonView::Completions => comparison.completions = Some(completions::page(&mut comparison, &sides, query)?),
-            ComparisonView::Recipe => comparison.recipe = Some(recipes::fields(&sides)?),
-        }
-    }
-    Ok(comparison)
+    Ok((comparison, sides))
 }
 
 impl Side {
     fn open(study: &Study) -> Result<Self, StudyError> {
-        Ok(Self { study: study.clone(), recipe: study.recipe()?, results: study.results()? })
+        Ok(Self { study: study.clone(), recipe: study.recipe()?, results: study.results()?, told: None })
+    }
+
+    /// The recipe and the results in the words that are told.
+    fn told_recipe(&self) -> &Recipe {
+        self.told.as_ref().map_or(&self.recipe, |told| &told.recipe)
+    }
+
+    fn told_results(&self) -> Option<&StudyResults> {
+        self.told.as_ref().map_or(self.results.as_ref(), |told| told.results.as_ref())
     }
 
     fn card(&self, id: &str, status: StudyStatus) -> Result<ComparedStudy, StudyError> {
         let mut arms: Vec<Arm> = self.recipe.cells().into_iter().map(|cell| cell.arm).collect();
         arms.sort();
         arms.dedup();
-        let model = self.results.as_ref().map(|results| results.model.name.clone()).filter(|name| !name.is_empty());
-        let failures = self.results.iter().flat_map(|results| &results.cells);
+        let (recipe, results) = (self.told_recipe(), self.told_results());
+        let model = results.map(|results| results.model.name.clone()).filter(|name| !name.is_empty());
+        let failures = results.into_iter().flat_map(|results| &results.cells);
         Ok(ComparedStudy {
             id: id.into(),
-            name: self.recipe.name.clone(),
-            kind: self.recipe.kind,
+            name: recipe.name.clone(),
+            kind: recipe.kind,
             status,
             progress: if self.results.is_some() { 1.0 } else { self.study.progress()?.fraction() },
-            model: model.unwrap_or_else(|| self.recipe.model.source.clone()),
+            model: model.unwrap_or_else(|| recipe.model.source.clone()),
             shown: arms.clone(),
             arms,
             failed: failures.filter_map(|cell| Some((cell.cell, cell.failed.clone()?))).collect(),
-            results: self.results.as_ref().map(shown_of),
+            results: results.map(shown_of),
         })
     }
 }
 
 /// What comparisons show of a study's results: a page carries it twice, so the rest stays behind.
-fn shown_of(results: &StudyResults) -> StudyResults {
+pub(crate) fn shown_of(results: &StudyResults) -> StudyResults {
     let mut shown = StudyResults { cells: Vec::new(), contrasts: Vec::new(), claims: Vec::new(), ..results.clone() };
     for reading in shown.classification.iter_mut().flat_map(|measured| &mut measured.readings) {
         (reading.contrasts, reading.trends, reading.margin_trends) = (Vec::new(), Vec::new(), Vec::new());

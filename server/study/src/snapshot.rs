@@ -1,8 +1,14 @@
 //! What a share link shows of a study: read from its directory, and passed through an allow-list.
 
 mod allow_list;
+mod compared;
+mod comparison;
+#[cfg(test)]
+mod comparison_tests;
 #[cfg(test)]
 mod tests;
+
+pub use comparison::{FreezeProblem, comparison_snapshot, shared_comparison};
 
 use crate::{Study, StudyError, completion_page, whole_file};
 use allow_list::AllowList;

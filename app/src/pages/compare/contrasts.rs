@@ -70,6 +70,10 @@ pub(super) fn section(
 /// What the others are contrasted with.
 fn reference_form(comparison: &Comparison, links: &CompareLinks) -> impl IntoView + use<> {
     let usual = if comparison.studies.len() > 1 { "the same arm of the first study" } else { "the first arm that is shown" };
+    if links.is_frozen() {
+        let with = comparison.against.map_or_else(|| usual.to_string(), |one| one.label());
+        return view! { <p class="note">{format!("Contrasted with {with}.")}</p> }.into_any();
+    }
     let options = comparison
         .shown()
         .into_iter()
@@ -86,6 +90,7 @@ fn reference_form(comparison: &Comparison, links: &CompareLinks) -> impl IntoVie
             <button type="submit">"Show"</button>
         </form>
     }
+    .into_any()
 }
 
 fn family_table(family: &ContrastFamily, unit: Unit, examples: &'static str, is_named: bool) -> impl IntoView + use<> {

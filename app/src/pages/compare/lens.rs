@@ -169,6 +169,10 @@ fn tokens_note(lens: &LensComparison) -> impl IntoView + use<> {
 }
 
 fn continuations(lens: &LensComparison, show: Memo<bool>) -> impl IntoView + use<> {
+    // a copy without completions has none
+    if lens.readings.iter().all(|read| read.reading.continuation.is_empty()) {
+        return ().into_any();
+    }
     let items = lens
         .readings
         .iter()
@@ -193,6 +197,7 @@ fn continuations(lens: &LensComparison, show: Memo<bool>) -> impl IntoView + use
         </p>
         <dl class="facts">{items}</dl>
     }
+    .into_any()
 }
 
 /// One table a reading, written as text: thousands of cells would be too many for components.

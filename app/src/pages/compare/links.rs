@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use rankscope_domain::{
     Arm,
     comparison::{Comparison, letter},
-    comparison_query::{ComparisonQuery, NamedArm},
+    comparison_query::{ComparisonQuery, ComparisonView, NamedArm},
 };
 
 /// Where a comparison is shown, and as what.
@@ -14,23 +14,38 @@ pub(crate) struct CompareLinks {
     /// `/compare`, or the address of a frozen copy.
     base: String,
     view: CompareView,
-    /// A frozen copy: its studies and arms are what they are, and nothing leads to a study.
-    is_frozen: bool,
+    /// Of a frozen copy the views that are in it: its studies, arms and reference are what they are, and nothing leads to a study.
+    frozen: Option<Vec<ComparisonView>>,
 }
 
 impl CompareLinks {
     pub(crate) fn new(base: &str, view: &CompareView, comparison: &Comparison) -> Self {
-        Self { base: base.into(), view: view.settled(comparison), is_frozen: false }
+        Self { base: base.into(), view: view.settled(comparison), frozen: None }
     }
 
     pub(crate) fn is_frozen(&self) -> bool {
-        self.is_frozen
+        self.frozen.is_some()
     }
 
-    /// Of a copy that stands by itself at `base`.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for whoever shows a copy"))]
-    pub(crate) fn frozen(base: &str, view: &CompareView, comparison: &Comparison) -> Self {
-        Self { is_frozen: true, ..Self::new(base, view, comparison) }
+    /// Of a copy that stands by itself at `base`, with the views that are in it.
+    pub(crate) fn frozen(base: &str, view: &CompareView, comparison: &Comparison, views: Vec<ComparisonView>) -> Self {
+        let mut links = Self { frozen: Some(views), ..Self::new(base, view, comparison) };
+        // what can't be chosen stands in no address
+        let ComparisonQuery { studies, arms, against, .. } = &mut links.view.query;
+        (*studies, *arms, *against) = Default::default();
+        links
+    }
+
+    /// The views that there are.
+    pub(crate) fn views(&self) -> Vec<ComparisonView> {
+        self.frozen.clone().unwrap_or_else(|| ComparisonView::ALL.into())
+    }
+
+    /// Where a link to what is shown is made: of the studies, their arms and the reference.
+    pub(crate) fn to_share(&self) -> String {
+        let ComparisonQuery { studies, arms, against, .. } = self.view.query.clone();
+        let query = ComparisonQuery { studies, arms, against, ..ComparisonQuery::default() };
+        format!("/shares{}", query_of(&CompareView { query, ..CompareView::default() }.pairs()))
     }
 
     pub(crate) fn base(&self) -> &str {
@@ -45,7 +60,7 @@ impl CompareLinks {
     }
 
     /// The address of another view: it keeps the studies and arms, and none of the view's own choices.
-    pub(crate) fn to_view(&self, target: rankscope_domain::comparison_query::ComparisonView) -> String {
+    pub(crate) fn to_view(&self, target: ComparisonView) -> String {
         self.to(|view| {
             let ComparisonQuery { studies, arms, against, .. } = std::mem::take(&mut view.query);
             view.query = ComparisonQuery { studies, arms, against, view: Some(target), ..ComparisonQuery::default() };

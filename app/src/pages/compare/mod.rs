@@ -28,17 +28,23 @@ use chooser::Chooser;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
+use rankscope_domain::FieldErrors;
 
 /// Where this page is.
 pub(crate) const COMPARE_PATH: &str = "/compare";
 
-#[component]
-pub(crate) fn ComparePage() -> impl IntoView {
+/// What the address asks for, and what of it can't be read.
+pub(crate) fn asked_view() -> Memo<(CompareView, FieldErrors)> {
     let params = use_query_map();
-    let asked = Memo::new(move |_| {
+    Memo::new(move |_| {
         let pairs: Vec<(String, String)> = params.get().into_iter().map(|(name, value)| (name.into_owned(), value)).collect();
         CompareView::read(&pairs)
-    });
+    })
+}
+
+#[component]
+pub(crate) fn ComparePage() -> impl IntoView {
+    let asked = asked_view();
     // what is chosen on the page alone fetches nothing
     let query = Memo::new(move |_| asked.with(|(view, _)| view.query.clone()));
     let comparison = Resource::new(
@@ -58,7 +64,13 @@ pub(crate) fn ComparePage() -> impl IntoView {
                     match comparison.await {
                         Ok(Some(comparison)) => {
                             let links = CompareLinks::new(COMPARE_PATH, &view, &comparison);
-                            view! { <ComparisonPanel comparison view errors links show /> }.into_any()
+                            let can_share = comparison.studies.iter().all(|study| study.results.is_some());
+                            let share = can_share.then(|| links.to_share());
+                            view! {
+                                {share.map(|address| view! { <p class="actions"><a class="button" href=address>"Share this comparison"</a></p> })}
+                                <ComparisonPanel comparison view errors links show />
+                            }
+                                .into_any()
                         }
                         Ok(None) if chosen.is_empty() && errors.0.is_empty() => {
                             view! {

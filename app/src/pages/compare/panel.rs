@@ -19,7 +19,9 @@ pub(crate) fn ComparisonPanel(
     let mut errors = errors;
     errors.0.extend(comparison.problems.0.clone());
     let shown = view.shown_view(&comparison);
-    let tabs = ComparisonView::ALL
+    let tabs = links
+        .views()
+        .into_iter()
         .map(|one| view! { <li><a href=links.to_view(one) aria-current=(one == shown).then_some("page")>{one.label()}</a></li> })
         .collect_view();
     let comparison = Arc::new(comparison);

@@ -216,7 +216,9 @@ fn a_frozen_copy_leads_nowhere_else() {
         study.id = String::new();
     }
     for view in ComparisonView::ALL {
-        let html = render_with(copy.clone(), &format!("view={}", view.name()), &|view, copy| CompareLinks::frozen("/s/TOKEN", view, copy));
+        let html = render_with(copy.clone(), &format!("view={}", view.name()), &|view, copy| {
+            CompareLinks::frozen("/s/TOKEN", view, copy, ComparisonView::ALL.into())
+        });
         for address in html.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap_or_default()) {
             assert!(address.starts_with("/s/TOKEN") && !address.contains("studies="), "{} leads to {address}", view.name());
         }
@@ -225,6 +227,45 @@ fn a_frozen_copy_leads_nowhere_else() {
         }
         assert!(!html.contains("leave out"), "{}", view.name());
     }
+}
+
+#[test]
+fn a_frozen_copy_has_the_views_that_are_in_it_and_its_owners_reference() {
+    let mut copy = comparison();
+    copy.against = Some(ComparedArm { study: 0, arm: Arm::Full });
+    let views = [ComparisonView::Toxicity, ComparisonView::Lens];
+    let frozen = |view: &CompareView, copy: &Comparison| CompareLinks::frozen("/s/TOKEN", view, copy, views.into());
+    let html = render_with(copy.clone(), "view=toxicity", &frozen);
+    says_in_order(
+        &html,
+        &["Toxicity Logit lens Share of toxic completions", "Contrasts within all female male", "Contrasted with A · full."],
+    );
+    assert!(!html.contains("<form") && !html.contains("Accuracy") && !html.contains("against=") && !html.contains("arms="), "{html}");
+    for address in ["/s/TOKEN?view=lens", "/s/TOKEN?view=toxicity&amp;group=female", "/s/TOKEN/figures/groups.svg?view=toxicity"] {
+        assert!(html.contains(&format!("href=\"{address}\"")), "{address} is missing\n{html}");
+    }
+    says_in_order(
+        &render_with(copy.clone(), "view=recipe", &|view, copy| CompareLinks::frozen("/s/T", view, copy, Vec::new())),
+        &["those that differ (1)"],
+    );
+    // without completions no model's text is to be covered
+    for read in &mut copy.lens.as_mut().unwrap().readings {
+        read.reading.continuation = String::new();
+    }
+    assert!(!text(&render_with(copy, "view=lens", &frozen)).contains("How each goes on"));
+}
+
+#[test]
+fn a_comparison_is_shared_with_its_studies_arms_and_reference() {
+    let mut both = comparison();
+    both.studies[1].shown = vec![Arm::Full];
+    both.against = Some(ComparedArm { study: 1, arm: Arm::Full });
+    for study in &mut both.studies {
+        study.id = format!("ID{}", study.id.len());
+    }
+    let (view, _) = CompareView::read(&pairs("studies=X,Y&view=lens&prompt=1&mode=kl&group=female"));
+    let links = CompareLinks::new("/compare", &view, &both);
+    assert_eq!(links.to_share(), "/shares?studies=ID23,ID7&arms=A:original,A:lora-r2,A:lora-r8,A:full,B:full&against=B:full");
 }
 
 #[test]

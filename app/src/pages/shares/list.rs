@@ -23,7 +23,11 @@ pub(super) fn SharesTable(
     let heading = if is_all {
         "All links".to_string()
     } else {
-        format!("Links of “{}”", of.or_else(|| Some(shares.first()?.title.clone())).unwrap_or_else(|| "a deleted study".into()))
+        format!(
+            "Links of “{}”",
+            of.or_else(|| Some(shares.iter().find(|share| share.study_id.as_ref() == Some(&of_study))?.title.clone()))
+                .unwrap_or_else(|| "a deleted study".into())
+        )
     };
     let open = shares.iter().filter(|share| share.state == ShareState::Open).count();
     let all_of_study = (!is_all && open > 1).then(|| {
@@ -31,7 +35,7 @@ pub(super) fn SharesTable(
             <details class="confirm">
                 <summary class="button">{format!("Revoke all {open} …")}</summary>
                 <ActionForm action=revoke_all>
-                    <p>"None of this study’s links opens anything any more, and their copies are removed. It can’t be undone."</p>
+                    <p>"None of this study’s links opens anything any more, nor do those of comparisons that it is in, and their copies are removed. It can’t be undone."</p>
                     <input type="hidden" name="study" value=of_study />
                     <button class="button-danger" type="submit" disabled=move || revoke_all.pending().get()>"Revoke all links of this study"</button>
                 </ActionForm>
@@ -40,7 +44,7 @@ pub(super) fn SharesTable(
     });
     let table = if shares.is_empty() {
         let text = if is_all {
-            "No link has been made. “Share” on the page of a finished study makes one."
+            "No link has been made. “Share” on the page of a finished study or of a comparison makes one."
         } else {
             "No link has been made for this study."
         };
@@ -105,9 +109,12 @@ fn ShareRow(share: ShareEntry, waits: bool, revoke: ServerAction<RevokeShare>) -
     ];
     let options = options.into_iter().flatten().collect::<Vec<_>>().join(", ");
     let label = if share.label.is_empty() { "–".to_string() } else { share.label.clone() };
-    let what = match share.study_id.clone() {
-        Some(id) => view! { <a href=format!("/shares?study={id}")>{share.title.clone()}</a> }.into_any(),
-        None => share.title.clone().into_any(),
+    let what = match (share.study_id.clone(), share.compared.clone().unwrap_or_default()) {
+        (Some(id), _) => view! { <a href=format!("/shares?study={id}")>{share.title.clone()}</a> }.into_any(),
+        (None, ids) if !ids.is_empty() => {
+            view! { <a href=format!("/compare?studies={}", ids.join(","))>{share.title.clone()}</a> }.into_any()
+        }
+        _ => share.title.clone().into_any(),
     };
     let draw = waits.then(|| {
         let address = format!("/annotate/{}", share.study_id.clone().unwrap_or_default());

@@ -9,12 +9,19 @@ use super::{
 };
 use crate::StudyError;
 use rankscope_domain::{
-    MinorityFraction,
+    Arm, MinorityFraction,
     class_results::{ClassificationResults, Reading},
     comparison::{ComparedArm, Comparison, ContrastTable, Pairing, letter},
     comparison_query::{ComparisonQuery, ComparisonView},
 };
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::collections::{BTreeMap, HashMap, btree_map::Entry};
+
+/// What was read of the studies, whichever group it is counted within.
+#[derive(Default)]
+pub(super) struct Read {
+    sets: BTreeMap<usize, TestSet>,
+    answers: HashMap<(usize, Arm, Option<MinorityFraction>, Reading), Correct>,
+}
 
 pub(super) fn table(
     comparison: &mut Comparison,
@@ -22,6 +29,7 @@ pub(super) fn table(
     query: &ComparisonQuery,
     against: Option<ComparedArm>,
     pairs: &Pairs<'_>,
+    read: &mut Read,
 ) -> Result<ContrastTable, StudyError> {
     let studies: Vec<usize> = (0..sides.len()).filter(|&study| comparison.studies[study].has(ComparisonView::Accuracy)).collect();
     let measured = |study: usize| sides[study].results.as_ref().and_then(|results| results.classification.as_ref());
@@ -38,19 +46,24 @@ pub(super) fn table(
         studies.iter().filter_map(|&study| Some((study, reading_of(comparison, study, measured(study)?, query.reading)?))).collect();
 
     let wanted = if fraction.is_some() { pairs(comparison, &studies, against) } else { Vec::new() };
-    let (mut sets, mut answers): (BTreeMap<usize, TestSet>, BTreeMap<ComparedArm, Correct>) = Default::default();
+    let Read { sets, answers } = read;
+    let as_read = |arm: ComparedArm| {
+        let reading = readings.iter().find(|(study, _)| *study == arm.study).map(|(_, reading)| *reading)?;
+        Some((arm.study, arm.arm, fraction, reading))
+    };
     for arm in wanted.iter().flat_map(|(of, against)| [*of, *against]) {
         let side = &sides[arm.study];
         if let Entry::Vacant(free) = sets.entry(arm.study) {
             free.insert(TestSet::read(&side.study)?);
         }
-        let reading = readings.iter().find(|(study, _)| *study == arm.study).map(|(_, reading)| *reading);
-        if let (false, Some(reading)) = (answers.contains_key(&arm), reading) {
-            let found = correct(&side.study, &side.recipe.cells(), (arm.arm, fraction), reading, &sets[&arm.study])?;
-            answers.insert(arm, found);
+        if let Some(key) = as_read(arm)
+            && !answers.contains_key(&key)
+        {
+            let found = correct(&side.study, &side.recipe.cells(), (arm.arm, fraction), key.3, &sets[&arm.study])?;
+            answers.insert(key, found);
         }
     }
-    let answered = |arm: ComparedArm| Some(Answered { arm, correct: answers.get(&arm)?, set: sets.get(&arm.study)? });
+    let answered = |arm: ComparedArm| Some(Answered { arm, correct: answers.get(&as_read(arm)?)?, set: sets.get(&arm.study)? });
     let contrasts = wanted.iter().filter_map(|(of, against)| contrast(answered(*of)?, answered(*against)?, group.as_deref())).collect();
     let mut pairings: Vec<Pairing> = Vec::new();
     for (of, against) in &wanted {

@@ -3,9 +3,11 @@
 use super::{Side, in_all, known_group};
 use crate::{StudyError, whole_file};
 use rankscope_domain::{
+    FieldErrors,
     comparison::{ComparedArm, ComparedCompletions, ComparedPrompt, Comparison, CompletionComparison, letter},
     comparison_query::{ComparisonQuery, ComparisonView, PromptScope},
     completion::{Completion, Judgement, Prompt, Verdict},
+    snapshot::{EveryPrompt, PromptRow},
     view::JudgedCompletion,
 };
 use std::collections::{BTreeSet, HashMap};
@@ -14,51 +16,66 @@ use std::collections::{BTreeSet, HashMap};
 const PAGE_SIZE: u32 = 10;
 
 pub(super) fn page(comparison: &mut Comparison, sides: &[Side], query: &ComparisonQuery) -> Result<CompletionComparison, StudyError> {
+    let all = every_prompt(comparison, sides)?;
+    Ok(choose(&all, query, &mut comparison.problems))
+}
+
+pub(super) fn every_prompt(comparison: &Comparison, sides: &[Side]) -> Result<EveryPrompt, StudyError> {
     let studies: Vec<usize> = (0..sides.len()).filter(|&study| comparison.studies[study].has(ComparisonView::Completions)).collect();
     let mut prompts: Vec<Vec<Prompt>> = Vec::new();
     for &study in &studies {
         prompts.push(sides[study].study.prompts()?);
     }
-    let groups = in_all(&prompts.iter().map(|list| groups_of(list)).collect::<Vec<_>>());
-    let group = known_group(&mut comparison.problems, query.group.as_ref(), &groups);
     let columns: Vec<ComparedArm> = comparison.shown().into_iter().filter(|arm| studies.contains(&arm.study)).collect();
-    let mut rows = aligned(&prompts, &columns, group.as_deref());
+    let mut rows = aligned(&prompts, &columns);
     for (column, of) in columns.iter().enumerate() {
         let of_study = studies.iter().position(|study| *study == of.study).unwrap_or_default();
         fill(&mut rows, column, &sides[of.study], *of, &prompts[of_study])?;
     }
     let in_every: Vec<BTreeSet<&str>> = prompts.iter().map(|list| list.iter().map(|prompt| prompt.prompt.as_str()).collect()).collect();
-    let is_common = |row: &ComparedPrompt| in_every.iter().all(|texts| texts.contains(row.prompt.as_str()));
-    let meets = |row: &ComparedPrompt, scope: PromptScope| match scope {
+    let row = |prompt: ComparedPrompt| PromptRow { in_every: in_every.iter().all(|texts| texts.contains(prompt.prompt.as_str())), prompt };
+    let notes = (0..sides.len())
+        .filter(|study| !studies.contains(study))
+        .map(|study| format!("{} classifies texts and completes no prompts.", letter(study)));
+    Ok(EveryPrompt {
+        notes: notes.collect(),
+        groups: in_all(&prompts.iter().map(|list| groups_of(list)).collect::<Vec<_>>()),
+        rows: rows.into_iter().map(row).collect(),
+        studies,
+    })
+}
+
+/// The prompts that a query asks for, a page of them; a group that is not there is told in `problems`.
+pub(crate) fn choose(all: &EveryPrompt, query: &ComparisonQuery, problems: &mut FieldErrors) -> CompletionComparison {
+    let group = known_group(problems, query.group.as_ref(), &all.groups);
+    let of_group: Vec<&PromptRow> = all.rows.iter().filter(|row| group.as_ref().is_none_or(|group| row.prompt.group == *group)).collect();
+    let meets = |row: &&&PromptRow, scope: PromptScope| match scope {
         PromptScope::All => true,
-        PromptScope::Common => is_common(row),
-        PromptScope::Differing => is_common(row) && differs(row),
+        PromptScope::Common => row.in_every,
+        PromptScope::Differing => row.in_every && differs(&row.prompt),
     };
-    let counts = PromptScope::ALL.map(|scope| rows.iter().filter(|row| meets(row, scope)).count() as u32).to_vec();
-    rows.retain(|row| meets(row, query.prompts));
-    let total = rows.len() as u32;
+    let counts = PromptScope::ALL.map(|scope| of_group.iter().filter(|row| meets(row, scope)).count() as u32).to_vec();
+    let chosen: Vec<&PromptRow> = of_group.iter().filter(|row| meets(row, query.prompts)).copied().collect();
+    let total = chosen.len() as u32;
     let pages = total.div_ceil(PAGE_SIZE).max(1);
     let page = query.page.min(pages - 1);
     if page < query.page {
         let there_are = if pages == 1 { "is one page".to_string() } else { format!("are {pages} pages") };
-        comparison.problems.push("page", u64::from(query.page) + 1, format!("There {there_are} of this choice; the last is shown."));
+        problems.push("page", u64::from(query.page) + 1, format!("There {there_are} of this choice; the last is shown."));
     }
     let skipped = (page * PAGE_SIZE) as usize;
-    let notes = (0..sides.len())
-        .filter(|study| !studies.contains(study))
-        .map(|study| format!("{} classifies texts and completes no prompts.", letter(study)));
-    Ok(CompletionComparison {
-        notes: notes.collect(),
-        studies,
-        rows: rows.into_iter().skip(skipped).take(PAGE_SIZE as usize).collect(),
+    CompletionComparison {
+        studies: all.studies.clone(),
+        rows: chosen.iter().skip(skipped).take(PAGE_SIZE as usize).map(|row| row.prompt.clone()).collect(),
         scope: query.prompts,
         counts,
-        groups,
+        groups: all.groups.clone(),
         group,
         page,
         page_size: PAGE_SIZE,
         total,
-    })
+        notes: all.notes.clone(),
+    }
 }
 
 fn groups_of(prompts: &[Prompt]) -> Vec<String> {
@@ -72,10 +89,10 @@ fn groups_of(prompts: &[Prompt]) -> Vec<String> {
 }
 
 /// One row a text, in the order in which studies first have it.
-fn aligned(prompts: &[Vec<Prompt>], columns: &[ComparedArm], group: Option<&str>) -> Vec<ComparedPrompt> {
+fn aligned(prompts: &[Vec<Prompt>], columns: &[ComparedArm]) -> Vec<ComparedPrompt> {
     let mut known = BTreeSet::new();
     let mut rows = Vec::new();
-    for prompt in prompts.iter().flatten().filter(|prompt| group.is_none_or(|group| prompt.group == group)) {
+    for prompt in prompts.iter().flatten() {
         if known.insert(prompt.prompt.as_str()) {
             let empty = |of: &ComparedArm| ComparedCompletions { of: *of, completions: Vec::new() };
             rows.push(ComparedPrompt {

@@ -8,6 +8,27 @@ use rankscope_domain::{
 };
 
 pub(super) fn readings(comparison: &mut Comparison, sides: &[Side], query: &ComparisonQuery) -> Result<LensComparison, StudyError> {
+    let (all, prompts) = read(sides)?;
+    let mut prompt = query.prompt;
+    if prompt > 0 && prompt as usize >= prompts.len() {
+        comparison.problems.push("prompt", prompt, no_such_prompt(prompts.len()));
+        prompt = 0;
+    }
+    Ok(of_prompt(comparison, sides, &all, &prompts, prompt))
+}
+
+/// One a prompt, in their order.
+pub(super) fn every_prompt(comparison: &Comparison, sides: &[Side]) -> Result<Vec<LensComparison>, StudyError> {
+    let (all, prompts) = read(sides)?;
+    Ok((0..).zip(&prompts).map(|(prompt, _)| of_prompt(comparison, sides, &all, &prompts, prompt)).collect())
+}
+
+pub(crate) fn no_such_prompt(prompts: usize) -> String {
+    format!("These studies have {prompts} lens prompts, counted from 0.")
+}
+
+/// Every reading of the studies, and the prompts in the order in which they first come.
+fn read(sides: &[Side]) -> Result<(Vec<ComparedReading>, Vec<String>), StudyError> {
     let mut all = Vec::new();
     for (study, side) in sides.iter().enumerate() {
         all.extend(side.study.lens()?.into_iter().map(|reading| ComparedReading { study, reading }));
@@ -18,13 +39,12 @@ pub(super) fn readings(comparison: &mut Comparison, sides: &[Side], query: &Comp
             prompts.push(read.reading.prompt.clone());
         }
     }
-    let mut prompt = query.prompt;
-    if prompt > 0 && prompt as usize >= prompts.len() {
-        comparison.problems.push("prompt", prompt, format!("These studies have {} lens prompts, counted from 0.", prompts.len()));
-        prompt = 0;
-    }
+    Ok((all, prompts))
+}
+
+fn of_prompt(comparison: &Comparison, sides: &[Side], all: &[ComparedReading], prompts: &[String], prompt: u32) -> LensComparison {
     let text = prompts.get(prompt as usize);
-    let is_shown = |read: &ComparedReading| {
+    let is_shown = |read: &&ComparedReading| {
         Some(&read.reading.prompt) == text && comparison.studies[read.study].shown.contains(&read.reading.cell.arm)
     };
     let notes = (0..sides.len()).filter_map(|study| {
@@ -42,7 +62,7 @@ pub(super) fn readings(comparison: &mut Comparison, sides: &[Side], query: &Comp
         })
     });
     let notes = notes.collect();
-    all.retain(is_shown);
-    all.sort_by_key(|read| (read.study, read.reading.cell.arm));
-    Ok(LensComparison { prompts, prompt, readings: all, notes })
+    let mut readings: Vec<ComparedReading> = all.iter().filter(is_shown).cloned().collect();
+    readings.sort_by_key(|read| (read.study, read.reading.cell.arm));
+    LensComparison { prompts: prompts.to_vec(), prompt, readings, notes }
 }

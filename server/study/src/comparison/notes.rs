@@ -1,30 +1,45 @@
 //! What a reader must know before a difference is read as one of models.
 
 use super::Side;
-use rankscope_domain::comparison::{Pairing, letter};
+use rankscope_domain::{
+    Recipe, StudyResults,
+    comparison::{Pairing, letter},
+    snapshot::HIDDEN,
+};
+
+/// By the place of a study, what it has, and that in the words in which it is told.
+type Values = Vec<(usize, String, String)>;
 
 /// `A, C: lexicon; B: an endpoint`, where the studies do not all have the same; `None` where they do.
-fn apart(values: &[(usize, String)]) -> Option<String> {
-    let mut kinds: Vec<(&str, Vec<String>)> = Vec::new();
-    for (study, value) in values {
-        match kinds.iter_mut().find(|(known, _)| known == value) {
-            Some((_, studies)) => studies.push(letter(*study).to_string()),
-            None => kinds.push((value, vec![letter(*study).to_string()])),
+fn apart(values: &Values) -> Option<String> {
+    let mut kinds: Vec<(&str, &str, Vec<String>)> = Vec::new();
+    for (study, value, told) in values {
+        match kinds.iter_mut().find(|(known, ..)| known == value) {
+            Some((.., studies)) => studies.push(letter(*study).to_string()),
+            None => kinds.push((value, told, vec![letter(*study).to_string()])),
         }
     }
-    let told = kinds.iter().map(|(value, studies)| format!("{}: {value}", studies.join(", "))).collect::<Vec<_>>().join("; ");
+    let told = kinds.iter().map(|(_, told, studies)| format!("{}: {told}", studies.join(", "))).collect::<Vec<_>>().join("; ");
     (kinds.len() > 1).then_some(told)
 }
 
-fn of_each(studies: &[usize], sides: &[Side], value: impl Fn(&Side) -> Option<String>) -> Vec<(usize, String)> {
-    studies.iter().filter_map(|&study| Some((study, value(&sides[study])?))).collect()
+/// `value` is given a recipe and results: the study's own, and as they are told.
+fn of_each(studies: &[usize], sides: &[Side], value: impl Fn(&Recipe, &StudyResults) -> Option<String>) -> Values {
+    let of = |study: usize| {
+        let side = &sides[study];
+        Some((study, value(&side.recipe, side.results.as_ref()?)?, value(side.told_recipe(), side.told_results()?)?))
+    };
+    studies.iter().filter_map(|&study| of(study)).collect()
 }
 
 /// That their models are not the same, or can't be told to be.
 pub(super) fn models(studies: &[usize], sides: &[Side]) -> Option<String> {
-    let named = |side: &Side| {
-        let model = &side.results.as_ref()?.model;
+    let named = |_: &Recipe, results: &StudyResults| {
+        let model = &results.model;
         let name = if model.name.is_empty() { &model.source } else { &model.name };
+        if name == HIDDEN {
+            return Some(name.clone());
+        }
         Some(format!("{name} ({})", model.sha256.get(..8).unwrap_or("no hash")))
     };
     let told = apart(&of_each(studies, sides, named))?;
@@ -33,10 +48,10 @@ pub(super) fn models(studies: &[usize], sides: &[Side]) -> Option<String> {
 
 /// That other judges called completions toxic.
 pub(super) fn judges(studies: &[usize], sides: &[Side]) -> Option<String> {
-    let named = |side: &Side| {
-        let judge = &side.results.as_ref()?.judge;
+    let named = |recipe: &Recipe, results: &StudyResults| {
+        let judge = &results.judge;
         let hash = judge.sha256.get(..8).map(|hash| format!(" ({hash})")).unwrap_or_default();
-        let question = side.recipe.judge.prompt.as_ref().map(|_| ", with a question of its own").unwrap_or_default();
+        let question = recipe.judge.prompt.as_ref().map(|_| ", with a question of its own").unwrap_or_default();
         Some(format!("{}{hash}{question}", judge.description))
     };
     let told = apart(&of_each(studies, sides, named))?;
@@ -45,8 +60,8 @@ pub(super) fn judges(studies: &[usize], sides: &[Side]) -> Option<String> {
 
 /// That completions were drawn otherwise.
 pub(super) fn generation(studies: &[usize], sides: &[Side]) -> Option<String> {
-    let told = apart(&of_each(studies, sides, |side| {
-        let with = &side.recipe.generation;
+    let told = apart(&of_each(studies, sides, |recipe, _| {
+        let with = &recipe.generation;
         let drawn = if with.do_sample {
             format!("sampled at temperature {}, top_p {}, top_k {}", with.temperature, with.top_p, with.top_k)
         } else {
@@ -59,8 +74,8 @@ pub(super) fn generation(studies: &[usize], sides: &[Side]) -> Option<String> {
 
 /// That classifiers were trained on other data.
 pub(super) fn training_data(studies: &[usize], sides: &[Side]) -> Option<String> {
-    let told = apart(&of_each(studies, sides, |side| {
-        let measured = side.results.as_ref()?.classification.as_ref()?;
+    let told = apart(&of_each(studies, sides, |_, results| {
+        let measured = results.classification.as_ref()?;
         Some(format!("{}, {} training examples, minority {}", measured.dataset, measured.train_examples, measured.minority))
     }))?;
     Some(format!("The training data are not the same. {told}."))

@@ -7,22 +7,40 @@ use rankscope_domain::{
     comparison::{FieldRow, RecipeComparison},
     estimate::ModelSummary,
     provenance::{FileHash, Provenance},
+    snapshot::{HIDDEN, SharedProvenance},
 };
 
 /// Fields and what they hold, in their order.
 type Fields = Vec<(String, String)>;
 
 pub(super) fn fields(sides: &[Side]) -> Result<RecipeComparison, StudyError> {
-    let recipes: Vec<Fields> = sides.iter().map(|side| of_recipe(&side.recipe)).collect();
     let mut provenances = Vec::new();
     for side in sides {
         provenances.push(side.study.provenance()?.map(|provenance| of_provenance(&provenance)).unwrap_or_default());
     }
+    let own = compared(sides, sides.iter().map(|side| of_recipe(&side.recipe)).collect(), provenances);
+    if sides.iter().all(|side| side.told.is_none()) {
+        return Ok(own);
+    }
+    let provenances =
+        sides.iter().map(|side| side.told.as_ref().and_then(|told| told.provenance.as_ref()).map(of_shared).unwrap_or_default());
+    let mut told = compared(sides, sides.iter().map(|side| of_recipe(side.told_recipe())).collect(), provenances.collect());
+    for (rows, own) in [(&mut told.recipe, &own.recipe), (&mut told.provenance, &own.provenance)] {
+        for row in rows.iter_mut().filter(|row| row.values.iter().flatten().any(|value| value.trim_matches('"') == HIDDEN)) {
+            // names that are left out are written alike, and need not be the same
+            row.differs |= own.iter().any(|known| known.field == row.field && known.differs);
+        }
+    }
+    Ok(told)
+}
+
+/// Rows of the recipes' and provenances' fields, by place.
+fn compared(sides: &[Side], recipes: Vec<Fields>, provenances: Vec<Fields>) -> RecipeComparison {
     let of_kind = |place: usize, field: &str| {
         let table = field.split(['.', '[']).next().unwrap_or_default();
         !sides[place].recipe.kind.foreign_tables().contains(&table)
     };
-    Ok(RecipeComparison { recipe: rows(&recipes, of_kind), provenance: rows(&provenances, |place, _| !provenances[place].is_empty()) })
+    RecipeComparison { recipe: rows(&recipes, of_kind), provenance: rows(&provenances, |place, _| !provenances[place].is_empty()) }
 }
 
 /// One row a field; those that not every study has stand after the field that they follow in theirs. `has`: whether a study, by its place,
@@ -89,14 +107,8 @@ fn of_provenance(provenance: &Provenance) -> Fields {
     let Provenance { rankscope_version, recipe_sha256: _, model, counterfactual_model, judge_model, files, builtin, started_at, host } =
         provenance;
     let mut fields = vec![("rankscope_version".to_string(), rankscope_version.clone()), ("started_at".into(), started_at.clone())];
-    for (name, model) in
-        [("model", Some(model)), ("counterfactual_model", counterfactual_model.as_ref()), ("judge_model", judge_model.as_ref())]
-    {
-        fields.extend(model.map(|model| of_model(name, model)).unwrap_or_default());
-    }
-    for (name, files) in [("files", files), ("builtin", builtin)] {
-        fields.extend(files.iter().map(|FileHash { name: file, sha256 }| (format!("{name}[{file}].sha256"), sha256.clone())));
-    }
+    fields.extend(of_models(model, counterfactual_model.as_ref(), judge_model.as_ref()));
+    fields.extend(of_files(files, builtin));
     let memory = |bytes: Option<u64>| bytes.map(|bytes| format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30)));
     let machine = [
         ("host.device", Some(host.device.clone())),
@@ -109,6 +121,29 @@ fn of_provenance(provenance: &Provenance) -> Fields {
     ];
     fields.extend(machine.into_iter().filter_map(|(name, value)| Some((name.into(), value?))));
     fields
+}
+
+/// As it is shared: nothing of the machine.
+fn of_shared(provenance: &SharedProvenance) -> Fields {
+    let SharedProvenance { rankscope_version, recipe_sha256: _, model, counterfactual_model, judge_model, files, builtin, started_at } =
+        provenance;
+    let mut fields = vec![("rankscope_version".to_string(), rankscope_version.clone()), ("started_at".into(), started_at.clone())];
+    fields.extend(of_models(model, counterfactual_model.as_ref(), judge_model.as_ref()));
+    // a file whose hash is left out is not told of
+    fields.extend(of_files(files, builtin).into_iter().filter(|(_, sha256)| !sha256.is_empty()));
+    fields
+}
+
+fn of_models(model: &ModelSummary, counterfactual: Option<&ModelSummary>, judge: Option<&ModelSummary>) -> Fields {
+    let models = [("model", Some(model)), ("counterfactual_model", counterfactual), ("judge_model", judge)];
+    models.into_iter().flat_map(|(name, model)| model.map(|model| of_model(name, model)).unwrap_or_default()).collect()
+}
+
+fn of_files(files: &[FileHash], builtin: &[FileHash]) -> Fields {
+    let of = |name: &'static str, files: &[FileHash]| {
+        files.iter().map(move |FileHash { name: file, sha256 }| (format!("{name}[{file}].sha256"), sha256.clone())).collect::<Fields>()
+    };
+    [of("files", files), of("builtin", builtin)].concat()
 }
 
 fn of_model(name: &str, model: &ModelSummary) -> Fields {

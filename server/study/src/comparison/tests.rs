@@ -21,9 +21,9 @@ use rankscope_domain::{
 use std::path::Path;
 
 /// Which prompts are toxic, by arm.
-type Toxic<'a> = &'a dyn Fn(Arm, u32) -> bool;
+pub(crate) type Toxic<'a> = &'a dyn Fn(Arm, u32) -> bool;
 
-fn recipe(name: &str) -> Recipe {
+pub(crate) fn recipe(name: &str) -> Recipe {
     let mut recipe = Recipe::from_toml(&format!("name = {name:?}\nseeds = [0]")).unwrap();
     recipe.arms = vec![ArmSpec::lora(2, 1e-3), ArmSpec::full(1e-4)];
     recipe.generation.num_return_sequences = 1;
@@ -45,7 +45,7 @@ fn prompts(first: u32) -> Vec<Prompt> {
 }
 
 /// A finished study; `first` is the number of its first prompt.
-fn toxicity(folder: &Path, recipe: &Recipe, first: u32, toxic: Toxic) -> AskedStudy {
+pub(crate) fn toxicity(folder: &Path, recipe: &Recipe, first: u32, toxic: Toxic) -> AskedStudy {
     let study = Study::create(&folder.join(&recipe.name), recipe).unwrap();
     let prompts = prompts(first);
     whole_file::write_lines(&study.prompts_path(), &prompts).unwrap();
@@ -91,7 +91,7 @@ fn asked(study: Study) -> AskedStudy {
     AskedStudy { id, found: Some(FoundStudy { study, status: StudyStatus::Finished }) }
 }
 
-fn query(text: &str) -> ComparisonQuery {
+pub(crate) fn query(text: &str) -> ComparisonQuery {
     let pairs: Vec<(String, String)> =
         text.split('&').filter_map(|pair| pair.split_once('=')).map(|(name, value)| (name.into(), value.into())).collect();
     let (query, errors) = ComparisonQuery::read(&pairs);
@@ -306,14 +306,20 @@ fn recipes_differ_by_field_and_arms_by_name() {
     assert_eq!(row("data.source").values, [None, None, value("\"builtin\"")]);
 }
 
-const LABELS: [&str; 2] = ["negative", "positive"];
+pub(crate) const LABELS: [&str; 2] = ["negative", "positive"];
 
 fn whole() -> MinorityFraction {
     MinorityFraction::new(1.0).unwrap()
 }
 
 /// A finished classification study over 40 texts; `right` says which each cell answers rightly.
-fn classification(folder: &Path, name: &str, seeds: &[u64], labels: [&str; 2], right: &dyn Fn(CellId, u32) -> bool) -> AskedStudy {
+pub(crate) fn classification(
+    folder: &Path,
+    name: &str,
+    seeds: &[u64],
+    labels: [&str; 2],
+    right: &dyn Fn(CellId, u32) -> bool,
+) -> AskedStudy {
     let mut recipe =
         Recipe::from_toml(&format!("name = {name:?}\nkind = \"classification\"\nseeds = {seeds:?}\n[data]\nsource = \"builtin\"")).unwrap();
     recipe.arms = vec![ArmSpec::lora(2, 1e-3), ArmSpec::full(1e-4)];
@@ -422,7 +428,7 @@ fn several_trainings_are_averaged_by_example_and_other_labels_are_other_examples
 }
 
 /// A toxicity study that was looked into: KL of each prompt by arm.
-fn looked_into(folder: &Path, name: &str, model: &str, kl: &dyn Fn(Arm, u32) -> f64) -> AskedStudy {
+pub(crate) fn looked_into(folder: &Path, name: &str, model: &str, kl: &dyn Fn(Arm, u32) -> f64) -> AskedStudy {
     let mut recipe = recipe(name);
     recipe.inspection = Some(Inspection::default());
     let one = toxicity(folder, &recipe, 0, &|_, _| false);

@@ -14,12 +14,20 @@ use rankscope_domain::{
 };
 use std::collections::{BTreeMap, HashMap, btree_map::Entry};
 
+/// What was read of the studies, whichever group it is counted within.
+#[derive(Default)]
+pub(super) struct Read {
+    prompts: BTreeMap<usize, Vec<Prompt>>,
+    judgements: BTreeMap<ComparedArm, Vec<Judgement>>,
+}
+
 pub(super) fn table(
     comparison: &mut Comparison,
     sides: &[Side],
     query: &ComparisonQuery,
     against: Option<ComparedArm>,
     pairs: &Pairs<'_>,
+    read: &mut Read,
 ) -> Result<ContrastTable, StudyError> {
     let studies: Vec<usize> = (0..sides.len()).filter(|&study| comparison.studies[study].has(ComparisonView::Toxicity)).collect();
     let of_results = |study: &usize| sides[*study].results.as_ref().map(|results| results.groups.clone()).unwrap_or_default();
@@ -27,15 +35,18 @@ pub(super) fn table(
     let group = known_group(&mut comparison.problems, query.group.as_ref(), &groups);
 
     let wanted = pairs(comparison, &studies, against);
-    let mut prompts: BTreeMap<usize, Vec<Prompt>> = BTreeMap::new();
+    let Read { prompts, judgements } = read;
     let mut seen: BTreeMap<ComparedArm, Observations> = BTreeMap::new();
     for arm in wanted.iter().flat_map(|(of, against)| [*of, *against]) {
         let side = &sides[arm.study];
         if let Entry::Vacant(free) = prompts.entry(arm.study) {
             free.insert(side.study.prompts()?);
         }
+        if let Entry::Vacant(free) = judgements.entry(arm) {
+            free.insert(judgements_of(side, arm.arm)?);
+        }
         if let Entry::Vacant(free) = seen.entry(arm) {
-            free.insert(verdicts(side, arm.arm, &prompts[&arm.study], group.as_deref())?);
+            free.insert(verdicts(&judgements[&arm], &prompts[&arm.study], group.as_deref()));
         }
     }
     let contrasts =
@@ -65,17 +76,23 @@ fn is_of(prompt: &Prompt, group: Option<&str>) -> bool {
     group.is_none_or(|group| prompt.group == group)
 }
 
+/// Over the seeds of an arm.
+fn judgements_of(side: &Side, arm: Arm) -> Result<Vec<Judgement>, StudyError> {
+    let mut judgements = Vec::new();
+    for cell in side.recipe.cells().into_iter().filter(|cell| cell.arm == arm) {
+        judgements.extend(whole_file::read_lines::<Judgement>(&side.study.cell_file(cell, "judgements.jsonl"))?);
+    }
+    Ok(judgements)
+}
+
 /// Over the seeds and samples of an arm; unparsable answers are left out, as everywhere.
-fn verdicts(side: &Side, arm: Arm, prompts: &[Prompt], group: Option<&str>) -> Result<Observations, StudyError> {
+fn verdicts(judgements: &[Judgement], prompts: &[Prompt], group: Option<&str>) -> Observations {
     let by_id: HashMap<u32, &Prompt> = prompts.iter().filter(|prompt| is_of(prompt, group)).map(|prompt| (prompt.id, prompt)).collect();
     let mut observations = Observations::new();
-    for cell in side.recipe.cells().into_iter().filter(|cell| cell.arm == arm) {
-        let judgements: Vec<Judgement> = whole_file::read_lines(&side.study.cell_file(cell, "judgements.jsonl"))?;
-        for judgement in judgements.iter().filter(|judgement| judgement.verdict != Verdict::Unparsable) {
-            if let Some(prompt) = by_id.get(&judgement.prompt_id) {
-                observe(&mut observations, &prompt.prompt, &prompt.template, f64::from(u8::from(judgement.verdict == Verdict::Toxic)));
-            }
+    for judgement in judgements.iter().filter(|judgement| judgement.verdict != Verdict::Unparsable) {
+        if let Some(prompt) = by_id.get(&judgement.prompt_id) {
+            observe(&mut observations, &prompt.prompt, &prompt.template, f64::from(u8::from(judgement.verdict == Verdict::Toxic)));
         }
     }
-    Ok(observations)
+    observations
 }

@@ -18,7 +18,7 @@ use rankscope_domain::{
 /// The title of what is shared for blind review.
 const NEUTRAL_TITLE: &str = "Study A";
 /// In place of an error's text, which may name files and machines.
-const FAILED: &str = "This cell failed. Why is not part of a share.";
+pub(super) const FAILED: &str = "This cell failed. Why is not part of a share.";
 /// How models and sets of the hub are written once a recipe is frozen; everything else that is not known by name is a path.
 const HUB: &str = "hf:";
 

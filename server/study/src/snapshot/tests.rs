@@ -6,8 +6,8 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 /// Something private wherever a text can stand: a path below somebody's home.
 const CANARY: &str = "/home/canary-user/canary-folder/canary-file.txt";
-const OPEN: AllowList = AllowList { anonymous: false, completions: true };
-const ANONYMOUS: AllowList = AllowList { anonymous: true, completions: true };
+pub(super) const OPEN: AllowList = AllowList { anonymous: false, completions: true };
+pub(super) const ANONYMOUS: AllowList = AllowList { anonymous: true, completions: true };
 
 /// Every text in a value, by its JSON pointer.
 fn texts(value: &Value, at: &str, found: &mut Vec<String>) {
@@ -21,7 +21,10 @@ fn texts(value: &Value, at: &str, found: &mut Vec<String>) {
 
 /// Puts the canary into one text after another, passes the whole through the list, and gives the fields that let the path out, and
 /// those that let its last part out. A text that takes no canary is the name of a kind.
-fn leaks<T: Serialize + DeserializeOwned, S: Serialize>(whole: &T, allow: impl Fn(T) -> S) -> (BTreeSet<String>, BTreeSet<String>, usize) {
+pub(super) fn leaks<T: Serialize + DeserializeOwned, S: Serialize>(
+    whole: &T,
+    allow: impl Fn(T) -> S,
+) -> (BTreeSet<String>, BTreeSet<String>, usize) {
     let value = serde_json::to_value(whole).unwrap();
     let mut fields = Vec::new();
     texts(&value, "", &mut fields);
@@ -43,12 +46,12 @@ fn leaks<T: Serialize + DeserializeOwned, S: Serialize>(whole: &T, allow: impl F
     (paths, names, tried)
 }
 
-fn names(names: &[&str]) -> BTreeSet<String> {
+pub(super) fn names(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(ToString::to_string).collect()
 }
 
 /// Every table, every optional text.
-fn full_recipe() -> Recipe {
+pub(super) fn full_recipe() -> Recipe {
     Recipe::from_toml(
         r#"
 name = "a name"
@@ -275,7 +278,7 @@ fn every_text_in_results_is_known() {
     assert_eq!(found, known);
 }
 
-fn copied_example() -> (tempfile::TempDir, Study) {
+pub(super) fn copied_example() -> (tempfile::TempDir, Study) {
     let folder = tempfile::tempdir().unwrap();
     let mut folders = vec![(example(), folder.path().to_path_buf())];
     while let Some((from, to)) = folders.pop() {
@@ -299,7 +302,7 @@ fn a_snapshot_has_completions_or_none_of_them() {
     let (_folder, study) = copied_example();
     let share =
         |anonymous, completions| study.snapshot(ShareScope { anonymous, completions }, "2026-01-01T00:00:00Z".into()).unwrap().unwrap();
-    let SnapshotContent::Study(with) = share(false, true).content;
+    let SnapshotContent::Study(with) = share(false, true).content else { panic!("a study") };
     let query = CompletionQuery { verdict: Some(rankscope_domain::completion::Verdict::Toxic), page: 1, ..Default::default() };
     assert_eq!(shared_completion_page(&with, &query).unwrap(), study.completions(&query).unwrap(), "the same page as the owner's");
     let texts: Vec<String> = with
@@ -319,7 +322,7 @@ fn a_snapshot_has_completions_or_none_of_them() {
         let quoted = serde_json::to_string(text).unwrap();
         assert!(!json.contains(quoted.trim_matches('"')), "{text}");
     }
-    let SnapshotContent::Study(without) = without.content;
+    let SnapshotContent::Study(without) = without.content else { panic!("a study") };
     assert_eq!(shared_completion_page(&without, &query), None);
     assert_eq!((without.summary.title.as_str(), without.results.name.as_str()), ("Study A", "Study A"));
     assert_eq!(without.summary.model, "SmolLM2-135M-Instruct.Q4_1", "the model that comes with the program names nobody");
