@@ -38,7 +38,7 @@ pub async fn figure(State(state): State<AppState>, Path(file): Path<String>, Que
 /// A figure as a file, of a comparison that lies elsewhere: `part` gives what it needs, as the query chooses it.
 pub(crate) fn picture(
     file: &str,
-    pairs: &Pairs,
+    pairs: &[(String, String)],
     part: impl FnOnce(ComparisonView, ComparisonQuery) -> Result<Comparison, AppError>,
 ) -> Result<ExportedFile, AppError> {
     let asked = asked_figure(file, pairs)?;
@@ -47,7 +47,19 @@ pub(crate) fn picture(
     drawn(asked, &comparison, &view)
 }
 
-fn asked_figure(file: &str, pairs: &Pairs) -> Result<AskedFigure, AppError> {
+/// A table as a file, as [`picture`].
+pub(crate) fn list(
+    file: &str,
+    pairs: &[(String, String)],
+    part: impl FnOnce(ComparisonView, ComparisonQuery) -> Result<Comparison, AppError>,
+) -> Result<ExportedFile, AppError> {
+    let asked = AskedTable::read(file, &COMPARISON_TABLES.map(|(name, _)| name))?;
+    let (view, needed) = asked_view(pairs, &COMPARISON_TABLES, asked.name)?;
+    let comparison = part(needed, view.query.clone())?;
+    asked.file(comparison_table(asked.name, &comparison, &view))
+}
+
+fn asked_figure(file: &str, pairs: &[(String, String)]) -> Result<AskedFigure, AppError> {
     let first = |name: &str| pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
     AskedFigure::read(file, &COMPARISON_FIGURES.map(|(name, _)| name), &first)
 }
@@ -66,7 +78,7 @@ pub async fn table(State(state): State<AppState>, Path(file): Path<String>, Quer
 }
 
 /// What a figure or a table is asked for of, with the view that it needs.
-fn asked_view(pairs: &Pairs, known: &[Named], name: &str) -> Result<(CompareView, ComparisonView), AppError> {
+fn asked_view(pairs: &[(String, String)], known: &[Named], name: &str) -> Result<(CompareView, ComparisonView), AppError> {
     let (mut view, errors) = CompareView::read(pairs);
     errors.into_result(()).map_err(AppError::Invalid)?;
     let needed = known.iter().find(|(known, _)| *known == name).map(|(_, needed)| *needed);

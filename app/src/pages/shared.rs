@@ -3,11 +3,11 @@
 
 use super::{
     compare::{CompareLinks, ComparisonPanel, asked_view},
-    study::{StudyPlace, StudyTabs, TabStudy, results_tab, shared_tabs, show_choice},
+    study::{StudyPlace, StudyTabs, TabStudy, results_tab, shared_tabs},
 };
 use crate::{
     api::shared::{get_shared, get_shared_comparison},
-    components::{arm_list::arm_list, error_view::ErrorNotice, pending::Pending},
+    components::{arm_list::arm_list, cover::show_choice, error_view::ErrorNotice, pending::Pending},
     quantity,
 };
 use leptos::prelude::*;
@@ -90,7 +90,7 @@ fn SharedComparison(token: String, views: Vec<ComparisonView>) -> impl IntoView 
     let query = Memo::new(move |_| asked.with(|(view, _)| view.query.clone()));
     let base = format!("{SHARED_PREFIX}{token}");
     let comparison = Resource::new(move || query.get(), move |query| get_shared_comparison(token.clone(), query));
-    let (_, show) = show_choice();
+    let show = show_choice();
     view! {
         <Transition fallback=|| view! { <Pending what="the comparison" /> }>
             {move || {

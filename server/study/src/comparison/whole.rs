@@ -1,6 +1,6 @@
 //! Every part of a comparison in every choice that its page offers, for a copy that nothing is worked out for any more.
 
-use super::{AskedStudy, Side, Tell, Told, accuracy, completions, divergence, lens, open, recipes, toxicity};
+use super::{AskedStudy, Side, Tell, Told, accuracy, completions, divergence, lens, open, pairs::pairs, recipes, toxicity};
 use crate::StudyError;
 use rankscope_domain::{
     MinorityFraction,
@@ -84,6 +84,7 @@ fn accuracies(common: &Comparison, sides: &[Side]) -> Result<Vec<SharedAccuracie
             sides,
             &ComparisonQuery { reading, fraction, group, ..ComparisonQuery::default() },
             against,
+            &pairs,
             &mut read,
         )
     };
