@@ -6,7 +6,7 @@
 
 use crate::study_id::StudyId;
 use rankscope_domain::view::StudyStatus;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use rusqlite_migration::{M, Migrations};
 use std::{
     path::Path,
@@ -158,6 +158,8 @@ pub enum DatabaseError {
     Migration(#[from] rusqlite_migration::Error),
     #[error("database: the task was lost")]
     Lost,
+    #[error("a study's directory can't be taken out of the way: {0}")]
+    Directory(std::io::Error),
 }
 
 /// What the index says of one study.
@@ -291,22 +293,38 @@ impl Database {
         .await
     }
 
-    /// Forgets a study that is not active, with its labels. False: it is active or gone.
-    pub async fn remove(&self, id: &StudyId) -> Result<bool, DatabaseError> {
+    /// Forgets a study that is not active, with its labels. False: it is active or gone. `bury` takes its directory out of the way while
+    /// nothing else can change the row, and before the row goes: a directory without a row would be taken up again, without its labels.
+    pub async fn remove(
+        &self,
+        id: &StudyId,
+        bury: impl FnOnce() -> std::io::Result<()> + Send + 'static,
+    ) -> Result<bool, DatabaseError> {
         let id = id.to_string();
-        self.call(move |connection| {
-            let transaction = connection.transaction()?;
+        let removed = self.call(move |connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let sql = "DELETE FROM studies WHERE id = ?1 AND status NOT IN ('queued', 'running', 'cancelling')";
             if transaction.execute(sql, [&id])? == 0 {
-                return Ok(false);
+                return Ok(Ok(false));
             }
-            for table in ["annotation_labels", "annotators", "annotation_items"] {
-                let sql = format!("DELETE FROM {table} WHERE round_id IN (SELECT id FROM annotation_rounds WHERE study_id = ?1)");
-                transaction.execute(&sql, [&id])?;
+            remove_labels(&transaction, &id)?;
+            if let Err(error) = bury() {
+                return Ok(Err(error));
             }
-            transaction.execute("DELETE FROM annotation_rounds WHERE study_id = ?1", [&id])?;
             transaction.commit()?;
-            Ok(true)
+            Ok(Ok(true))
+        });
+        removed.await?.map_err(DatabaseError::Directory)
+    }
+
+    /// Ends what a kill cut short: the directory of this study is out of the way already, so its row and labels go whatever they say.
+    pub async fn finish_removal(&self, id: &StudyId) -> Result<(), DatabaseError> {
+        let id = id.to_string();
+        self.call(move |connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            transaction.execute("DELETE FROM studies WHERE id = ?1", [&id])?;
+            remove_labels(&transaction, &id)?;
+            transaction.commit()
         })
         .await
     }
@@ -316,6 +334,14 @@ impl Database {
         let id = id.to_string();
         self.call(move |connection| connection.execute("DELETE FROM studies WHERE id = ?1", [id]).map(drop)).await
     }
+}
+
+fn remove_labels(connection: &Connection, study: &str) -> rusqlite::Result<()> {
+    for table in ["annotation_labels", "annotators", "annotation_items"] {
+        let sql = format!("DELETE FROM {table} WHERE round_id IN (SELECT id FROM annotation_rounds WHERE study_id = ?1)");
+        connection.execute(&sql, [study])?;
+    }
+    connection.execute("DELETE FROM annotation_rounds WHERE study_id = ?1", [study]).map(drop)
 }
 
 const NEXT_PLACE: &str = "(SELECT 1 + COALESCE(MAX(queue_place), 0) FROM studies)";
@@ -368,16 +394,41 @@ mod tests {
         assert!(database.change(&ids[0], &[Queued], Cancelled, "").await.unwrap());
         assert_eq!(database.take_next().await.unwrap().as_ref(), Some(&ids[1]));
         assert!(!database.change(&ids[1], &[Queued], Cancelled, "").await.unwrap(), "it runs already");
-        assert!(!database.remove(&ids[1]).await.unwrap(), "an active study stays");
+        assert!(!database.remove(&ids[1], || Ok(())).await.unwrap(), "an active study stays");
         assert!(database.enqueue(&ids[0], true).await.unwrap());
         assert!(!database.enqueue(&ids[0], true).await.unwrap(), "it is queued already");
         assert_eq!(database.study(&ids[0]).await.unwrap().unwrap().queue_position, Some(2));
         assert_eq!(database.take_next().await.unwrap().as_ref(), Some(&ids[2]));
 
         assert!(database.change(&ids[1], &[Running, Cancelling], Finished, "").await.unwrap());
-        assert!(database.remove(&ids[1]).await.unwrap());
+        assert!(database.remove(&ids[1], || Ok(())).await.unwrap());
         assert_eq!(database.study(&ids[1]).await.unwrap(), None);
         assert_eq!(database.answered("b").await.unwrap().as_ref(), Some(&ids[1]), "a request stays answered");
+    }
+
+    #[tokio::test]
+    async fn a_row_goes_when_its_directory_is_out_of_the_way_and_not_before() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::open(&directory.path().join("index.sqlite")).unwrap();
+        let id = StudyId::generate();
+        database.insert_found(&id, Finished, "").await.unwrap();
+        let round = "INSERT INTO annotation_rounds (id, study_id, plan, secret) VALUES ('r', ?1, '', x'00')";
+        let text = id.to_string();
+        database.call(move |connection| connection.execute(round, [text])).await.unwrap();
+        let rounds = async || {
+            let count = database.call(|connection| connection.query_row("SELECT COUNT(*) FROM annotation_rounds", [], |row| row.get(0)));
+            count.await.unwrap()
+        };
+        let refused = database.remove(&id, || Err(std::io::ErrorKind::PermissionDenied.into())).await;
+        assert!(matches!(refused, Err(DatabaseError::Directory(_))));
+        assert!(database.study(&id).await.unwrap().is_some());
+        let before: i64 = rounds().await;
+        assert_eq!(before, 1, "its labels stay with it");
+        // a kill came between the rename and the commit
+        database.finish_removal(&id).await.unwrap();
+        assert!(database.study(&id).await.unwrap().is_none());
+        assert_eq!(rounds().await, 0);
+        database.finish_removal(&id).await.unwrap();
     }
 
     #[tokio::test]

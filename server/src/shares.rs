@@ -18,6 +18,7 @@ pub mod token;
 use crate::{
     database::{Database, DatabaseError},
     study_id::StudyId,
+    to_its_end::to_its_end,
 };
 use rankscope_domain::{
     FieldErrors,
@@ -25,7 +26,7 @@ use rankscope_domain::{
     snapshot::Snapshot,
 };
 use rankscope_study::{ShareScope, Study, StudyError};
-use snapshot_file::{SnapshotFiles, SnapshotProblem};
+use snapshot_file::{Linked, SnapshotFiles, SnapshotProblem};
 use std::{
     path::Path,
     sync::{Arc, Mutex, PoisonError},
@@ -119,27 +120,32 @@ impl Shares {
             }
             Ok::<_, ShareError>((title, has_completions, files.write(&file_id, &snapshot)?))
         });
-        let (title, completions, content_sha256) = freezing.await.map_err(|_| ShareError::Lost)??;
         let token = ShareToken::generate().map_err(|_| ShareError::Lost)?;
-        let new = NewShare {
-            id: share_id.clone(),
-            token_hash: token.hash(),
-            study_id,
-            title,
-            label,
-            anonymous,
-            completions,
-            annotate,
-            created_at: now.as_second(),
-            expires_at,
-            content_sha256: content_sha256.clone(),
-        };
-        if let Err(error) = self.store.insert(new).await {
-            self.files.remove(&share_id);
-            return Err(error.into());
-        }
-        tracing::info!(share = share_id, "a share link was made");
-        Ok(MadeShare { id: share_id, token, content_sha256, expires_at })
+        let shares = self.clone();
+        // a copy without a link would be nobody's to remove
+        let making = to_its_end(async move {
+            let (title, completions, content_sha256) = freezing.await.map_err(|_| ShareError::Lost)??;
+            let new = NewShare {
+                id: share_id.clone(),
+                token_hash: token.hash(),
+                study_id,
+                title,
+                label,
+                anonymous,
+                completions,
+                annotate,
+                created_at: now.as_second(),
+                expires_at,
+                content_sha256: content_sha256.clone(),
+            };
+            if let Err(error) = shares.store.insert(new).await {
+                shares.remove_copy(&share_id).await;
+                return Err(error.into());
+            }
+            tracing::info!(share = share_id, "a share link was made");
+            Ok(MadeShare { id: share_id, token, content_sha256, expires_at })
+        });
+        making.await.map_err(|_| ShareError::Lost)?
     }
 
     /// The link that a token opens now. Every other token is told apart from none.
@@ -167,22 +173,48 @@ impl Shares {
 
     /// Ends a link for good, and removes its copy. False: there is no such link.
     pub async fn revoke(&self, id: &str) -> Result<bool, DatabaseError> {
-        let there = self.store.revoke(id, now()).await?;
-        if there {
-            self.remove_copy(id).await;
-            tracing::info!(share = id, "a share link was revoked");
-        }
-        Ok(there)
+        let (shares, id) = (self.clone(), id.to_string());
+        let revoking = to_its_end(async move {
+            let there = shares.store.revoke(&id, now()).await?;
+            if there {
+                shares.remove_copy(&id).await;
+                tracing::info!(share = id, "a share link was revoked");
+            }
+            Ok(there)
+        });
+        revoking.await.map_err(|_| DatabaseError::Lost)?
     }
 
     /// Ends every link of a study; how many there were.
     pub async fn revoke_all(&self, study: &StudyId) -> Result<usize, DatabaseError> {
-        let ids = self.store.revoke_all(study, now()).await?;
-        for id in &ids {
-            self.remove_copy(id).await;
+        let (shares, study) = (self.clone(), study.clone());
+        let revoking = to_its_end(async move {
+            let ids = shares.store.revoke_all(&study, now()).await?;
+            for id in &ids {
+                shares.remove_copy(id).await;
+            }
+            tracing::info!(%study, links = ids.len(), "all share links of a study were revoked");
+            Ok(ids.len())
+        });
+        revoking.await.map_err(|_| DatabaseError::Lost)?
+    }
+
+    /// Removes copies that no link leads to: a kill came before the link was noted, or after it was revoked.
+    pub async fn clear_copies(&self) -> Result<(), DatabaseError> {
+        let links = self.store.list(None).await?;
+        // the index was lost or moved away: it may come back, and the links with it
+        if links.is_empty() {
+            return Ok(());
         }
-        tracing::info!(%study, links = ids.len(), "all share links of a study were revoked");
-        Ok(ids.len())
+        let files = self.files.clone();
+        let clear = move || {
+            files.clear(|id| match links.iter().find(|link| link.id == id) {
+                Some(link) if link.revoked_at.is_none() => Linked::Open,
+                Some(_) => Linked::Revoked,
+                None => Linked::Unknown,
+            });
+        };
+        tokio::task::spawn_blocking(clear).await.map_err(|_| DatabaseError::Lost)
     }
 
     async fn remove_copy(&self, id: &str) {
@@ -251,6 +283,75 @@ mod tests {
         }
         assert_eq!(shares.take_to_show("0"), None, "the oldest has made room");
         assert!(shares.take_to_show("1").is_some());
+    }
+
+    fn example() -> Study {
+        Study::open(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/example"))).unwrap()
+    }
+
+    /// Asks until it is so.
+    async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+        for _ in 0..2000 {
+            if holds().await {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("waited 20 s for: {what}");
+    }
+
+    #[tokio::test]
+    async fn who_goes_away_half_way_leaves_nothing_half_done() {
+        let folder = tempfile::tempdir().unwrap();
+        let shares = Shares::new(Database::open(&folder.path().join("index.sqlite")).unwrap(), folder.path());
+        let copies = || std::fs::read_dir(folder.path().join("shares")).map_or(0, Iterator::count);
+        let request = || ShareRequest { expires: "1d".into(), ..ShareRequest::default() };
+        // as a handler is dropped with its connection, while the copy is made
+        assert!(tokio::time::timeout(Duration::ZERO, shares.make_of_study(example(), None, request())).await.is_err());
+        until("the link", async || shares.store().list(None).await.unwrap().len() == 1).await;
+        assert_eq!(copies(), 1);
+        let id = shares.store().list(None).await.unwrap()[0].id.clone();
+        drop(tokio::time::timeout(Duration::ZERO, shares.revoke(&id)).await);
+        until("the copy to go", async || copies() == 0).await;
+        assert!(shares.store().list(None).await.unwrap()[0].revoked_at.is_some());
+    }
+
+    #[tokio::test]
+    async fn the_next_server_removes_what_no_link_leads_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let shares = Shares::new(Database::open(&folder.path().join("index.sqlite")).unwrap(), folder.path());
+        let copy = |id: &str| folder.path().join(format!("shares/{id}.json"));
+        std::fs::create_dir(folder.path().join("shares")).unwrap();
+        let [orphan, young, revoked] = [(); 3].map(|()| Ulid::new().to_string());
+        for id in [&orphan, &young, &revoked] {
+            std::fs::write(copy(id), "{}").unwrap();
+        }
+        let long_ago = std::time::SystemTime::now() - Duration::from_secs(2 * 24 * 3600);
+        std::fs::File::options().write(true).open(copy(&orphan)).unwrap().set_modified(long_ago).unwrap();
+        shares.clear_copies().await.unwrap();
+        assert!(copy(&orphan).exists(), "there is no link at all: the index may have been moved away");
+
+        let request = || ShareRequest { expires: "1d".into(), ..ShareRequest::default() };
+        let open = shares.make_of_study(example(), None, request()).await.unwrap();
+        let new = NewShare {
+            id: revoked.clone(),
+            token_hash: [1; 32],
+            study_id: None,
+            title: String::new(),
+            label: String::new(),
+            anonymous: false,
+            completions: false,
+            annotate: false,
+            created_at: 0,
+            expires_at: None,
+            content_sha256: String::new(),
+        };
+        shares.store().insert(new).await.unwrap();
+        // a kill came before the copy was removed
+        shares.store().revoke(&revoked, 1).await.unwrap();
+        shares.clear_copies().await.unwrap();
+        let left = [&open.id, &orphan, &young, &revoked].map(|id| copy(id).exists());
+        assert_eq!(left, [true, false, true, false], "a young one may be of a link that is being made");
     }
 
     #[test]

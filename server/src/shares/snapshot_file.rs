@@ -9,11 +9,17 @@ use std::{
     os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 use ulid::Ulid;
 
 /// Copies that are kept ready.
 const MAX_READY: usize = 4;
+
+/// A link that is being made on the command line notes its copy within moments.
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// What files are called while they are written.
+const UNFINISHED: &str = ".writing-";
 
 /// Why a copy is not shown. The texts are for the log and the command line.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +58,16 @@ impl Stamp {
             changed: (metadata.ctime(), metadata.ctime_nsec()),
         }
     }
+}
+
+/// What the database says of a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Linked {
+    /// A link leads to it, or did until it expired.
+    Open,
+    Revoked,
+    /// There is no such link. `rankscope share` may be about to note it.
+    Unknown,
 }
 
 struct Ready {
@@ -129,6 +145,22 @@ impl SnapshotFiles {
                 tracing::error!(path = %path.display(), %error, "the copy of a revoked link can't be removed: remove it yourself");
             }
             _ => {}
+        }
+    }
+
+    /// Removes what no link leads to.
+    pub fn clear(&self, linked: impl Fn(&str) -> Linked) {
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let id = name.strip_suffix(".json").filter(|id| self.path(id).is_ok());
+            let is_old = || entry.metadata().and_then(|data| data.modified()).is_ok_and(|at| at.elapsed().is_ok_and(|age| age > A_DAY));
+            match id.map(&linked) {
+                Some(Linked::Open) => {}
+                Some(Linked::Revoked) => self.remove(id.unwrap_or_default()),
+                Some(Linked::Unknown) if is_old() => self.remove(id.unwrap_or_default()),
+                None if name.starts_with(UNFINISHED) && is_old() => drop(fs::remove_file(entry.path())),
+                Some(Linked::Unknown) | None => {}
+            }
         }
     }
 
