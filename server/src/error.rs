@@ -1,7 +1,7 @@
 //! Errors at the edge of the server: what went wrong inside is logged here, once; what goes out says what to do.
 
 use axum::{
-    http::StatusCode,
+    http::{HeaderValue, StatusCode, header::RETRY_AFTER},
     response::{IntoResponse, Response},
 };
 use rankscope_app::error::AppError;
@@ -9,6 +9,9 @@ use rankscope_study::StudyError;
 
 /// All that a client is told when the server is at fault.
 pub(crate) const INTERNAL: &str = "Something went wrong on the server. Its log says what; try again, and if it stays, restart Rankscope.";
+
+/// When to try again where too much is asked at a time.
+const BUSY_SECONDS: &str = "5";
 
 /// An [`AppError`] as an HTTP response.
 #[derive(Debug)]
@@ -23,7 +26,11 @@ impl From<AppError> for EdgeError {
 impl IntoResponse for EdgeError {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.0.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, format!("{}\n", self.0)).into_response()
+        let mut response = (status, format!("{}\n", self.0)).into_response();
+        if matches!(self.0, AppError::Busy(_)) {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(BUSY_SECONDS));
+        }
+        response
     }
 }
 

@@ -17,9 +17,12 @@ pub mod token;
 
 use crate::{
     database::{Database, DatabaseError},
+    error::internal,
     study_id::StudyId,
     to_its_end::to_its_end,
+    turnstile::{Admission, Turnstile},
 };
+use rankscope_app::error::AppError;
 use rankscope_domain::{
     FieldErrors,
     share::{MAX_LABEL, ShareRequest},
@@ -28,6 +31,7 @@ use rankscope_domain::{
 use rankscope_study::{ShareScope, Study, StudyError};
 use snapshot_file::{Linked, SnapshotFiles, SnapshotProblem};
 use std::{
+    fs::File,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -41,6 +45,12 @@ const SHOWN_WITHIN: Duration = Duration::from_secs(600);
 /// Links that wait so; the oldest makes room.
 const MAX_WAITING: usize = 64;
 
+/// Copies that are read at a time, and readers that wait for it.
+const READS: usize = 4;
+const READS_WAITING: usize = 64;
+/// Files of copies that are on their way at a time. Who reads slowly keeps others from these, and from nothing else.
+const SENDS: usize = 16;
+
 /// All that there is to do with share links. Cheap to clone.
 #[derive(Clone)]
 pub struct Shares {
@@ -48,6 +58,10 @@ pub struct Shares {
     files: SnapshotFiles,
     /// Links that were made and not shown yet: id and address.
     waiting: Arc<Mutex<Vec<(String, String, Instant)>>>,
+    /// Parsing and searching a copy takes memory and a processor.
+    reads: Turnstile,
+    /// Answers that are on their way to readers who may be slow.
+    sends: Turnstile,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +92,13 @@ pub struct MadeShare {
 impl Shares {
     /// Copies lie in `shares/` of the data directory.
     pub fn new(database: Database, data_dir: &Path) -> Self {
-        Self { store: ShareStore::new(database), files: SnapshotFiles::below(data_dir), waiting: Arc::default() }
+        Self {
+            store: ShareStore::new(database),
+            files: SnapshotFiles::below(data_dir),
+            waiting: Arc::default(),
+            reads: Turnstile::new(READS, READS_WAITING, "Too many readers look at shared studies just now. Try again in a moment."),
+            sends: Turnstile::new(SENDS, 0, "Too many readers are being sent shared files just now. Try again in a moment."),
+        }
     }
 
     pub fn store(&self) -> &ShareStore {
@@ -166,9 +186,28 @@ impl Shares {
         self.files.read(&share.id, &share.content_sha256)
     }
 
-    /// The file itself, its hash checked. Blocks.
-    pub fn read_bytes(&self, share: &Share) -> Result<Vec<u8>, SnapshotProblem> {
-        self.files.read_bytes(&share.id, &share.content_sha256)
+    /// The file itself, its hash checked, and its length. Blocks.
+    pub fn open(&self, share: &Share) -> Result<(File, u64), SnapshotProblem> {
+        self.files.open(&share.id, &share.content_sha256)
+    }
+
+    /// Reads a copy off the async threads, inside the request's span, where there is room.
+    pub async fn reading<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Shares) -> Result<T, AppError> + Send + 'static,
+    ) -> Result<T, AppError> {
+        let admission = self.reads.enter().await?;
+        let (shares, span) = (self.clone(), tracing::Span::current());
+        let task = tokio::task::spawn_blocking(move || {
+            let _admission = admission;
+            span.in_scope(|| read(&shares))
+        });
+        task.await.map_err(|error| internal("reading a share panicked", &error))?
+    }
+
+    /// Leave to send a copy, for as long as it is held: to the end of the answer.
+    pub async fn sending(&self) -> Result<Admission, AppError> {
+        self.sends.enter().await
     }
 
     /// Ends a link for good, and removes its copy. False: there is no such link.

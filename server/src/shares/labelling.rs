@@ -1,9 +1,6 @@
 //! Labels of those who have a link that permits it: of completions that are in its copy, in the rounds that the owner has drawn of the study.
 
-use super::{
-    downloads::damaged,
-    pages::{no_such_share, reading},
-};
+use super::{downloads::damaged, pages::no_such_share};
 use crate::{
     backend::StudyBackend,
     error::{internal, no_such_study},
@@ -73,7 +70,7 @@ impl StudyBackend {
             Err(error) => return Err(error),
         }
         let (source, anonymous) = (format!("share:{}", share.id), share.anonymous);
-        let snapshot = reading(&self.shares, move |shares| shares.read(&share).map_err(damaged)).await?;
+        let snapshot = self.shares.reading(move |shares| shares.read(&share).map_err(damaged)).await?;
         Ok(Permit { study, source, anonymous, snapshot })
     }
 

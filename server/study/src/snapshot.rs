@@ -4,11 +4,15 @@ mod allow_list;
 #[cfg(test)]
 mod tests;
 
-use crate::{Study, StudyError, completion_page, whole_file};
+use crate::{
+    Study, StudyError,
+    completion_page::{self, Found},
+    whole_file,
+};
 use allow_list::AllowList;
 use rankscope_domain::{
     Recipe,
-    completion::{Completion, Judgement, Prompt},
+    completion::{Completion, Judgement},
     snapshot::{JudgedText, SNAPSHOT_SCHEMA, SharedCell, SharedCompletions, SharedStudy, Snapshot, SnapshotContent},
     view::{CompletionPage, CompletionQuery},
 };
@@ -89,9 +93,9 @@ impl Study {
 /// A page of a shared study's completions; `None`: it was shared without.
 pub fn shared_completion_page(study: &SharedStudy, query: &CompletionQuery) -> Option<CompletionPage> {
     let SharedCompletions { prompts, cells, divergences } = study.completions.as_ref()?;
-    let prompts: Vec<Prompt> = prompts.clone();
     let wanted = cells.iter().filter(|shared| completion_page::wants(query, shared.cell));
-    let judged = wanted.flat_map(|shared| shared.completions.iter().map(|text| text.clone().of_cell(shared.cell)));
+    let judged = wanted.flat_map(|shared| shared.completions.iter().map(|text| (shared.cell, text)));
+    let judged = judged.map(|(cell, text)| Found { cell, completion: &text.completion, judgement: text.judgement.as_ref() });
     let page = completion_page::page(prompts, judged, study.summary.arms.clone(), study.summary.seeds.clone(), query);
     let of_prompt = divergences.iter().filter(|found| Some(found.divergence.id) == query.prompt_id);
     Some(CompletionPage { divergences: of_prompt.cloned().collect(), ..page })
