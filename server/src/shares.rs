@@ -50,6 +50,9 @@ const READS: usize = 4;
 const READS_WAITING: usize = 64;
 /// Files of copies that are on their way at a time. Who reads slowly keeps others from these, and from nothing else.
 const SENDS: usize = 16;
+/// Figures and tables that are drawn at a time, and readers that wait for one: a page has some ten of them.
+const DRAWINGS: usize = 1;
+const DRAWINGS_WAITING: usize = 40;
 
 /// All that there is to do with share links. Cheap to clone.
 #[derive(Clone)]
@@ -62,6 +65,8 @@ pub struct Shares {
     reads: Turnstile,
     /// Answers that are on their way to readers who may be slow.
     sends: Turnstile,
+    /// Figures and tables for readers; the owner's have places of their own.
+    drawings: Turnstile,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +102,11 @@ impl Shares {
             files: SnapshotFiles::below(data_dir),
             waiting: Arc::default(),
             reads: Turnstile::new(READS, READS_WAITING, "Too many readers look at shared studies just now. Try again in a moment."),
+            drawings: Turnstile::new(
+                DRAWINGS,
+                DRAWINGS_WAITING,
+                "Too many figures are being drawn for readers just now. Try again in a moment.",
+            ),
             sends: Turnstile::new(SENDS, 0, "Too many readers are being sent shared files just now. Try again in a moment."),
         }
     }
@@ -203,6 +213,11 @@ impl Shares {
             span.in_scope(|| read(&shares))
         });
         task.await.map_err(|error| internal("reading a share panicked", &error))?
+    }
+
+    /// Leave to draw something of a copy, for as long as it is held.
+    pub async fn drawing(&self) -> Result<Admission, AppError> {
+        self.drawings.enter().await
     }
 
     /// Leave to send a copy, for as long as it is held: to the end of the answer.
@@ -337,6 +352,20 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("waited 20 s for: {what}");
+    }
+
+    #[tokio::test]
+    async fn drawings_for_readers_have_an_end_of_their_queue() {
+        let folder = tempfile::tempdir().unwrap();
+        let shares = Shares::new(Database::open(&folder.path().join("index.sqlite")).unwrap(), folder.path());
+        let first = shares.drawing().await.unwrap();
+        let mut waiting: Vec<_> = (0..DRAWINGS_WAITING).map(|_| Box::pin(shares.drawing())).collect();
+        for one in &mut waiting {
+            assert!(futures::FutureExt::now_or_never(one.as_mut()).is_none(), "one is drawn at a time");
+        }
+        assert!(matches!(shares.drawing().await, Err(AppError::Busy(_))));
+        drop(first);
+        assert!(waiting.remove(0).await.is_ok());
     }
 
     #[tokio::test]

@@ -90,9 +90,9 @@ async fn exported(
     query: HashMap<String, String>,
     make: Make,
 ) -> Result<impl IntoResponse + use<>, EdgeError> {
-    let permit = state.backend.permit_to_draw().await?;
+    let admission = state.backend.shares.drawing().await?;
     let made = of_study(state, share, move |study| {
-        let _permit = permit;
+        let _admission = admission;
         make(&file, Shown { results: &study.results, readings: &study.lens }, &|name| query.get(name).cloned())
     })
     .await?;
