@@ -9,6 +9,7 @@ use super::{
 use crate::{Study, StudyError, whole_file};
 use rankscope_domain::{
     CellId, FieldErrors,
+    event::{Event, Happening},
     provenance::ImportNote,
     results::RESULTS_SCHEMA,
     view::{Ended, Progress},
@@ -36,6 +37,10 @@ const LARGEST_MANIFEST: u64 = 16 << 20;
 const LARGEST_RATIO: u64 = 200;
 /// Below so many bytes no ratio is looked at.
 const SMALL: u64 = 1 << 20;
+
+/// Events of a study, and those of them that are kept one by one: notes, ends of stages, cells that failed.
+const MOST_EVENTS: u32 = 1_000_000;
+const MOST_KEPT: u32 = 20_000;
 
 /// What an archive may hold besides the study itself: it is checked against the manifest, and left where it is.
 fn is_left_out(path: &str) -> bool {
@@ -188,6 +193,7 @@ fn take_out(
     let refuse = |wrong: &str| refusal(&entry.path, wrong);
     let mut file = zip.by_index(entry.index).map_err(|error| refuse(&why(&error)))?;
     let most = file.compressed_size().saturating_mul(LARGEST_RATIO).max(SMALL);
+    let largest = entry.to.as_ref().and_then(|(_, content)| content::largest(*content)).unwrap_or(u64::MAX);
     let mut out: Box<dyn Write> = match &entry.to {
         Some((path, _)) => {
             if let Some(folder) = path.parent() {
@@ -208,6 +214,9 @@ fn take_out(
         count += read as u64;
         if count > bytes {
             return Err(refuse("it is larger than the manifest says"));
+        }
+        if count > largest {
+            return Err(refuse(&format!("it has more than {largest} bytes, which is the most that is read of such a file")));
         }
         if count > most {
             return Err(refuse(&format!("unpacked it is more than {LARGEST_RATIO} times as large, which no file of a study is")));
@@ -252,12 +261,39 @@ fn check_together(directory: &Path, entries: &[Entry]) -> Result<Study, StudyErr
             return Err(refusal(&entry.path, "the recipe has no such cell"));
         }
     }
-    let mut progress = Progress::default();
-    for event in study.events_since(0)? {
-        progress.apply(&event);
-    }
+    let progress = fold_events(&directory.join("events.jsonl"), &cells).map_err(|wrong| refuse("events.jsonl", &wrong))?;
     if progress.ended != Some(Ended::Finished) {
         return Err(refuse("events.jsonl", "the study was not finished, and only finished studies are taken in"));
     }
     Ok(study)
+}
+
+/// Folds the events, which every page of the study does again: there must not be more than a study can have.
+pub(super) fn fold_events(path: &Path, cells: &BTreeSet<CellId>) -> Result<Progress, String> {
+    let (mut progress, mut events, mut kept) = (Progress::default(), 0, 0);
+    content::each_line(path, |event: Event| {
+        events += 1;
+        let cell = match &event.what {
+            Happening::TrainStep { cell, .. } => Some(*cell),
+            Happening::CellFailed { cell, .. } => {
+                kept += 1;
+                Some(*cell)
+            }
+            // each is looked for among those before it
+            Happening::Note { .. } | Happening::StageFinished { .. } => {
+                kept += 1;
+                None
+            }
+            _ => None,
+        };
+        if let Some(cell) = cell.filter(|cell| !cells.contains(cell)) {
+            return Err(format!("event {} is of the cell {cell}, which the recipe has not", event.id));
+        }
+        if events > MOST_EVENTS || kept > MOST_KEPT {
+            return Err(format!("it has more than {MOST_EVENTS} events, or more than {MOST_KEPT} notes and ends of stages"));
+        }
+        progress.apply(&event);
+        Ok(())
+    })?;
+    Ok(progress)
 }
