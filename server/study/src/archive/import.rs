@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File},
-    io::{self, Read, Write},
+    io::{Read, Write},
     path::{Path, PathBuf},
 };
 use zip::{ZipArchive, result::ZipError};
@@ -98,7 +98,19 @@ pub fn unpack(archive: &Path, directory: &Path, limits: ArchiveLimits) -> Result
         archive_sha256: sha256,
     };
     whole_file::write_json(&directory.join(IMPORT_NOTE), &note)?;
+    sync_folders(directory)?;
     Ok(study)
+}
+
+/// Makes the names in a directory and below last.
+fn sync_folders(directory: &Path) -> Result<(), StudyError> {
+    for entry in fs::read_dir(directory).map_err(StudyError::at(directory))? {
+        let entry = entry.map_err(StudyError::at(directory))?;
+        if entry.file_type().map_err(StudyError::at(directory))?.is_dir() {
+            sync_folders(&entry.path())?;
+        }
+    }
+    whole_file::sync_directory(directory)
 }
 
 fn whole_refusal(wrong: &str) -> StudyError {
@@ -194,14 +206,14 @@ fn take_out(
     let mut file = zip.by_index(entry.index).map_err(|error| refuse(&why(&error)))?;
     let most = file.compressed_size().saturating_mul(LARGEST_RATIO).max(SMALL);
     let largest = entry.to.as_ref().and_then(|(_, content)| content::largest(*content)).unwrap_or(u64::MAX);
-    let mut out: Box<dyn Write> = match &entry.to {
+    let mut out = match &entry.to {
         Some((path, _)) => {
             if let Some(folder) = path.parent() {
                 fs::create_dir_all(folder).map_err(StudyError::at(folder))?;
             }
-            Box::new(File::create_new(path).map_err(StudyError::at(path))?)
+            Some((File::create_new(path).map_err(StudyError::at(path))?, path))
         }
-        None => Box::new(io::sink()),
+        None => None,
     };
     let mut hash = Sha256::new();
     let mut piece = vec![0; 1 << 17];
@@ -225,9 +237,14 @@ fn take_out(
             .checked_sub(read as u64)
             .ok_or_else(|| whole_refusal(&format!("unpacked it has more than {} bytes, which is the most that is taken", limits.bytes)))?;
         hash.update(&piece[..read]);
-        out.write_all(&piece[..read]).map_err(StudyError::at(entry.to.as_ref().map_or(Path::new(""), |(path, _)| path)))?;
+        if let Some((file, path)) = &mut out {
+            file.write_all(&piece[..read]).map_err(StudyError::at(path))?;
+        }
     }
-    out.flush().map_err(StudyError::at(Path::new(&entry.path)))?;
+    // the study is taken up by a rename, after which nothing of it may be lost
+    if let Some((file, path)) = out {
+        file.sync_all().map_err(StudyError::at(path))?;
+    }
     if count != bytes || whole_file::hex(&hash.finalize()) != sha256 {
         return Err(refuse("its content is not what the manifest says; it was changed or damaged on the way"));
     }
