@@ -121,9 +121,12 @@ impl Shares {
             let remedy = "Labels are kept with a study of the data directory, and this one lies elsewhere. Share it without annotating.";
             return Err(FieldErrors::one("annotate", true, remedy).into());
         }
+        let annotate = request.annotate;
         let freeze = move |scope: ShareScope, frozen_at: String| {
             let title = study.recipe()?.name;
-            Ok((title, study.snapshot(scope, frozen_at)?.ok_or(ShareError::NoResults)?))
+            let copy =
+                if annotate { study.snapshot_to_label(scope.anonymous, frozen_at)? } else { study.snapshot(scope, frozen_at)? };
+            Ok((title, copy.ok_or(ShareError::NoResults)?))
         };
         self.make(id, request, freeze).await
     }
@@ -142,10 +145,12 @@ impl Shares {
         let (files, file_id) = (self.files.clone(), share_id.clone());
         let frozen_at = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
         let freezing = tokio::task::spawn_blocking(move || {
+            // who labels must not read beside it which arm wrote what, and what the judge said
+            let completions = completions && !annotate;
             let (title, snapshot) = freeze(ShareScope { anonymous, completions }, frozen_at)?;
             let has_completions = snapshot.has_completions();
-            if annotate && !has_completions {
-                let remedy = "There are no completions in this share to annotate. Share it with completions, or leave annotating out.";
+            if annotate && snapshot.study().is_none_or(|study| study.to_label.is_none()) {
+                let remedy = "There are no completions here to label; only a toxicity study has some. Share it without annotating.";
                 return Err(FieldErrors::one("annotate", annotate, remedy).into());
             }
             Ok::<_, ShareError>((title, has_completions, files.write(&file_id, &snapshot)?))

@@ -62,7 +62,7 @@ fn Shared(token: String, page: SharedPage) -> impl IntoView {
                 <a href=file download="" rel="external">"snapshot.json"</a> ", which holds all that is shown."
             </p>
             {desk.map(|address| view! {
-                <p><a class="button" href=address>"Label completions"</a> " You may say of completions whether they are toxic, without seeing which model wrote them."</p>
+                <p><a class="button" href=address>"Label completions"</a> " You may say of completions whether they are toxic, without seeing which model wrote them. They are shown there alone, so that you judge them blind."</p>
             })}
         </div>
         {body}

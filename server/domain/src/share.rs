@@ -21,7 +21,7 @@ pub struct ShareRequest {
     /// For blind review.
     pub anonymous: bool,
     pub completions: bool,
-    /// Whoever has the link may label completions.
+    /// Whoever has the link may label completions. Wins over `completions`: they are shown one by one at the desk, blind, and nowhere else.
     pub annotate: bool,
 }
 
@@ -36,7 +36,9 @@ pub struct ShareEntry {
     pub label: String,
     pub state: ShareState,
     pub anonymous: bool,
+    /// Whether the copy shows what models wrote. Never where `annotate` holds: there it is shown at the desk alone, blind.
     pub completions: bool,
+    /// Whether its bearers may label completions.
     pub annotate: bool,
     /// RFC 3339, UTC, as all times.
     pub created_at: String,

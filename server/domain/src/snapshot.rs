@@ -67,6 +67,10 @@ pub struct SharedStudy {
     pub lens: Vec<LensReading>,
     /// Absent: shared without.
     pub completions: Option<SharedCompletions>,
+    /// In a share whose bearers may label, in place of completions, so that they label blind: what stands for each completion with its
+    /// prompt, sorted, so that nothing tells of arms and seeds. Absent in every other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_label: Option<Vec<String>>,
 }
 
 /// What stands at the top of the page.

@@ -64,7 +64,8 @@ struct NewShare {
     anonymous: bool,
     #[serde(default)]
     completions: bool,
-    /// Whoever has the link may label completions.
+    /// Whoever has the link may label completions. They are then shown one by one at the desk, blind, and nowhere else, whatever
+    /// `completions` says.
     #[serde(default)]
     annotate: bool,
 }

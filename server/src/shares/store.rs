@@ -82,14 +82,17 @@ const COLUMNS: &str = "id, study_id, title, label, anonymous, completions, annot
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Share> {
     let study_id: Option<String> = row.get(1)?;
+    // a link of before labelling was blind has a copy that shows them: it is for reading alone
+    let (completions, annotate): (bool, bool) = (row.get(5)?, row.get(6)?);
+    let annotate = annotate && !completions;
     Ok(Share {
         id: row.get(0)?,
         study_id: study_id.and_then(|id| id.parse().ok()),
         title: row.get(2)?,
         label: row.get(3)?,
         anonymous: row.get(4)?,
-        completions: row.get(5)?,
-        annotate: row.get(6)?,
+        completions,
+        annotate,
         created_at: row.get(7)?,
         expires_at: row.get(8)?,
         revoked_at: row.get(9)?,

@@ -16,7 +16,8 @@ use rankscope_domain::{
     snapshot::{JudgedText, SNAPSHOT_SCHEMA, SharedCell, SharedCompletions, SharedStudy, Snapshot, SnapshotContent},
     view::{CompletionPage, CompletionQuery},
 };
-use std::collections::HashMap;
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeSet, HashMap};
 
 /// How much of a study a share shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +49,7 @@ impl Study {
             results,
             lens,
             completions,
+            to_label: None,
         };
         Ok(Some(Snapshot {
             schema: SNAPSHOT_SCHEMA,
@@ -56,6 +58,29 @@ impl Study {
             anonymous: scope.anonymous,
             content: SnapshotContent::Study(Box::new(content)),
         }))
+    }
+
+    /// A copy for those who may label completions: it has none of them, but what stands for each. `None`: the study has no results yet.
+    pub fn snapshot_to_label(&self, anonymous: bool, frozen_at: String) -> Result<Option<Snapshot>, StudyError> {
+        let Some(mut snapshot) = self.snapshot(ShareScope { anonymous, completions: false }, frozen_at)? else { return Ok(None) };
+        let SnapshotContent::Study(study) = &mut snapshot.content;
+        study.to_label = self.label_keys(&self.recipe()?)?;
+        Ok(Some(snapshot))
+    }
+
+    /// Of every completion. `None`: a study of this kind has none.
+    fn label_keys(&self, recipe: &Recipe) -> Result<Option<Vec<String>>, StudyError> {
+        let prompts: HashMap<u32, String> = self.prompts()?.into_iter().map(|prompt| (prompt.id, prompt.prompt)).collect();
+        if prompts.is_empty() {
+            return Ok(None);
+        }
+        let mut keys = BTreeSet::new();
+        for cell in recipe.cells() {
+            let completions: Vec<Completion> = whole_file::read_lines(&self.cell_file(cell, "completions.jsonl"))?;
+            let key = |completion: Completion| prompts.get(&completion.prompt_id).map(|prompt| label_key(prompt, &completion.text));
+            keys.extend(completions.into_iter().filter_map(key));
+        }
+        Ok(Some(keys.into_iter().collect()))
     }
 
     /// `None`: a study of this kind has none.
@@ -88,6 +113,15 @@ impl Study {
             divergences: self.divergences(recipe)?.into_iter().map(|found| allow.divergence(found)).collect(),
         }))
     }
+}
+
+/// What stands for a completion in a copy that has no completions: SHA-256, hex, of the prompt's length, the prompt and the text.
+pub fn label_key(prompt: &str, text: &str) -> String {
+    let mut hash = Sha256::new();
+    hash.update((prompt.len() as u64).to_le_bytes());
+    hash.update(prompt.as_bytes());
+    hash.update(text.as_bytes());
+    whole_file::hex(&hash.finalize())
 }
 
 /// A page of a shared study's completions; `None`: it was shared without.
