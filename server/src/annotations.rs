@@ -24,12 +24,13 @@ use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
 };
-use storage::{Round, SECRET_LENGTH};
+use storage::{AnnotatorLimits, Round, SECRET_LENGTH, Taken};
 
 /// Longest name of an annotator, characters.
 const NAME_LIMIT: usize = 60;
-/// Annotators of a round.
-const ANNOTATORS_LIMIT: usize = 100;
+/// Annotators of a round: of one share link, of all links together, and of the owner's and the links'. A link that went astray must shut nobody
+/// else out, and all links together not the owner.
+const LIMITS: AnnotatorLimits = AnnotatorLimits { link: 10, links: 80, all: 100 };
 /// Rounds of a study; reports that are kept.
 const ROUNDS_LIMIT: usize = 50;
 const REPORTS_LIMIT: usize = 32;
@@ -87,14 +88,17 @@ impl Annotations {
     pub async fn consent(&self, study: &StudyId, round: &str, annotator: &Annotator) -> Result<(), AppError> {
         check_name(&annotator.name)?;
         let round = self.round(study, round).await?;
-        if !self.database.has_annotator(&round.id, annotator).await.map_err(broken)?
-            && self.database.annotator_count(&round.id).await.map_err(broken)? >= ANNOTATORS_LIMIT
-        {
-            let text =
-                format!("{ANNOTATORS_LIMIT} people have begun this round already. Go on under a name that has, or draw another round.");
-            return Err(AppError::Conflict(text));
+        let taken = self.database.insert_annotator(&round.id, annotator, jiff::Timestamp::now().as_second(), LIMITS).await.map_err(broken)?;
+        let full = |count: usize, of: &str, remedy: &str| {
+            let text = format!("{count} people have begun this round already{of}. Go on under a name that has, or {remedy}.");
+            Err(AppError::Conflict(text))
+        };
+        match taken {
+            Taken::In => Ok(()),
+            Taken::LinkIsFull => full(LIMITS.link, " by this link", "ask whoever sent it for another"),
+            Taken::LinksAreFull => full(LIMITS.links, " by links", "ask whoever sent yours for another round"),
+            Taken::IsFull => full(LIMITS.all, "", "draw another round"),
         }
-        self.database.insert_annotator(&round.id, annotator, jiff::Timestamp::now().as_second()).await.map_err(broken)
     }
 
     /// The completion at `at` in the annotator's own order, else their first without a label.
@@ -300,4 +304,60 @@ fn no_such_round() -> AppError {
 
 fn broken(error: DatabaseError) -> AppError {
     internal("the database failed", &error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A round without completions, of a study that is nowhere.
+    async fn round() -> (Annotations, StudyId, Round, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("index.sqlite")).unwrap();
+        let library = Library::open(folder.path(), None).unwrap();
+        let (id, plan) = (StudyId::generate(), RoundPlan { items: 1, ..Default::default() });
+        let round = Round { id: "round".into(), plan, secret: vec![7; SECRET_LENGTH] };
+        database.insert_round(&id, round.clone(), Vec::new()).await.unwrap();
+        (Annotations::new(database, library), id, round, folder)
+    }
+
+    #[tokio::test]
+    async fn one_link_shuts_nobody_else_out() {
+        let (annotations, study, round, _folder) = round().await;
+        let begin = async |source: &str, number: usize| {
+            let annotator = Annotator { name: format!("Anna {number}"), source: source.into() };
+            annotations.consent(&study, &round.id, &annotator).await.map_err(|error| error.to_string())
+        };
+        for number in 0..LIMITS.link {
+            begin("share:one", number).await.unwrap();
+        }
+        let full = begin("share:one", LIMITS.link).await.unwrap_err();
+        assert!(full.contains("10 people") && full.contains("by this link"), "{full}");
+        begin("share:one", 0).await.expect("who has begun goes on");
+        begin("share:two", 0).await.expect("another link");
+        for link in 2..20 {
+            for number in 0..LIMITS.link {
+                drop(begin(&format!("share:{link}"), number).await);
+            }
+        }
+        let full = begin("share:last", 0).await.unwrap_err();
+        assert!(full.contains("80 people"), "{full}");
+        for number in 0..LIMITS.all - LIMITS.links {
+            begin(Annotator::OWNER, number).await.expect("the owner has room");
+        }
+        let full = begin(Annotator::OWNER, 100).await.unwrap_err();
+        assert!(full.contains("100 people"), "{full}");
+    }
+
+    #[tokio::test]
+    async fn of_those_who_begin_at_once_none_gets_past_the_limit() {
+        let (annotations, study, round, _folder) = round().await;
+        let begin = |number: usize| {
+            let (annotations, study, id) = (annotations.clone(), study.clone(), round.id.clone());
+            let annotator = Annotator { name: format!("Anna {number}"), source: "share:one".into() };
+            tokio::spawn(async move { annotations.consent(&study, &id, &annotator).await.is_ok() })
+        };
+        let begun = futures::future::join_all((0..40).map(begin)).await;
+        assert_eq!(begun.into_iter().filter(|begun| *begun.as_ref().unwrap()).count(), LIMITS.link);
+    }
 }
