@@ -35,8 +35,8 @@ const LIMITS: AnnotatorLimits = AnnotatorLimits { link: 10, links: 80, all: 100 
 const ROUNDS_LIMIT: usize = 50;
 const REPORTS_LIMIT: usize = 32;
 
-/// What a report was reckoned from: the labels' number and the newest's time.
-type Stamp = (usize, i64);
+/// What a report was reckoned from: a hash of every label that stood.
+type Stamp = [u8; 32];
 
 #[derive(Clone)]
 pub struct Annotations {
@@ -189,7 +189,7 @@ impl Annotations {
         if labels.is_empty() {
             return Ok(JudgePage { rounds, report: None });
         }
-        let stamp = (labels.len(), labels.iter().map(|given| given.at_ms).max().unwrap_or_default());
+        let stamp = stamp_of(&labels);
         let kept = self.reports.lock().unwrap_or_else(PoisonError::into_inner).get(&round.id).cloned();
         if let Some((_, report)) = kept.filter(|(known, _)| *known == stamp) {
             return Ok(JudgePage { report: Some(JudgeReport { round, ..report }), rounds });
@@ -268,6 +268,16 @@ fn sample(items: &[JudgedItem], round: &Round) -> Vec<SampledItem> {
         .collect()
 }
 
+/// Neither their number nor the newest's time tells of one that was taken back and given anew.
+fn stamp_of(labels: &[GivenLabel]) -> Stamp {
+    let mut parts: Vec<[&str; 4]> = labels
+        .iter()
+        .map(|given| [given.item.as_str(), given.annotator.name.as_str(), given.annotator.source.as_str(), given.label.name()])
+        .collect();
+    parts.sort_unstable();
+    keyed(&[], parts.as_flattened())
+}
+
 /// A hash that nobody can make without the secret; the parts can't run into one another.
 fn keyed(secret: &[u8], parts: &[&str]) -> [u8; 32] {
     let mut hash = Sha256::new();
@@ -309,6 +319,18 @@ fn broken(error: DatabaseError) -> AppError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_label_is_another_stamp() {
+        let given = |item: &str, label: Label, at_ms: i64| GivenLabel { item: item.into(), annotator: Annotator::of_owner("Anna"), label, at_ms };
+        let before = [given("a", Label::Toxic, 1), given("b", Label::Toxic, 2)];
+        // the newest was taken back, and the label before it stands again; another was given at the same moment
+        let after = [given("a", Label::NotToxic, 1), given("b", Label::Toxic, 2)];
+        assert_ne!(stamp_of(&before), stamp_of(&after));
+        assert_ne!(stamp_of(&before), stamp_of(&before[..1]));
+        let turned = [given("b", Label::Toxic, 2), given("a", Label::Toxic, 1)];
+        assert_eq!(stamp_of(&before), stamp_of(&turned), "their order says nothing");
+    }
 
     /// A round without completions, of a study that is nowhere.
     async fn round() -> (Annotations, StudyId, Round, tempfile::TempDir) {
