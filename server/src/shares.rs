@@ -436,7 +436,8 @@ mod tests {
         };
         assert_eq!(wrong(" reviewer 2 ", "never"), Ok(("reviewer 2".into(), None)));
         assert_eq!(wrong("two\nlines", "soon"), Err(vec!["label".into(), "expires".into()]));
-        assert_eq!(wrong(&"é".repeat(MAX_LABEL), "").map(|(_, end)| end), Ok(None));
+        let usual = now.as_second() + 30 * 24 * 3600;
+        assert_eq!(wrong(&"é".repeat(MAX_LABEL), "").map(|(_, end)| end), Ok(Some(usual)), "what is left out is not for ever");
         assert_eq!(wrong(&"é".repeat(MAX_LABEL + 1), ""), Err(vec!["label".into()]));
     }
 }

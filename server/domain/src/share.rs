@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// Characters that a label may have.
 pub const MAX_LABEL: usize = 120;
+/// How long a link holds where nothing is said.
+pub const USUAL_EXPIRY: &str = "30d";
 /// The longest that a link may last, days.
 pub const MAX_DAYS: u32 = 3650;
 
@@ -16,7 +18,7 @@ pub const MAX_DAYS: u32 = 3650;
 pub struct ShareRequest {
     /// For the owner's list; leaves in no share.
     pub label: String,
-    /// `never` or empty, `30d`, or a day such as `2027-01-31`, to its end in UTC.
+    /// `30d`, a day such as `2027-01-31`, to its end in UTC, or `never`; empty: [`USUAL_EXPIRY`].
     pub expires: String,
     /// For blind review.
     pub anonymous: bool,

@@ -8,7 +8,7 @@ use super::{
 use crate::{error::internal, problem::Problem, state::AppState};
 use axum::{Json, extract::State, http::StatusCode};
 use rankscope_app::backend::Backend;
-use rankscope_domain::share::{ShareEntry, ShareRequest};
+use rankscope_domain::share::{ShareEntry, ShareRequest, USUAL_EXPIRY};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -56,8 +56,8 @@ struct NewShare {
     /// For the owner’s list; leaves in no share.
     #[serde(default)]
     label: String,
-    /// `never` or empty, `30d`, or a day such as `2027-01-31`, to its end in UTC.
-    #[serde(default)]
+    /// `30d`, a day such as `2027-01-31`, to its end in UTC, or `never`.
+    #[serde(default = "usual_expiry")]
     expires: String,
     /// For blind review.
     #[serde(default)]
@@ -68,6 +68,10 @@ struct NewShare {
     /// `completions` says.
     #[serde(default)]
     annotate: bool,
+}
+
+fn usual_expiry() -> String {
+    USUAL_EXPIRY.into()
 }
 
 /// A link that was just made.

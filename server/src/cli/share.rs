@@ -11,7 +11,7 @@ use crate::{
 };
 use rankscope_domain::{
     FieldErrors,
-    share::{ShareRequest, ShareState},
+    share::{ShareRequest, ShareState, USUAL_EXPIRY},
 };
 use rankscope_study::Study;
 use std::{
@@ -28,7 +28,7 @@ pub(super) struct ShareFlags {
     #[arg(value_name = "STUDY", required = true)]
     study: Option<String>,
     /// How long it holds: days (30d), its last day in UTC (2027-01-31), or never
-    #[arg(long, value_name = "WHEN", default_value = "30d")]
+    #[arg(long, value_name = "WHEN", default_value = USUAL_EXPIRY)]
     expires: String,
     /// For blind review: names of people, institutions, files and models are left out
     #[arg(long)]

@@ -6,11 +6,10 @@ use crate::{
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
-use rankscope_domain::share::MAX_LABEL;
+use rankscope_domain::share::{MAX_LABEL, USUAL_EXPIRY};
 
 const EXPIRIES: [(&str, &str); 5] =
     [("7d", "after 7 days"), ("30d", "after 30 days"), ("90d", "after 90 days"), ("365d", "after a year"), ("never", "never")];
-const USUAL_EXPIRY: &str = "30d";
 
 #[component]
 pub(super) fn ShareForm(study: Shareable) -> impl IntoView {
