@@ -142,6 +142,9 @@ const STEPS: &[M<'static>] = &[
 ];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 
+/// With the write-ahead log the database stays whole, and a power cut may take the last moments.
+const USUAL_SYNCHRONOUS: &str = "NORMAL";
+
 /// The database, one connection for all: a write waits for the one before it.
 #[derive(Clone)]
 pub struct Database {
@@ -180,7 +183,7 @@ impl Database {
         // before WAL: changing the mode takes a lock that another program may hold for a moment
         connection.busy_timeout(Duration::from_secs(5))?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        connection.pragma_update(None, "synchronous", USUAL_SYNCHRONOUS)?;
         MIGRATIONS.to_latest(&mut connection)?;
         Ok(Self { connection: Arc::new(Mutex::new(connection)) })
     }
@@ -193,6 +196,21 @@ impl Database {
         let connection = self.connection.clone();
         let task = tokio::task::spawn_blocking(move || work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner)));
         Ok(task.await.map_err(|_| DatabaseError::Lost)??)
+    }
+
+    /// As [`Database::call`]; what it commits is on the disk when this returns, a power cut included. For what people gave, and what was ended:
+    /// a link that was revoked must not open again.
+    pub(crate) async fn call_durably<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, DatabaseError> {
+        self.call(move |connection| {
+            connection.pragma_update(None, "synchronous", "FULL")?;
+            let done = work(connection);
+            connection.pragma_update(None, "synchronous", USUAL_SYNCHRONOUS)?;
+            done
+        })
+        .await
     }
 
     /// Whether it answers.
@@ -404,6 +422,17 @@ mod tests {
         assert!(database.remove(&ids[1], || Ok(())).await.unwrap());
         assert_eq!(database.study(&ids[1]).await.unwrap(), None);
         assert_eq!(database.answered("b").await.unwrap().as_ref(), Some(&ids[1]), "a request stays answered");
+    }
+
+    #[tokio::test]
+    async fn what_must_last_is_written_through() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::open(&directory.path().join("index.sqlite")).unwrap();
+        let mode = |connection: &mut Connection| connection.query_row("PRAGMA synchronous", [], |row| row.get::<_, i64>(0));
+        assert_eq!(database.call_durably(mode).await.unwrap(), 2, "FULL");
+        assert_eq!(database.call(mode).await.unwrap(), 1, "NORMAL");
+        assert!(database.call_durably(|connection| connection.execute("nonsense", [])).await.is_err());
+        assert_eq!(database.call(mode).await.unwrap(), 1, "also after an error");
     }
 
     #[tokio::test]

@@ -140,7 +140,7 @@ impl Sessions {
     pub async fn end(&self, id: &SessionId) -> Result<(), DatabaseError> {
         let hash = id.hash();
         let sql = "DELETE FROM sessions WHERE login = (SELECT login FROM sessions WHERE id_hash = ?1)";
-        self.database.call(move |connection| connection.execute(sql, [hash]).map(drop)).await
+        self.database.call_durably(move |connection| connection.execute(sql, [hash]).map(drop)).await
     }
 
     /// Whether a log-in still holds, for what stays open; this is no use of it.

@@ -176,26 +176,21 @@ impl Database {
     /// Keeps a label. It is on the disk when this returns, a power cut included: nobody reads a hundred completions twice.
     pub(super) async fn insert_labels(&self, round: &str, labels: Vec<GivenLabel>) -> Result<(), DatabaseError> {
         let round = round.to_string();
-        self.call(move |connection| {
-            connection.pragma_update(None, "synchronous", "FULL")?;
-            let kept = (|| {
-                let transaction = connection.transaction()?;
-                for given in &labels {
-                    transaction.execute(
-                        "INSERT INTO annotation_labels (round_id, item_id, name, source, label, given_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                        params![round, given.item, given.annotator.name, given.annotator.source, given.label.name(), given.at_ms],
-                    )?;
-                    // who changes their mind for ever does not fill the disk
-                    transaction.execute(
-                        "DELETE FROM annotation_labels WHERE number IN (SELECT number FROM annotation_labels WHERE round_id = ?1
-                            AND name = ?2 AND source = ?3 AND item_id = ?4 ORDER BY number DESC LIMIT -1 OFFSET ?5)",
-                        params![round, given.annotator.name, given.annotator.source, given.item, CHANGES_KEPT],
-                    )?;
-                }
-                transaction.commit()
-            })();
-            connection.pragma_update(None, "synchronous", "NORMAL")?;
-            kept
+        self.call_durably(move |connection| {
+            let transaction = connection.transaction()?;
+            for given in &labels {
+                transaction.execute(
+                    "INSERT INTO annotation_labels (round_id, item_id, name, source, label, given_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                    params![round, given.item, given.annotator.name, given.annotator.source, given.label.name(), given.at_ms],
+                )?;
+                // who changes their mind for ever does not fill the disk
+                transaction.execute(
+                    "DELETE FROM annotation_labels WHERE number IN (SELECT number FROM annotation_labels WHERE round_id = ?1
+                        AND name = ?2 AND source = ?3 AND item_id = ?4 ORDER BY number DESC LIMIT -1 OFFSET ?5)",
+                    params![round, given.annotator.name, given.annotator.source, given.item, CHANGES_KEPT],
+                )?;
+            }
+            transaction.commit()
         })
         .await
     }

@@ -168,7 +168,7 @@ impl ShareStore {
     pub async fn revoke(&self, id: &str, now: i64) -> Result<bool, DatabaseError> {
         let id = id.to_string();
         let sql = "UPDATE shares SET revoked_at = COALESCE(revoked_at, ?2) WHERE id = ?1";
-        self.database.call(move |connection| Ok(connection.execute(sql, params![id, now])? == 1)).await
+        self.database.call_durably(move |connection| Ok(connection.execute(sql, params![id, now])? == 1)).await
     }
 
     /// The ids of the links that were not revoked before.
@@ -176,7 +176,7 @@ impl ShareStore {
         let study = study.to_string();
         let sql = "UPDATE shares SET revoked_at = ?2 WHERE study_id = ?1 AND revoked_at IS NULL RETURNING id";
         self.database
-            .call(move |connection| connection.prepare_cached(sql)?.query_map(params![study, now], |row| row.get(0))?.collect())
+            .call_durably(move |connection| connection.prepare_cached(sql)?.query_map(params![study, now], |row| row.get(0))?.collect())
             .await
     }
 
