@@ -227,9 +227,13 @@ impl Annotations {
     /// The annotator's own order: by the hash of round, annotator and item, so that it tells nothing, is kept, and is another for each.
     async fn order(&self, round: &Round, annotator: &Annotator) -> Result<Vec<SampledItem>, AppError> {
         let mut items = self.database.round_items(&round.id).await.map_err(broken)?;
-        let purpose = ["order", &annotator.source, &annotator.name];
-        items.sort_by_cached_key(|item| keyed(&round.secret, &[purpose[0], purpose[1], purpose[2], &item.id]));
-        Ok(items)
+        let (secret, annotator) = (round.secret.clone(), annotator.clone());
+        // thousands of hashes
+        let sorting = tokio::task::spawn_blocking(move || {
+            items.sort_by_cached_key(|item| keyed(&secret, &["order", &annotator.source, &annotator.name, &item.id]));
+            items
+        });
+        sorting.await.map_err(|error| internal("a task panicked", &error))
     }
 
     async fn own_labels(&self, round: &Round, annotator: &Annotator) -> Result<HashMap<String, Label>, AppError> {

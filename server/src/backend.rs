@@ -148,12 +148,12 @@ impl StudyBackend {
     /// Leave to pack or unpack an archive, for as long as it is held.
     pub fn permit_to_pack(&self) -> Result<OwnedSemaphorePermit, AppError> {
         let busy = "Four archives are under way already. Wait until one is done, then try again.";
-        self.packing.clone().try_acquire_owned().map_err(|_| AppError::Conflict(busy.into()))
+        self.packing.clone().try_acquire_owned().map_err(|_| AppError::Busy(busy.into()))
     }
 
-    /// Takes in an archive that lies in `folder`, or says what is wrong with it; the folder goes either way.
-    pub async fn import(&self, archive: PathBuf, folder: TempDir) -> Result<StudyId, AppError> {
-        let permit = self.permit_to_pack()?;
+    /// Takes in an archive that lies in `folder`, or says what is wrong with it; the folder goes either way. `permit`: from
+    /// [`Self::permit_to_pack`], taken before the archive was received.
+    pub async fn import(&self, permit: OwnedSemaphorePermit, archive: PathBuf, folder: TempDir) -> Result<StudyId, AppError> {
         let (library, limit) = (self.library.clone(), self.study_upload_limit);
         let id = blocking(move || {
             let _permit = permit;

@@ -6,6 +6,7 @@ use axum::{
 };
 use rankscope_app::error::AppError;
 use rankscope_study::StudyError;
+use std::io::{self, ErrorKind};
 
 /// All that a client is told when the server is at fault.
 pub(crate) const INTERNAL: &str = "Something went wrong on the server. Its log says what; try again, and if it stays, restart Rankscope.";
@@ -51,10 +52,41 @@ pub fn from_study(what: &str, error: StudyError) -> AppError {
         StudyError::Invalid(fields) => AppError::Invalid(fields),
         StudyError::OtherRecipe(text) => AppError::Conflict(text),
         StudyError::Busy { .. } => AppError::Conflict("Another process works on this study. Wait until it ends, then try again.".into()),
-        StudyError::DiskFull { .. } => {
-            internal(what, &error);
-            AppError::Conflict("The disk that holds the studies is full. Free some space or delete studies, then try again.".into())
-        }
+        StudyError::DiskFull { .. } => disk_full(what, &error),
         other => internal(what, &other),
+    }
+}
+
+/// What a page is told when an upload can't be written.
+pub fn at_upload(error: io::Error) -> AppError {
+    let what = "writing an upload";
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => disk_full(what, &error),
+        _ => internal(what, &error),
+    }
+}
+
+fn disk_full(what: &str, error: &dyn std::fmt::Display) -> AppError {
+    internal(what, error);
+    AppError::Conflict("The disk that holds the studies is full. Free some space or delete studies, then try again.".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_as_one() {
+        let full = at_upload(io::Error::from_raw_os_error(libc::ENOSPC));
+        assert!(matches!(&full, AppError::Conflict(text) if text.contains("full")), "{full:?}");
+        assert!(matches!(at_upload(io::Error::from_raw_os_error(libc::EIO)), AppError::Internal(_)));
+    }
+
+    #[test]
+    fn who_comes_while_it_is_busy_is_told_when_to_come_again() {
+        let response = EdgeError(AppError::Busy("Later.".into())).into_response();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.headers()[RETRY_AFTER], BUSY_SECONDS);
+        assert!(!EdgeError(AppError::Conflict("No.".into())).into_response().headers().contains_key(RETRY_AFTER));
     }
 }

@@ -1,7 +1,7 @@
 //! `POST /studies/import`: the archive of a study from the page's form, written as it comes, checked, and taken in or gone again.
 
 use crate::{
-    error::{EdgeError, internal},
+    error::{EdgeError, at_upload},
     state::AppState,
 };
 use axum::{
@@ -31,27 +31,33 @@ pub async fn upload(State(state): State<AppState>, headers: HeaderMap, form: Mul
 }
 
 async fn receive(state: &AppState, mut form: Multipart) -> Result<String, AppError> {
-    let at_disk = |error: std::io::Error| internal("writing an upload", &error);
     let library = state.library().clone();
-    while let Some(field) = form.next_field().await.map_err(|error| broken_off(&error))? {
+    while let Some(mut field) = form.next_field().await.map_err(|error| broken_off(&error))? {
         if field.name() != Some("file") {
             continue;
         }
         if field.file_name().unwrap_or_default().is_empty() {
             return Err(AppError::Invalid(FieldErrors::one("file", "", "Choose a file.")));
         }
-        let folder = library.incoming().map_err(at_disk)?;
+        // before gigabytes have come for nothing
+        let permit = match state.backend.permit_to_pack() {
+            Ok(permit) => permit,
+            Err(busy) => {
+                drain(&mut field).await;
+                return Err(busy);
+            }
+        };
+        let folder = library.incoming().map_err(at_upload)?;
         let archive = folder.path().join("archive.zip");
         write(field, &archive, state.backend.study_upload_limit).await?;
-        return state.backend.import(archive, folder).await.map(|id| id.to_string());
+        return state.backend.import(permit, archive, folder).await.map(|id| id.to_string());
     }
     Err(AppError::Invalid(FieldErrors::one("file", "", "Choose a file.")))
 }
 
 async fn write(mut field: Field<'_>, path: &std::path::Path, limit: u64) -> Result<(), AppError> {
-    let at_disk = |error: std::io::Error| internal("writing an upload", &error);
     let file_name: String = field.file_name().unwrap_or_default().chars().take(200).collect();
-    let mut file = tokio::fs::File::create(path).await.map_err(at_disk)?;
+    let mut file = tokio::fs::File::create(path).await.map_err(at_upload)?;
     let mut bytes = 0;
     while let Some(chunk) = field.chunk().await.map_err(|error| broken_off(&error))? {
         bytes += chunk.len() as u64;
@@ -63,9 +69,9 @@ async fn write(mut field: Field<'_>, path: &std::path::Path, limit: u64) -> Resu
             );
             return Err(AppError::Invalid(FieldErrors::one("file", file_name, remedy)));
         }
-        file.write_all(&chunk).await.map_err(at_disk)?;
+        file.write_all(&chunk).await.map_err(at_upload)?;
     }
-    file.flush().await.map_err(at_disk)
+    file.flush().await.map_err(at_upload)
 }
 
 /// What is left of a field, up to a limit.
