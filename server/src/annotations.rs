@@ -88,7 +88,8 @@ impl Annotations {
     pub async fn consent(&self, study: &StudyId, round: &str, annotator: &Annotator) -> Result<(), AppError> {
         check_name(&annotator.name)?;
         let round = self.round(study, round).await?;
-        let taken = self.database.insert_annotator(&round.id, annotator, jiff::Timestamp::now().as_second(), LIMITS).await.map_err(broken)?;
+        let taken =
+            self.database.insert_annotator(&round.id, annotator, jiff::Timestamp::now().as_second(), LIMITS).await.map_err(broken)?;
         let full = |count: usize, of: &str, remedy: &str| {
             let text = format!("{count} people have begun this round already{of}. Go on under a name that has, or {remedy}.");
             Err(AppError::Conflict(text))
@@ -326,7 +327,8 @@ mod tests {
 
     #[test]
     fn another_label_is_another_stamp() {
-        let given = |item: &str, label: Label, at_ms: i64| GivenLabel { item: item.into(), annotator: Annotator::of_owner("Anna"), label, at_ms };
+        let given =
+            |item: &str, label: Label, at_ms: i64| GivenLabel { item: item.into(), annotator: Annotator::of_owner("Anna"), label, at_ms };
         let before = [given("a", Label::Toxic, 1), given("b", Label::Toxic, 2)];
         // the newest was taken back, and the label before it stands again; another was given at the same moment
         let after = [given("a", Label::NotToxic, 1), given("b", Label::Toxic, 2)];
@@ -341,7 +343,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(&folder.path().join("index.sqlite")).unwrap();
         let library = Library::open(folder.path(), None).unwrap();
-        let (id, plan) = (StudyId::generate(), RoundPlan { items: 1, ..Default::default() });
+        let (id, plan) = (StudyId::generate(), RoundPlan { items: 1, allocation: Default::default(), seed: 0 });
         let round = Round { id: "round".into(), plan, secret: vec![7; SECRET_LENGTH] };
         database.insert_round(&id, round.clone(), Vec::new()).await.unwrap();
         (Annotations::new(database, library), id, round, folder)

@@ -313,11 +313,7 @@ impl Database {
 
     /// Forgets a study that is not active, with its labels. False: it is active or gone. `bury` takes its directory out of the way while
     /// nothing else can change the row, and before the row goes: a directory without a row would be taken up again, without its labels.
-    pub async fn remove(
-        &self,
-        id: &StudyId,
-        bury: impl FnOnce() -> std::io::Result<()> + Send + 'static,
-    ) -> Result<bool, DatabaseError> {
+    pub async fn remove(&self, id: &StudyId, bury: impl FnOnce() -> std::io::Result<()> + Send + 'static) -> Result<bool, DatabaseError> {
         let id = id.to_string();
         let removed = self.call(move |connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

@@ -124,8 +124,7 @@ impl Shares {
         let annotate = request.annotate;
         let freeze = move |scope: ShareScope, frozen_at: String| {
             let title = study.recipe()?.name;
-            let copy =
-                if annotate { study.snapshot_to_label(scope.anonymous, frozen_at)? } else { study.snapshot(scope, frozen_at)? };
+            let copy = if annotate { study.snapshot_to_label(scope.anonymous, frozen_at)? } else { study.snapshot(scope, frozen_at)? };
             Ok((title, copy.ok_or(ShareError::NoResults)?))
         };
         self.make(id, request, freeze).await
@@ -400,7 +399,7 @@ mod tests {
             std::fs::write(copy(id), "{}").unwrap();
         }
         let long_ago = std::time::SystemTime::now() - Duration::from_secs(2 * 24 * 3600);
-        std::fs::File::options().write(true).open(copy(&orphan)).unwrap().set_modified(long_ago).unwrap();
+        File::options().write(true).open(copy(&orphan)).unwrap().set_modified(long_ago).unwrap();
         shares.clear_copies().await.unwrap();
         assert!(copy(&orphan).exists(), "there is no link at all: the index may have been moved away");
 

@@ -147,8 +147,12 @@ impl Sessions {
     pub async fn holds(&self, login: i64, password: Fingerprint, now: i64) -> Result<bool, DatabaseError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM sessions WHERE login = ?1 AND password = ?2 AND logged_in_at > ?3 AND last_used_at > ?4
             AND (ends_at IS NULL OR ends_at > ?5))";
-        let limits = params![login, password, now - ABSOLUTE_SECONDS, now - IDLE_SECONDS, now];
-        self.database.call(move |connection| connection.query_row(sql, limits, |row| row.get(0))).await
+        self.database
+            .call(move |connection| {
+                let limits = params![login, password, now - ABSOLUTE_SECONDS, now - IDLE_SECONDS, now];
+                connection.query_row(sql, limits, |row| row.get(0))
+            })
+            .await
     }
 }
 

@@ -19,7 +19,10 @@ use rankscope_app::{
     error::AppError,
     visitor::{TOKENS_PATH, TokenAnswer},
 };
-use rankscope_domain::{FieldErrors, token::{DEFAULT_DAYS, TokenScope}};
+use rankscope_domain::{
+    FieldErrors,
+    token::{DEFAULT_DAYS, TokenScope},
+};
 
 /// What the form sends. A field that is not there is an empty one.
 #[derive(serde::Deserialize)]

@@ -113,14 +113,7 @@ impl Writer {
                 // names come from whoever has a link, texts from models
                 let [annotator, source] = [row.annotator, row.source].map(guarded);
                 let [group, prompt, text] = [row.group, row.prompt, row.text].map(guarded);
-                let row = LabelRow {
-                    annotator: &annotator,
-                    source: &source,
-                    group: &group,
-                    prompt: &prompt,
-                    text: &text,
-                    ..row.clone()
-                };
+                let row = LabelRow { annotator: &annotator, source: &source, group: &group, prompt: &prompt, text: &text, ..row.clone() };
                 writer.serialize(row).map_err(|error| internal("writing labels", &error))
             }
             Self::Jsonl(bytes) => {

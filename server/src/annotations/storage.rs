@@ -142,10 +142,9 @@ impl Database {
             }
             let sql = "SELECT COUNT(*), COALESCE(SUM(source <> ?2), 0), COALESCE(SUM(source = ?3), 0) FROM annotators WHERE round_id = ?1";
             let count = |row: &Row<'_>, index| row.get::<_, i64>(index).map(|count| usize::try_from(count).unwrap_or_default());
-            let (all, of_links, of_source) =
-                transaction.query_row(sql, params![round, Annotator::OWNER, annotator.source], |row| {
-                    Ok((count(row, 0)?, count(row, 1)?, count(row, 2)?))
-                })?;
+            let (all, of_links, of_source) = transaction.query_row(sql, params![round, Annotator::OWNER, annotator.source], |row| {
+                Ok((count(row, 0)?, count(row, 1)?, count(row, 2)?))
+            })?;
             let by_link = annotator.source != Annotator::OWNER;
             if all >= limits.all {
                 return Ok(Taken::IsFull);

@@ -105,7 +105,8 @@ impl StudyBackend {
 
     pub(crate) async fn shared_texts(&self, token: &str, query: CompletionQuery) -> Result<CompletionPage, AppError> {
         let none = || AppError::NotFound("This study was shared without its completions.".into());
-        self.of_share(token, move |_, snapshot| shared_completion_page(snapshot.study().ok_or_else(no_study)?, &query).ok_or_else(none)).await
+        self.of_share(token, move |_, snapshot| shared_completion_page(snapshot.study().ok_or_else(no_study)?, &query).ok_or_else(none))
+            .await
     }
 }
 

@@ -249,7 +249,7 @@ mod tests {
         // as long as before, and put in its place by a rename, with the old time
         let modified = fs::metadata(&path).unwrap().modified().unwrap();
         fs::write(folder.path().join("other"), written.replacen("Quick look", "Quick lock", 1)).unwrap();
-        fs::File::options().write(true).open(folder.path().join("other")).unwrap().set_modified(modified).unwrap();
+        File::options().write(true).open(folder.path().join("other")).unwrap().set_modified(modified).unwrap();
         fs::rename(folder.path().join("other"), &path).unwrap();
         assert!(matches!(files.read(&id, &hash), Err(SnapshotProblem::Changed(..))));
         assert!(matches!(files.open(&id, &hash), Err(SnapshotProblem::Changed(..))));
@@ -267,7 +267,8 @@ mod tests {
     fn readers_that_come_at_once_have_it_parsed_once() {
         let folder = tempfile::tempdir().unwrap();
         let files = SnapshotFiles::below(folder.path());
-        let links: Vec<_> = (0..6).map(|_| Ulid::new().to_string()).map(|id| (id.clone(), files.write(&id, &snapshot()).unwrap())).collect();
+        let links: Vec<_> =
+            (0..6).map(|_| Ulid::new().to_string()).map(|id| (id.clone(), files.write(&id, &snapshot()).unwrap())).collect();
         let read: Vec<Arc<Snapshot>> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| files.read(&links[0].0, &links[0].1).unwrap())).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()

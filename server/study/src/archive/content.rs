@@ -246,8 +246,7 @@ fn tensors(path: &Path) -> Result<(), String> {
     }
     let mut head = vec![0; head_length as usize];
     file.read_exact(&mut head).map_err(cut)?;
-    let entries: BTreeMap<String, Tensor> =
-        serde_json::from_slice(&head).map_err(|error| format!("its head can't be read: {error}"))?;
+    let entries: BTreeMap<String, Tensor> = serde_json::from_slice(&head).map_err(|error| format!("its head can't be read: {error}"))?;
     let ends = entries.iter().filter(|(name, _)| name.as_str() != "__metadata__").map(|(name, entry)| {
         entry.data_offsets.filter(|[from, to]| from <= to).map(|[_, to]| to).ok_or_else(|| format!("{name} has no place"))
     });

@@ -93,9 +93,17 @@ fn a_file_is_checked_by_what_it_should_hold() {
             tensors(r#"{"__metadata__":{"format":"pt"},"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, 8),
             "",
         ),
-        ("cells/full-s0/model/model.safetensors", tensors(r#"{"w":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}"#, 0), "w has no place"),
+        (
+            "cells/full-s0/model/model.safetensors",
+            tensors(r#"{"w":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}"#, 0),
+            "w has no place",
+        ),
         ("cells/full-s0/model/model.safetensors", tensors(r#"{"w":{"dtype":"F32","shape":[2]}}"#, 0), "w has no place"),
-        ("cells/full-s0/model/model.safetensors", tensors(&format!("{{{}}}", " ".repeat(5 << 20)), 0), "more than the 4194304 that are read"),
+        (
+            "cells/full-s0/model/model.safetensors",
+            tensors(&format!("{{{}}}", " ".repeat(5 << 20)), 0),
+            "more than the 4194304 that are read",
+        ),
         ("cells/full-s0/model/model.safetensors", vec![1, 2], "cut off"),
         (
             "cells/full-s0/lens.json",
@@ -149,7 +157,10 @@ fn events_are_as_many_as_a_study_can_have() {
         format!("\"event\":\"train_step\",\"cell\":\"{cell}\",\"step\":{number},\"steps_total\":9,\"loss\":1.0,\"learning_rate\":0.1")
     };
     let end = || std::iter::once("\"event\":\"finished\",\"seconds\":1.0".to_string());
-    assert_eq!(said(&mut (0..100).map(note).chain((1..50_000).map(|number| step("lora-r2-s0", number))).chain(end())), Ok(Some(Ended::Finished)));
+    assert_eq!(
+        said(&mut (0..100).map(note).chain((1..50_000).map(|number| step("lora-r2-s0", number))).chain(end())),
+        Ok(Some(Ended::Finished))
+    );
     let many = said(&mut (0..20_001).map(note).chain(end())).unwrap_err();
     assert!(many.contains("more than 20000 notes"), "{many}");
     let other = said(&mut std::iter::once(step("full-s0", 1))).unwrap_err();
