@@ -8,7 +8,7 @@ use crate::{
     inspection::LensReading,
     provenance::FileHash,
     recipe::StudyKind,
-    view::{CellDivergence, JudgedCompletion},
+    view::CellDivergence,
 };
 use serde::{Deserialize, Serialize};
 
@@ -125,10 +125,4 @@ pub struct JudgedText {
     pub completion: Completion,
     /// Absent: the judge has not read it.
     pub judgement: Option<Judgement>,
-}
-
-impl JudgedText {
-    pub fn of_cell(self, cell: CellId) -> JudgedCompletion {
-        JudgedCompletion { cell, completion: self.completion, judgement: self.judgement }
-    }
 }

@@ -240,4 +240,15 @@ mod tests {
         assert_eq!(store.list(Some(&study)).await.unwrap().len(), 2);
         assert!(store.list(Some(&StudyId::generate())).await.unwrap().is_empty());
     }
+
+    #[tokio::test]
+    async fn a_link_whose_copy_shows_completions_permits_no_labels() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = ShareStore::new(Database::open(&folder.path().join("index.sqlite")).unwrap());
+        // as they were made once
+        store.insert(NewShare { completions: true, ..new("one", [1; 32], None, None) }).await.unwrap();
+        store.insert(new("two", [2; 32], None, None)).await.unwrap();
+        let permits = async |hash| store.find(hash, 0).await.unwrap().unwrap().annotate;
+        assert_eq!((permits([1; 32]).await, permits([2; 32]).await), (false, true));
+    }
 }
