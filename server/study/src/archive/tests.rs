@@ -147,7 +147,7 @@ fn events_are_as_many_as_a_study_can_have() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events.jsonl");
     let cells: BTreeSet<CellId> = ["lora-r2-s0".parse().unwrap()].into();
-    let mut said = |lines: &mut dyn Iterator<Item = String>| {
+    let said = |lines: &mut dyn Iterator<Item = String>| {
         let numbered = lines.enumerate().map(|(number, event)| format!("{{\"id\":{},\"at_ms\":1,{event}}}\n", number + 1));
         fs::write(&path, numbered.collect::<String>()).unwrap();
         fold_events(&path, &cells).map(|progress| progress.ended)
