@@ -25,17 +25,19 @@ use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
 };
-use storage::{Round, SECRET_LENGTH};
+use storage::{AnnotatorLimits, Round, SECRET_LENGTH, Taken};
 
-/// Longest name of an annotator; annotators of a round; rounds of a study.
+/// Longest name of an annotator; rounds of a study.
 const NAME_LIMIT: usize = Annotator::LONGEST_NAME;
-const ANNOTATORS_LIMIT: usize = Annotator::MOST_OF_A_ROUND;
 const ROUNDS_LIMIT: usize = RoundSummary::MOST;
+/// Annotators of a round: of one share link, of all links together, and of the owner's and the links'. A link that went astray must shut nobody
+/// else out, and all links together not the owner.
+const LIMITS: AnnotatorLimits = AnnotatorLimits { link: 10, links: 80, all: Annotator::MOST_OF_A_ROUND };
 /// Reports that are kept.
 const REPORTS_LIMIT: usize = 32;
 
-/// What a report was reckoned from: the labels' number and the newest's time.
-type Stamp = (usize, i64);
+/// What a report was reckoned from: a hash of every label that stood.
+type Stamp = [u8; 32];
 
 #[derive(Clone)]
 pub struct Annotations {
@@ -87,14 +89,18 @@ impl Annotations {
     pub async fn consent(&self, study: &StudyId, round: &str, annotator: &Annotator) -> Result<(), AppError> {
         check_name(&annotator.name)?;
         let round = self.round(study, round).await?;
-        if !self.database.has_annotator(&round.id, annotator).await.map_err(broken)?
-            && self.database.annotator_count(&round.id).await.map_err(broken)? >= ANNOTATORS_LIMIT
-        {
-            let text =
-                format!("{ANNOTATORS_LIMIT} people have begun this round already. Go on under a name that has, or draw another round.");
-            return Err(AppError::Conflict(text));
+        let taken =
+            self.database.insert_annotator(&round.id, annotator, jiff::Timestamp::now().as_second(), LIMITS).await.map_err(broken)?;
+        let full = |count: usize, of: &str, remedy: &str| {
+            let text = format!("{count} people have begun this round already{of}. Go on under a name that has, or {remedy}.");
+            Err(AppError::Conflict(text))
+        };
+        match taken {
+            Taken::In => Ok(()),
+            Taken::LinkIsFull => full(LIMITS.link, " by this link", "ask whoever sent it for another"),
+            Taken::LinksAreFull => full(LIMITS.links, " by links", "ask whoever sent yours for another round"),
+            Taken::IsFull => full(LIMITS.all, "", "draw another round"),
         }
-        self.database.insert_annotator(&round.id, annotator, jiff::Timestamp::now().as_second()).await.map_err(broken)
     }
 
     /// The completion at `at` in the annotator's own order, else their first without a label.
@@ -185,7 +191,7 @@ impl Annotations {
         if labels.is_empty() {
             return Ok(JudgePage { rounds, report: None });
         }
-        let stamp = (labels.len(), labels.iter().map(|given| given.at_ms).max().unwrap_or_default());
+        let stamp = stamp_of(&labels);
         let kept = self.reports.lock().unwrap_or_else(PoisonError::into_inner).get(&round.id).cloned();
         if let Some((_, report)) = kept.filter(|(known, _)| *known == stamp) {
             return Ok(JudgePage { report: Some(JudgeReport { round, ..report }), rounds });
@@ -222,9 +228,13 @@ impl Annotations {
     /// The annotator's own order: by the hash of round, annotator and item, so that it tells nothing, is kept, and is another for each.
     async fn order(&self, round: &Round, annotator: &Annotator) -> Result<Vec<SampledItem>, AppError> {
         let mut items = self.database.round_items(&round.id).await.map_err(broken)?;
-        let purpose = ["order", &annotator.source, &annotator.name];
-        items.sort_by_cached_key(|item| keyed(&round.secret, &[purpose[0], purpose[1], purpose[2], &item.id]));
-        Ok(items)
+        let (secret, annotator) = (round.secret.clone(), annotator.clone());
+        // thousands of hashes
+        let sorting = tokio::task::spawn_blocking(move || {
+            items.sort_by_cached_key(|item| keyed(&secret, &["order", &annotator.source, &annotator.name, &item.id]));
+            items
+        });
+        sorting.await.map_err(|error| internal("a task panicked", &error))
     }
 
     async fn own_labels(&self, round: &Round, annotator: &Annotator) -> Result<HashMap<String, Label>, AppError> {
@@ -263,6 +273,16 @@ fn sample(items: &[JudgedItem], round: &Round) -> Vec<SampledItem> {
         .collect()
 }
 
+/// Neither their number nor the newest's time tells of one that was taken back and given anew.
+fn stamp_of(labels: &[GivenLabel]) -> Stamp {
+    let mut parts: Vec<[&str; 4]> = labels
+        .iter()
+        .map(|given| [given.item.as_str(), given.annotator.name.as_str(), given.annotator.source.as_str(), given.label.name()])
+        .collect();
+    parts.sort_unstable();
+    keyed(&[], parts.as_flattened())
+}
+
 /// A hash that nobody can make without the secret; the parts can't run into one another.
 fn keyed(secret: &[u8], parts: &[&str]) -> [u8; 32] {
     let mut hash = Sha256::new();
@@ -298,4 +318,73 @@ fn no_such_round() -> AppError {
 
 fn broken(error: DatabaseError) -> AppError {
     internal("the database failed", &error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_label_is_another_stamp() {
+        let given =
+            |item: &str, label: Label, at_ms: i64| GivenLabel { item: item.into(), annotator: Annotator::of_owner("Anna"), label, at_ms };
+        let before = [given("a", Label::Toxic, 1), given("b", Label::Toxic, 2)];
+        // the newest was taken back, and the label before it stands again; another was given at the same moment
+        let after = [given("a", Label::NotToxic, 1), given("b", Label::Toxic, 2)];
+        assert_ne!(stamp_of(&before), stamp_of(&after));
+        assert_ne!(stamp_of(&before), stamp_of(&before[..1]));
+        let turned = [given("b", Label::Toxic, 2), given("a", Label::Toxic, 1)];
+        assert_eq!(stamp_of(&before), stamp_of(&turned), "their order says nothing");
+    }
+
+    /// A round without completions, of a study that is nowhere.
+    async fn round() -> (Annotations, StudyId, Round, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("index.sqlite")).unwrap();
+        let library = Library::open(folder.path(), None).unwrap();
+        let (id, plan) = (StudyId::generate(), RoundPlan { items: 1, allocation: Default::default(), seed: 0 });
+        let round = Round { id: "round".into(), plan, secret: vec![7; SECRET_LENGTH] };
+        database.insert_round(&id, round.clone(), Vec::new()).await.unwrap();
+        (Annotations::new(database, library), id, round, folder)
+    }
+
+    #[tokio::test]
+    async fn one_link_shuts_nobody_else_out() {
+        let (annotations, study, round, _folder) = round().await;
+        let begin = async |source: &str, number: usize| {
+            let annotator = Annotator { name: format!("Anna {number}"), source: source.into() };
+            annotations.consent(&study, &round.id, &annotator).await.map_err(|error| error.to_string())
+        };
+        for number in 0..LIMITS.link {
+            begin("share:one", number).await.unwrap();
+        }
+        let full = begin("share:one", LIMITS.link).await.unwrap_err();
+        assert!(full.contains("10 people") && full.contains("by this link"), "{full}");
+        begin("share:one", 0).await.expect("who has begun goes on");
+        begin("share:two", 0).await.expect("another link");
+        for link in 2..20 {
+            for number in 0..LIMITS.link {
+                drop(begin(&format!("share:{link}"), number).await);
+            }
+        }
+        let full = begin("share:last", 0).await.unwrap_err();
+        assert!(full.contains("80 people"), "{full}");
+        for number in 0..LIMITS.all - LIMITS.links {
+            begin(Annotator::OWNER, number).await.expect("the owner has room");
+        }
+        let full = begin(Annotator::OWNER, 100).await.unwrap_err();
+        assert!(full.contains("100 people"), "{full}");
+    }
+
+    #[tokio::test]
+    async fn of_those_who_begin_at_once_none_gets_past_the_limit() {
+        let (annotations, study, round, _folder) = round().await;
+        let begin = |number: usize| {
+            let (annotations, study, id) = (annotations.clone(), study.clone(), round.id.clone());
+            let annotator = Annotator { name: format!("Anna {number}"), source: "share:one".into() };
+            tokio::spawn(async move { annotations.consent(&study, &id, &annotator).await.is_ok() })
+        };
+        let begun = futures::future::join_all((0..40).map(begin)).await;
+        assert_eq!(begun.into_iter().filter(|begun| *begun.as_ref().unwrap()).count(), LIMITS.link);
+    }
 }

@@ -15,6 +15,7 @@ use crate::{
     reader::Reader,
     shares::Shares,
     study_id::StudyId,
+    to_its_end::to_its_end,
 };
 use rankscope_app::{
     api::shares::{Shareable, ShareableComparison},
@@ -54,6 +55,13 @@ use tokio_util::sync::CancellationToken;
 /// More studies than this do not wait for their turn.
 const MAX_ACTIVE: usize = 200;
 
+/// What a request to start a study is answered with.
+pub struct Started {
+    pub id: StudyId,
+    /// False: the same request was answered with it before.
+    pub is_new: bool,
+}
+
 /// The server's side of the pages.
 pub struct StudyBackend {
     pub database: Database,
@@ -70,7 +78,7 @@ pub struct StudyBackend {
     pub dataset_upload_limit: u64,
     pub shares: Shares,
     /// One start after another: the second of two equal requests finds the first one's answer.
-    starting: Mutex<()>,
+    starting: Arc<Mutex<()>>,
     /// Bytes that an uploaded archive of a study may have.
     pub study_upload_limit: u64,
     /// Reading a model's headers takes memory: a few at a time.
@@ -112,7 +120,7 @@ impl StudyBackend {
             datasets,
             dataset_upload_limit,
             shares,
-            starting: Mutex::default(),
+            starting: Arc::default(),
             study_upload_limit,
             checking: Semaphore::new(2),
             comparing: Semaphore::new(2),
@@ -172,12 +180,12 @@ impl StudyBackend {
     /// Leave to pack or unpack an archive, for as long as it is held.
     pub fn permit_to_pack(&self) -> Result<OwnedSemaphorePermit, AppError> {
         let busy = "Four archives are under way already. Wait until one is done, then try again.";
-        self.packing.clone().try_acquire_owned().map_err(|_| AppError::Conflict(busy.into()))
+        self.packing.clone().try_acquire_owned().map_err(|_| AppError::Busy(busy.into()))
     }
 
-    /// Takes in an archive that lies in `folder`, or says what is wrong with it; the folder goes either way.
-    pub async fn import(&self, archive: PathBuf, folder: TempDir) -> Result<StudyId, AppError> {
-        let permit = self.permit_to_pack()?;
+    /// Takes in an archive that lies in `folder`, or says what is wrong with it; the folder goes either way. `permit`: from
+    /// [`Self::permit_to_pack`], taken before the archive was received.
+    pub async fn import(&self, permit: OwnedSemaphorePermit, archive: PathBuf, folder: TempDir) -> Result<StudyId, AppError> {
         let (library, limit) = (self.library.clone(), self.study_upload_limit);
         let (id, labels) = blocking(move || {
             let _permit = permit;
@@ -230,6 +238,45 @@ impl StudyBackend {
         let _permit = self.checking.acquire().await.map_err(|error| internal("waiting to check a recipe", &error))?;
         let environment = self.environment.clone();
         blocking(move || rankscope_study::check(&recipe, &environment).map_err(AppError::Invalid)).await
+    }
+
+    /// Starts a study, or finds the one that this request was answered with before.
+    pub async fn start_study(&self, mut recipe: Recipe, request_id: String) -> Result<Started, AppError> {
+        check_request_id(&request_id)?;
+        resolve(&mut recipe);
+        let (database, library, executor) = (self.database.clone(), self.library.clone(), self.executor.clone());
+        let (environment, starting) = (self.environment.clone(), self.starting.clone());
+        // a double click breaks the first request off: the second must find what it was answered with
+        let start = to_its_end(async move {
+            let _one_at_a_time = starting.lock_owned().await;
+            if let Some(id) = database.answered(&request_id).await.map_err(broken)? {
+                return match database.study(&id).await.map_err(broken)? {
+                    Some(_) => Ok(Started { id, is_new: false }),
+                    None => Err(AppError::Conflict("This study was started and deleted since. Reload the form to start another.".into())),
+                };
+            }
+            let rows = database.studies().await.map_err(broken)?;
+            if rows.iter().filter(|row| row.status.is_active()).count() >= MAX_ACTIVE {
+                return Err(AppError::Conflict(format!("{MAX_ACTIVE} studies are waiting already. Cancel some, or wait for them.")));
+            }
+            let id = StudyId::generate();
+            let directory = library.directory(&id).ok_or_else(no_such_study)?;
+            blocking(move || {
+                rankscope_study::check_to_start(&recipe, &environment).map_err(AppError::Invalid)?;
+                Study::create(&directory, &recipe).map(drop).map_err(|error| from_study("making a study", error))
+            })
+            .await?;
+            if let Err(error) = database.insert_queued(&id, &request_id).await {
+                // the next start of the server would take it for a study
+                let made = id.clone();
+                drop(blocking(move || library.bury(&made).and_then(|()| library.empty_grave(&made)).map_err(at_deleting)).await);
+                return Err(broken(error));
+            }
+            tracing::info!(%id, "study queued");
+            executor.wake();
+            Ok(Started { id, is_new: true })
+        });
+        start.await.map_err(|error| internal("starting a study was cut short", &error))?
     }
 
     /// The row of a study that belongs to the user.
@@ -321,32 +368,8 @@ impl Backend for StudyBackend {
         blocking(move || rankscope_study::estimate(&recipe, &environment).map_err(AppError::Invalid)).await
     }
 
-    async fn start(&self, mut recipe: Recipe, request_id: String) -> Result<String, AppError> {
-        check_request_id(&request_id)?;
-        resolve(&mut recipe);
-        let _one_at_a_time = self.starting.lock().await;
-        if let Some(id) = self.database.answered(&request_id).await.map_err(broken)? {
-            return match self.database.study(&id).await.map_err(broken)? {
-                Some(_) => Ok(id.to_string()),
-                None => Err(AppError::Conflict("This study was started and deleted since. Reload the form to start another.".into())),
-            };
-        }
-        let rows = self.database.studies().await.map_err(broken)?;
-        if rows.iter().filter(|row| row.status.is_active()).count() >= MAX_ACTIVE {
-            return Err(AppError::Conflict(format!("{MAX_ACTIVE} studies are waiting already. Cancel some, or wait for them.")));
-        }
-        let id = StudyId::generate();
-        let directory = self.library.directory(&id).ok_or_else(no_such_study)?;
-        let environment = self.environment.clone();
-        blocking(move || {
-            rankscope_study::check_to_start(&recipe, &environment).map_err(AppError::Invalid)?;
-            Study::create(&directory, &recipe).map(drop).map_err(|error| from_study("making a study", error))
-        })
-        .await?;
-        self.database.insert_queued(&id, &request_id).await.map_err(broken)?;
-        tracing::info!(%id, "study queued");
-        self.executor.wake();
-        Ok(id.to_string())
+    async fn start(&self, recipe: Recipe, request_id: String) -> Result<String, AppError> {
+        Ok(self.start_study(recipe, request_id).await?.id.to_string())
     }
 
     async fn cancel(&self, id: &str) -> Result<(), AppError> {
@@ -376,16 +399,20 @@ impl Backend for StudyBackend {
         let row = self.own_row(id, "deleted").await?;
         let busy = || AppError::Conflict("This study is running or waiting to run. Cancel it first, then delete it.".into());
         let directory = self.library.directory(&row.id).ok_or_else(no_such_study)?;
-        // someone may run it from the command line
-        if blocking(move || Ok(crate::worker_lock::WorkerLock::holder(&directory).is_some())).await? {
-            return Err(busy());
-        }
-        if !self.database.remove(&row.id).await.map_err(broken)? {
-            return Err(busy());
-        }
-        self.reader.forget(&row.id);
-        let library = self.library.clone();
-        blocking(move || library.delete(&row.id).map_err(|error| internal("deleting a study", &error))).await
+        let (database, library, reader) = (self.database.clone(), self.library.clone(), self.reader.clone());
+        let deleting = to_its_end(async move {
+            // someone may run it from the command line
+            if blocking(move || Ok(crate::worker_lock::WorkerLock::holder(&directory).is_some())).await? {
+                return Err(busy());
+            }
+            let (burying, id) = (library.clone(), row.id.clone());
+            if !database.remove(&row.id, move || burying.bury(&id)).await.map_err(broken)? {
+                return Err(busy());
+            }
+            reader.forget(&row.id);
+            blocking(move || library.empty_grave(&row.id).map_err(at_deleting)).await
+        });
+        deleting.await.map_err(|error| internal("deleting a study was cut short", &error))?
     }
 
     async fn models(&self) -> Result<Vec<ModelChoice>, AppError> {
@@ -666,6 +693,10 @@ fn check_request_id(request_id: &str) -> Result<(), AppError> {
 /// A path that was typed without its folder is taken from where the server was started.
 fn resolve(recipe: &mut Recipe) {
     rankscope_study::resolve_paths(recipe, Path::new(""));
+}
+
+fn at_deleting(error: std::io::Error) -> AppError {
+    internal("deleting a study", &error)
 }
 
 fn broken(error: DatabaseError) -> AppError {

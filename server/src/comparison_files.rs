@@ -25,6 +25,8 @@ use rankscope_domain::{
 type Pairs = Vec<(String, String)>;
 /// A figure's or a table's name, and the view that it is of.
 type Named = (&'static str, ComparisonView);
+/// Gives a part of a comparison that lies elsewhere, as a query chooses it.
+pub(crate) type Part<'p> = &'p dyn Fn(ComparisonView, ComparisonQuery) -> Result<Comparison, AppError>;
 
 /// `GET /compare/figures/{NAME}.{svg,png,pdf}`; the query says which studies and what of them, as on the page, and how wide. A file is whole or
 /// refused: what can't be shown is an error here.
@@ -35,11 +37,11 @@ pub async fn figure(State(state): State<AppState>, Path(file): Path<String>, Que
     made(&state, move || drawn(asked, &comparison, &view)).await
 }
 
-/// A figure as a file, of a comparison that lies elsewhere: `part` gives what it needs, as the query chooses it.
+/// A figure as a file, of a comparison that lies elsewhere.
 pub(crate) fn picture(
     file: &str,
     pairs: &[(String, String)],
-    part: impl FnOnce(ComparisonView, ComparisonQuery) -> Result<Comparison, AppError>,
+    part: Part<'_>,
 ) -> Result<ExportedFile, AppError> {
     let asked = asked_figure(file, pairs)?;
     let (view, needed) = asked_view(pairs, &COMPARISON_FIGURES, asked.name)?;
@@ -51,7 +53,7 @@ pub(crate) fn picture(
 pub(crate) fn list(
     file: &str,
     pairs: &[(String, String)],
-    part: impl FnOnce(ComparisonView, ComparisonQuery) -> Result<Comparison, AppError>,
+    part: Part<'_>,
 ) -> Result<ExportedFile, AppError> {
     let asked = AskedTable::read(file, &COMPARISON_TABLES.map(|(name, _)| name))?;
     let (view, needed) = asked_view(pairs, &COMPARISON_TABLES, asked.name)?;

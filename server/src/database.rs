@@ -6,7 +6,7 @@
 
 use crate::study_id::StudyId;
 use rankscope_domain::view::StudyStatus;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use rusqlite_migration::{M, Migrations};
 use std::{
     path::Path,
@@ -145,6 +145,9 @@ const STEPS: &[M<'static>] = &[
 ];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 
+/// With the write-ahead log the database stays whole, and a power cut may take the last moments.
+const USUAL_SYNCHRONOUS: &str = "NORMAL";
+
 /// The database, one connection for all: a write waits for the one before it.
 #[derive(Clone)]
 pub struct Database {
@@ -161,6 +164,8 @@ pub enum DatabaseError {
     Migration(#[from] rusqlite_migration::Error),
     #[error("database: the task was lost")]
     Lost,
+    #[error("a study's directory can't be taken out of the way: {0}")]
+    Directory(std::io::Error),
 }
 
 /// What the index says of one study.
@@ -181,7 +186,7 @@ impl Database {
         // before WAL: changing the mode takes a lock that another program may hold for a moment
         connection.busy_timeout(Duration::from_secs(5))?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        connection.pragma_update(None, "synchronous", USUAL_SYNCHRONOUS)?;
         MIGRATIONS.to_latest(&mut connection)?;
         Ok(Self { connection: Arc::new(Mutex::new(connection)) })
     }
@@ -194,6 +199,21 @@ impl Database {
         let connection = self.connection.clone();
         let task = tokio::task::spawn_blocking(move || work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner)));
         Ok(task.await.map_err(|_| DatabaseError::Lost)??)
+    }
+
+    /// As [`Database::call`]; what it commits is on the disk when this returns, a power cut included. For what people gave, and what was ended:
+    /// a link that was revoked must not open again.
+    pub(crate) async fn call_durably<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, DatabaseError> {
+        self.call(move |connection| {
+            connection.pragma_update(None, "synchronous", "FULL")?;
+            let done = work(connection);
+            connection.pragma_update(None, "synchronous", USUAL_SYNCHRONOUS)?;
+            done
+        })
+        .await
     }
 
     /// Whether it answers.
@@ -294,22 +314,34 @@ impl Database {
         .await
     }
 
-    /// Forgets a study that is not active, with its labels. False: it is active or gone.
-    pub async fn remove(&self, id: &StudyId) -> Result<bool, DatabaseError> {
+    /// Forgets a study that is not active, with its labels. False: it is active or gone. `bury` takes its directory out of the way while
+    /// nothing else can change the row, and before the row goes: a directory without a row would be taken up again, without its labels.
+    pub async fn remove(&self, id: &StudyId, bury: impl FnOnce() -> std::io::Result<()> + Send + 'static) -> Result<bool, DatabaseError> {
         let id = id.to_string();
-        self.call(move |connection| {
-            let transaction = connection.transaction()?;
+        let removed = self.call(move |connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let sql = "DELETE FROM studies WHERE id = ?1 AND status NOT IN ('queued', 'running', 'cancelling')";
             if transaction.execute(sql, [&id])? == 0 {
-                return Ok(false);
+                return Ok(Ok(false));
             }
-            for table in ["annotation_labels", "annotators", "annotation_items"] {
-                let sql = format!("DELETE FROM {table} WHERE round_id IN (SELECT id FROM annotation_rounds WHERE study_id = ?1)");
-                transaction.execute(&sql, [&id])?;
+            remove_labels(&transaction, &id)?;
+            if let Err(error) = bury() {
+                return Ok(Err(error));
             }
-            transaction.execute("DELETE FROM annotation_rounds WHERE study_id = ?1", [&id])?;
             transaction.commit()?;
-            Ok(true)
+            Ok(Ok(true))
+        });
+        removed.await?.map_err(DatabaseError::Directory)
+    }
+
+    /// Ends what a kill cut short: the directory of this study is out of the way already, so its row and labels go whatever they say.
+    pub async fn finish_removal(&self, id: &StudyId) -> Result<(), DatabaseError> {
+        let id = id.to_string();
+        self.call(move |connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            transaction.execute("DELETE FROM studies WHERE id = ?1", [&id])?;
+            remove_labels(&transaction, &id)?;
+            transaction.commit()
         })
         .await
     }
@@ -319,6 +351,14 @@ impl Database {
         let id = id.to_string();
         self.call(move |connection| connection.execute("DELETE FROM studies WHERE id = ?1", [id]).map(drop)).await
     }
+}
+
+fn remove_labels(connection: &Connection, study: &str) -> rusqlite::Result<()> {
+    for table in ["annotation_labels", "annotators", "annotation_items"] {
+        let sql = format!("DELETE FROM {table} WHERE round_id IN (SELECT id FROM annotation_rounds WHERE study_id = ?1)");
+        connection.execute(&sql, [study])?;
+    }
+    connection.execute("DELETE FROM annotation_rounds WHERE study_id = ?1", [study]).map(drop)
 }
 
 const NEXT_PLACE: &str = "(SELECT 1 + COALESCE(MAX(queue_place), 0) FROM studies)";
@@ -371,16 +411,52 @@ mod tests {
         assert!(database.change(&ids[0], &[Queued], Cancelled, "").await.unwrap());
         assert_eq!(database.take_next().await.unwrap().as_ref(), Some(&ids[1]));
         assert!(!database.change(&ids[1], &[Queued], Cancelled, "").await.unwrap(), "it runs already");
-        assert!(!database.remove(&ids[1]).await.unwrap(), "an active study stays");
+        assert!(!database.remove(&ids[1], || Ok(())).await.unwrap(), "an active study stays");
         assert!(database.enqueue(&ids[0], true).await.unwrap());
         assert!(!database.enqueue(&ids[0], true).await.unwrap(), "it is queued already");
         assert_eq!(database.study(&ids[0]).await.unwrap().unwrap().queue_position, Some(2));
         assert_eq!(database.take_next().await.unwrap().as_ref(), Some(&ids[2]));
 
         assert!(database.change(&ids[1], &[Running, Cancelling], Finished, "").await.unwrap());
-        assert!(database.remove(&ids[1]).await.unwrap());
+        assert!(database.remove(&ids[1], || Ok(())).await.unwrap());
         assert_eq!(database.study(&ids[1]).await.unwrap(), None);
         assert_eq!(database.answered("b").await.unwrap().as_ref(), Some(&ids[1]), "a request stays answered");
+    }
+
+    #[tokio::test]
+    async fn what_must_last_is_written_through() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::open(&directory.path().join("index.sqlite")).unwrap();
+        let mode = |connection: &mut Connection| connection.query_row("PRAGMA synchronous", [], |row| row.get::<_, i64>(0));
+        assert_eq!(database.call_durably(mode).await.unwrap(), 2, "FULL");
+        assert_eq!(database.call(mode).await.unwrap(), 1, "NORMAL");
+        assert!(database.call_durably(|connection| connection.execute("nonsense", [])).await.is_err());
+        assert_eq!(database.call(mode).await.unwrap(), 1, "also after an error");
+    }
+
+    #[tokio::test]
+    async fn a_row_goes_when_its_directory_is_out_of_the_way_and_not_before() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::open(&directory.path().join("index.sqlite")).unwrap();
+        let id = StudyId::generate();
+        database.insert_found(&id, Finished, "").await.unwrap();
+        let round = "INSERT INTO annotation_rounds (id, study_id, plan, secret) VALUES ('r', ?1, '', x'00')";
+        let text = id.to_string();
+        database.call(move |connection| connection.execute(round, [text])).await.unwrap();
+        let rounds = async || {
+            let count = database.call(|connection| connection.query_row("SELECT COUNT(*) FROM annotation_rounds", [], |row| row.get(0)));
+            count.await.unwrap()
+        };
+        let refused = database.remove(&id, || Err(std::io::ErrorKind::PermissionDenied.into())).await;
+        assert!(matches!(refused, Err(DatabaseError::Directory(_))));
+        assert!(database.study(&id).await.unwrap().is_some());
+        let before: i64 = rounds().await;
+        assert_eq!(before, 1, "its labels stay with it");
+        // a kill came between the rename and the commit
+        database.finish_removal(&id).await.unwrap();
+        assert!(database.study(&id).await.unwrap().is_none());
+        assert_eq!(rounds().await, 0);
+        database.finish_removal(&id).await.unwrap();
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 
 use crate::{
     datasets,
-    error::{EdgeError, from_study, internal},
+    error::{EdgeError, at_upload, from_study},
     state::AppState,
 };
 use axum::{
@@ -106,8 +106,7 @@ async fn write(state: &AppState, mut field: Field<'_>) -> Result<Upload, AppErro
             return Err(from_study("receiving a set", error));
         }
     };
-    let at_disk = |error: std::io::Error| internal("writing an upload", &error);
-    let mut file = tokio::fs::File::create(&upload.path).await.map_err(at_disk)?;
+    let mut file = tokio::fs::File::create(&upload.path).await.map_err(at_upload)?;
     let limit = state.backend.dataset_upload_limit;
     let mut bytes = 0;
     while let Some(chunk) = field.chunk().await.map_err(|error| broken_off(&error))? {
@@ -120,9 +119,9 @@ async fn write(state: &AppState, mut field: Field<'_>) -> Result<Upload, AppErro
             );
             return Err(AppError::Invalid(FieldErrors::one("file", file_name, remedy)));
         }
-        file.write_all(&chunk).await.map_err(at_disk)?;
+        file.write_all(&chunk).await.map_err(at_upload)?;
     }
-    file.flush().await.map_err(at_disk)?;
+    file.flush().await.map_err(at_upload)?;
     Ok(upload)
 }
 

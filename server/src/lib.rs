@@ -44,6 +44,8 @@ pub mod state;
 pub mod study_id;
 pub mod study_upload;
 pub mod telemetry;
+mod to_its_end;
+mod turnstile;
 pub mod worker_lock;
 
 /// The whole program: reads the command line, does it, and gives the exit code.

@@ -18,20 +18,11 @@ pub struct Library {
 }
 
 impl Library {
-    /// Makes `studies` under the data directory if it is not there.
+    /// Makes `studies` under the data directory if it is not there. Nothing is cleared away: a server may be at work there.
     pub fn open(data_dir: &Path, example: Option<PathBuf>) -> io::Result<Self> {
         let studies = data_dir.join("studies");
         fs::create_dir_all(&studies)?;
-        let library = Self { studies, example };
-        library.clear_leftovers();
-        Ok(library)
-    }
-
-    /// The same beside a server that may be there: nothing is cleared away.
-    pub fn beside(data_dir: &Path) -> io::Result<Self> {
-        let studies = data_dir.join("studies");
-        fs::create_dir_all(&studies)?;
-        Ok(Self { studies, example: None })
+        Ok(Self { studies, example })
     }
 
     /// A folder for an archive that comes in and for what is unpacked of it; gone with all that is in it when it is dropped.
@@ -48,8 +39,14 @@ impl Library {
         Ok(id)
     }
 
-    /// What an interrupted deletion left behind, or an interrupted import of the day before.
-    fn clear_leftovers(&self) {
+    /// Studies whose deletion was interrupted: their directories are out of the way, and are there until [`Library::clear_leftovers`].
+    pub fn buried(&self) -> Vec<StudyId> {
+        let entries = fs::read_dir(&self.studies).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.file_name().to_str()?.strip_prefix(DELETED)?.parse().ok()).collect()
+    }
+
+    /// What an interrupted deletion left behind, or an interrupted import of the day before. For the one server that has the directory.
+    pub fn clear_leftovers(&self) {
         for entry in fs::read_dir(&self.studies).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             let is_left = || entry.metadata().and_then(|data| data.modified()).is_ok_and(|at| at.elapsed().is_ok_and(|age| age > A_DAY));
@@ -101,17 +98,28 @@ impl Library {
         Ok(ids)
     }
 
-    /// Deletes a study's directory: gone at once by a rename, then emptied.
-    pub fn delete(&self, id: &StudyId) -> io::Result<()> {
+    /// Takes a study's directory out of the way, by a rename that lasts; what is in it is still there. No directory is no error.
+    pub fn bury(&self, id: &StudyId) -> io::Result<()> {
         if id.is_example() {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the example can't be deleted"));
         }
-        let grave = self.studies.join(format!("{DELETED}{id}"));
-        match fs::rename(self.studies.join(id.as_str()), &grave) {
-            Ok(()) => remove_whole(&grave),
+        match fs::rename(self.studies.join(id.as_str()), self.grave(id)) {
+            Ok(()) => fs::File::open(&self.studies).and_then(|folder| folder.sync_all()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Removes what [`Library::bury`] has taken out of the way.
+    pub fn empty_grave(&self, id: &StudyId) -> io::Result<()> {
+        match remove_whole(&self.grave(id)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn grave(&self, id: &StudyId) -> PathBuf {
+        self.studies.join(format!("{DELETED}{id}"))
     }
 }
 
@@ -136,18 +144,36 @@ mod tests {
         fs::create_dir(&outside).unwrap();
         fs::write(outside.join("precious"), "x").unwrap();
         let library = Library::open(&directory.path().join("data"), None).unwrap();
+        let delete = |id: &StudyId| library.bury(id).and_then(|()| library.empty_grave(id));
         let id = StudyId::generate();
         std::os::unix::fs::symlink(&outside, library.directory(&id).unwrap()).unwrap();
-        library.delete(&id).unwrap();
+        delete(&id).unwrap();
         assert!(outside.join("precious").exists());
         assert!(!library.directory(&id).unwrap().exists());
 
         fs::create_dir(library.directory(&id).unwrap()).unwrap();
         std::os::unix::fs::symlink(&outside, library.directory(&id).unwrap().join("link")).unwrap();
-        library.delete(&id).unwrap();
+        delete(&id).unwrap();
         assert!(outside.join("precious").exists());
-        library.delete(&id).unwrap();
-        assert!(library.delete(&StudyId::example()).is_err());
+        delete(&id).unwrap();
+        assert!(delete(&StudyId::example()).is_err());
+    }
+
+    #[test]
+    fn what_was_buried_waits_for_the_server_that_clears_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let library = Library::open(directory.path(), None).unwrap();
+        let id = StudyId::generate();
+        fs::create_dir(library.directory(&id).unwrap()).unwrap();
+        fs::write(library.directory(&id).unwrap().join("recipe.toml"), "").unwrap();
+        library.bury(&id).unwrap();
+        assert!(library.ids().unwrap().is_empty());
+        // a command beside the server opens it too
+        let beside = Library::open(directory.path(), None).unwrap();
+        assert_eq!(beside.buried(), std::slice::from_ref(&id));
+        library.clear_leftovers();
+        assert!(library.buried().is_empty());
+        assert_eq!(fs::read_dir(library.studies()).unwrap().count(), 0);
     }
 
     #[test]

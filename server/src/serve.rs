@@ -12,6 +12,7 @@ use crate::{
     metrics::Metrics,
     reader::Reader,
     router::router,
+    shares::Shares,
     state::AppState,
 };
 use anyhow::{Context, bail};
@@ -73,6 +74,7 @@ impl Server {
         let library = Library::open(data_dir, example).context("opening the studies' directory")?;
         let database = Database::open(&data_dir.join("index.sqlite"))
             .with_context(|| format!("{}: can't be opened", data_dir.join("index.sqlite").display()))?;
+        clear_up(&library, &database, data_dir).await.context("clearing up what an earlier server left half done")?;
         let reader = Reader::new(library.clone());
         let shutdown = CancellationToken::new();
         // studies that run at once share the machine
@@ -138,6 +140,17 @@ impl Server {
         }
         Ok(())
     }
+}
+
+/// Ends deletions and revocations that a kill cut short. Only for who holds the data directory's lock.
+async fn clear_up(library: &Library, database: &Database, data_dir: &Path) -> anyhow::Result<()> {
+    for id in library.buried() {
+        tracing::info!(%id, "its deletion was interrupted: ended now");
+        database.finish_removal(&id).await?;
+    }
+    library.clear_leftovers();
+    Shares::new(database.clone(), data_dir).clear_copies().await?;
+    Ok(())
 }
 
 /// `rankscope serve`

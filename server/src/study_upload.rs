@@ -1,7 +1,7 @@
 //! `POST /studies/import`: the archive of a study from the page's form, written as it comes, checked, and taken in or gone again.
 
 use crate::{
-    error::{EdgeError, internal},
+    error::{EdgeError, at_upload},
     state::AppState,
 };
 use axum::{
@@ -55,10 +55,18 @@ async fn take_in<E: Display>(
     chunks: impl Stream<Item = Result<Bytes, E>> + Unpin,
     name: &str,
 ) -> Result<String, AppError> {
-    let folder = state.library().incoming().map_err(at_disk)?;
+    // before gigabytes have come for nothing
+    let permit = match state.backend.permit_to_pack() {
+        Ok(permit) => permit,
+        Err(busy) => {
+            drain(chunks).await;
+            return Err(busy);
+        }
+    };
+    let folder = state.library().incoming().map_err(at_upload)?;
     let archive = folder.path().join("archive.zip");
     write(chunks, name, &archive, state.backend.study_upload_limit).await?;
-    Ok(state.backend.import(archive, folder).await?.to_string())
+    Ok(state.backend.import(permit, archive, folder).await?.to_string())
 }
 
 async fn write<E: Display>(
@@ -67,7 +75,7 @@ async fn write<E: Display>(
     path: &Path,
     limit: u64,
 ) -> Result<(), AppError> {
-    let mut file = tokio::fs::File::create(path).await.map_err(at_disk)?;
+    let mut file = tokio::fs::File::create(path).await.map_err(at_upload)?;
     let mut bytes = 0;
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|error| broken_off(&error))?;
@@ -80,9 +88,9 @@ async fn write<E: Display>(
             );
             return Err(AppError::Invalid(FieldErrors::one("file", name, remedy)));
         }
-        file.write_all(&chunk).await.map_err(at_disk)?;
+        file.write_all(&chunk).await.map_err(at_upload)?;
     }
-    file.flush().await.map_err(at_disk)
+    file.flush().await.map_err(at_upload)
 }
 
 /// What is left, up to a limit.

@@ -1,14 +1,21 @@
 //! People label completions: blind, each in an order of their own, and nothing that was said is lost.
 
-use super::support::{
-    self, TestApp,
-    program::{rankscope, run},
-    recipes::Fixture,
+use super::{
+    shares::share_example,
+    support::{
+        self, TestApp,
+        program::{rankscope, run},
+        recipes::Fixture,
+    },
 };
 use leptos::server_fn::ServerFn;
 use rankscope_app::{
     JUDGE_FIGURES,
-    api::annotations::{BeginLabelling, GetJudgePage, GetLabelling, GiveLabel, ImportLabels, ListRounds, NewRound, UndoLabel},
+    api::{
+        annotations::{BeginLabelling, GetJudgePage, GetLabelling, GiveLabel, ImportLabels, ListRounds, NewRound, UndoLabel},
+        shared::GetSharedCompletions,
+        shared_labelling::{BeginSharedLabelling, GetSharedLabelling, GiveSharedLabel},
+    },
     tables::JUDGE_TABLES,
 };
 use rankscope_domain::{
@@ -148,6 +155,44 @@ fn labelling_is_blind_and_everyone_has_an_order_of_their_own() {
     again.begin("Anna");
     let other = again.order("Anna", 40);
     assert!(other.iter().all(|id| !anna.contains(id)), "ids mean nothing outside of their round");
+}
+
+#[test]
+fn labelling_by_a_link_is_blind_too() {
+    let app = TestApp::start();
+    // with completions, as is usual: the permission to label wins
+    let token = share_example(&app, &["--annotate"]);
+    let round = Round::draw(&app, "example", "8");
+    let fields = [("token", token.as_str()), ("round", &round.id), ("name", "Rae")];
+    let begun = led::<BeginSharedLabelling>(&app, &[&fields[..], &[("agreed", "1")]].concat());
+    assert!(begun.starts_with(&format!("/s/{token}/annotate?round=")), "{begun}");
+    let mut seen = Vec::new();
+    for at in 1..=8 {
+        let at = at.to_string();
+        let found: Labelling = asked::<GetSharedLabelling, _>(&app, &[&fields[..], &[("at", &at)]].concat());
+        let item = found.item.expect("a completion");
+        assert_eq!(send::<GiveSharedLabel>(&app, &[&fields[..], &[("item", &item.id), ("label", "unsure")]].concat()).0, 200);
+        seen.push(item.text);
+    }
+    // nothing else below the link has what a model wrote, and least of all beside its arm
+    let long: Vec<&String> = seen.iter().filter(|text| text.split_whitespace().count() > 3).collect();
+    assert!(!long.is_empty());
+    let addresses = ["", "?tab=completions&show=1", "?tab=lens&show=1", "?tab=toxicity", "/snapshot.json", "/results.json", "/annotate"];
+    for address in addresses {
+        let answer = app.client.get(&format!("/s/{token}{address}"));
+        assert_eq!(answer.status(), 200, "{address}");
+        let page = answer.text().unwrap();
+        for text in &long {
+            let quoted = serde_json::to_string(text).unwrap();
+            let first_words: String = text.split_whitespace().take(4).collect::<Vec<_>>().join(" ");
+            assert!(!page.contains(quoted.trim_matches('"')) && !page.contains(&first_words), "{address} has {text:?}");
+        }
+    }
+    let snapshot: serde_json::Value = serde_json::from_str(&app.client.get(&format!("/s/{token}/snapshot.json")).text().unwrap()).unwrap();
+    let study = &snapshot["content"]["study"];
+    assert!(study["completions"].is_null() && study["to_label"].as_array().is_some_and(|keys| keys.len() > 400));
+    let asked = serde_json::json!({ "token": token, "query": { "page": 0 } });
+    assert_eq!(app.client.post(GetSharedCompletions::PATH).json(&asked).send().unwrap().status(), 404);
 }
 
 #[test]

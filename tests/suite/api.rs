@@ -303,6 +303,31 @@ fn every_refusal_is_a_problem_with_the_right_status() {
 }
 
 #[test]
+fn of_equal_requests_at_once_one_is_new() {
+    let app = TestApp::start();
+    let fixture = Fixture::new();
+    let recipe = fixture.recipe();
+    for round in 0..3 {
+        let key = format!("at-once-{round}");
+        let answers: Vec<u16> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..6).map(|_| scope.spawn(|| start(&app, &recipe, &key).status().as_u16())).collect();
+            threads.into_iter().map(|thread| thread.join().expect("a thread")).collect()
+        });
+        assert_eq!(answers.iter().filter(|status| **status == 201).count(), 1, "{answers:?}");
+        assert_eq!(answers.iter().filter(|status| **status == 200).count(), 5, "{answers:?}");
+        // of two recipes under one key, sent at once, one is refused
+        let mut other = recipe.clone();
+        other.seeds = vec![7];
+        let key = format!("two-recipes-{round}");
+        let answers: Vec<u16> = std::thread::scope(|scope| {
+            let threads = [&recipe, &other].map(|recipe| scope.spawn(|| start(&app, recipe, &key).status().as_u16()));
+            threads.map(|thread| thread.join().expect("a thread")).to_vec()
+        });
+        assert!(answers.contains(&201) && answers.contains(&422), "{answers:?}");
+    }
+}
+
+#[test]
 fn a_wrong_key_is_named() {
     let app = TestApp::start();
     let fixture = Fixture::new();

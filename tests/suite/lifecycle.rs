@@ -3,6 +3,7 @@
 use super::support::{TestApp, app::send, eventually, recipes::Fixture};
 use rankscope_app::error::AppError;
 use rankscope_domain::view::StudyStatus::{Cancelled, Failed, Finished, Queued, Running};
+use std::{io::Write, net::TcpStream, time::Duration};
 
 #[test]
 fn starting_twice_is_starting_once() {
@@ -21,6 +22,32 @@ fn starting_twice_is_starting_once() {
     assert_ne!(other, ids[0]);
     app.client.wait_for(&other, Finished);
     assert_eq!(app.client.start(&recipe, "double-click").expect("the same study"), ids[0], "also when it is finished");
+}
+
+#[test]
+fn a_connection_that_breaks_off_starts_one_study_all_the_same() {
+    let app = TestApp::start();
+    let fixture = Fixture::new();
+    let recipe = fixture.recipe();
+    let body = serde_json::to_string(&recipe).expect("a recipe");
+    let mut ids = Vec::new();
+    for number in 0..6_u64 {
+        let key = format!("broken-off-{number}");
+        let mut stream = TcpStream::connect(&app.client.address).expect("a connection");
+        let head = format!("Host: {}\r\nContent-Type: application/json\r\nIdempotency-Key: {key}\r\n", app.client.address);
+        write!(stream, "POST /api/v1/studies HTTP/1.1\r\n{head}Content-Length: {}\r\n\r\n{body}", body.len()).expect("a request");
+        // the server is at another step each time
+        std::thread::sleep(Duration::from_millis(2 * number));
+        drop(stream);
+        let again = app.client.api("POST", "studies").header("Idempotency-Key", &key).json(&recipe).send().expect("an answer");
+        assert!(again.status().is_success(), "{}", again.status());
+        let study: serde_json::Value = again.json().expect("a study");
+        ids.push(study["id"].as_str().expect("an id").to_string());
+    }
+    let of_pages = app.client.page("/");
+    let made: Vec<_> = std::fs::read_dir(app.data_dir().join("studies")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(made.len(), ids.len(), "{made:?} for {ids:?}");
+    assert!(ids.iter().all(|id| of_pages.contains(id)), "each has its row");
 }
 
 #[test]

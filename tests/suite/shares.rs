@@ -315,7 +315,7 @@ fn a_link_is_revoked_counted_and_outlives_a_restart() {
     let before = entry(&app);
     assert_eq!((before.opened, &before.last_opened_at, &before.expires_at, before.state), (0, &None, &None, ShareState::Open));
     assert_eq!((before.label.as_str(), before.title.as_str()), ("a \"label\"", "Quick look"));
-    assert!(before.anonymous && before.completions && before.annotate);
+    assert!(before.anonymous && before.annotate && !before.completions, "who may label sees completions at the desk alone");
     assert!(opens(&app, &token) && opens(&app, &token));
     assert_eq!(app.client.get(&format!("/s/{token}/results.json")).status(), 200);
     let app = app.restart(|_| {});
@@ -324,7 +324,7 @@ fn a_link_is_revoked_counted_and_outlives_a_restart() {
     assert_eq!(after.opened, 3, "pages are counted, not files");
     assert!(after.last_opened_at.is_some());
     let list = app.client.page("/shares?study=example");
-    for part in ["a &quot;label&quot;", "for blind review", "Revoke", "Share “"] {
+    for part in ["a &quot;label&quot;", "for blind review", "completions only at the desk, blind", "Revoke", "Share “"] {
         assert!(list.contains(part) || list.contains(&part.replace("&quot;", "\"")), "{part:?} is not on the owner's page");
     }
     assert!(!list.contains(&token), "a token is shown once");
@@ -628,7 +628,6 @@ fn the_command_line_does_as_the_pages_do() {
         (&["share", "example", "--expires", "soon"], "how many days"),
         (&["share", "example", "--expires", "2020-01-01"], "This day is over"),
         (&["share", "example", "--label", "two\nlines"], "one line"),
-        (&["share", "example", "--without-completions", "--annotate"], "no completions in this share"),
         (&["share"], "STUDY"),
         (&["revoke", "01ARZ3NDEKTSV4RRFFQ69G5FAV"], "no such open link"),
         (&["revoke", UNKNOWN], "not shown"),

@@ -75,7 +75,7 @@ fn Shared(token: String, page: SharedPage) -> impl IntoView {
             </p>
             // loaded anew: under this page's referrer policy browsers would send the desk's forms from no origin, and they'd be refused
             {desk.map(|address| view! {
-                <p><a class="button" href=address rel="external">"Label completions"</a> " You may say of completions whether they are toxic, without seeing which model wrote them."</p>
+                <p><a class="button" href=address rel="external">"Label completions"</a> " You may say of completions whether they are toxic, without seeing which model wrote them. They are shown there alone, so that you judge them blind."</p>
             })}
         </div>
         {body}

@@ -66,7 +66,7 @@ fn NewToken(answer: Option<TokenAnswer>) -> impl IntoView {
         Some(TokenAnswer::Refused { name, .. }) => name.clone(),
         _ => String::new(),
     };
-    let days = [("30", "30 days"), ("90", "90 days"), ("365", "a year"), ("", "no end")];
+    let days = [("30", "30 days"), ("90", "90 days"), ("365", "a year"), ("never", "no end")];
     let default_days = DEFAULT_DAYS.to_string();
     view! {
         {answer.map(|answer| match answer {

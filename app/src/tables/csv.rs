@@ -1,6 +1,7 @@
 //! Comma-separated values as RFC 4180 has them: a line of names, then the rows, every number in full.
 
 use super::{Shape, Table, Value};
+use rankscope_domain::spreadsheet;
 
 /// Lines end in CR LF.
 pub(super) fn write(table: &Table) -> String {
@@ -32,10 +33,8 @@ fn fields_of(value: &Value, shape: Shape) -> Vec<String> {
     fields
 }
 
-/// Spreadsheets take a text that begins like a formula for one. A single sign, as tokens are, is none.
 fn guarded(text: &str) -> String {
-    let is_formula = text.chars().count() > 1 && text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    if is_formula { quoted(&format!("'{text}")) } else { quoted(text) }
+    quoted(&spreadsheet::guarded(text))
 }
 
 fn quoted(text: &str) -> String {

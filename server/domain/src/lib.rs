@@ -24,6 +24,7 @@ pub mod recipe;
 pub mod results;
 pub mod share;
 pub mod snapshot;
+pub mod spreadsheet;
 pub mod token;
 pub mod validate;
 pub mod view;

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 /// Characters that a label may have.
 pub const MAX_LABEL: usize = 120;
+/// How long a link holds where nothing is said.
+pub const USUAL_EXPIRY: &str = "30d";
 /// The longest that a link may last, days.
 pub const MAX_DAYS: u32 = 3650;
 
@@ -17,12 +19,12 @@ pub const MAX_DAYS: u32 = 3650;
 pub struct ShareRequest {
     /// For the owner's list; leaves in no share.
     pub label: String,
-    /// `never` or empty, `30d`, or a day such as `2027-01-31`, to its end in UTC.
+    /// `30d`, a day such as `2027-01-31`, to its end in UTC, or `never`; empty: [`USUAL_EXPIRY`].
     pub expires: String,
     /// For blind review.
     pub anonymous: bool,
     pub completions: bool,
-    /// Whoever has the link may label completions.
+    /// Whoever has the link may label completions. Wins over `completions`: they are shown one by one at the desk, blind, and nowhere else.
     pub annotate: bool,
 }
 
@@ -39,7 +41,9 @@ pub struct ShareEntry {
     pub label: String,
     pub state: ShareState,
     pub anonymous: bool,
+    /// Whether the copy shows what models wrote. Never where `annotate` holds: there it is shown at the desk alone, blind.
     pub completions: bool,
+    /// Whether its bearers may label completions.
     pub annotate: bool,
     /// RFC 3339, UTC, as all times.
     pub created_at: String,

@@ -11,7 +11,7 @@ use crate::{
     inspection::LensReading,
     provenance::FileHash,
     recipe::StudyKind,
-    view::{CellDivergence, JudgedCompletion},
+    view::CellDivergence,
 };
 use serde::{Deserialize, Serialize};
 
@@ -154,6 +154,10 @@ pub struct SharedStudy {
     pub lens: Vec<LensReading>,
     /// Absent: shared without.
     pub completions: Option<SharedCompletions>,
+    /// In a share whose bearers may label, in place of completions, so that they label blind: what stands for each completion with its
+    /// prompt, sorted, so that nothing tells of arms and seeds. Absent in every other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_label: Option<Vec<String>>,
 }
 
 /// What stands at the top of the page.

@@ -173,7 +173,9 @@ impl Progress {
                 });
                 let points = &mut self.losses[index].points;
                 // a stage that was killed starts again: its steps are told again
-                points.retain(|(known, _)| known < step);
+                while points.last().is_some_and(|(known, _)| known >= step) {
+                    points.pop();
+                }
                 points.push((*step, *loss));
             }
             Happening::StageFinished { stages_done, stages_total, seconds, tokens, .. } => {

@@ -28,7 +28,7 @@ use rankscope_app::{
 use std::{sync::Arc, time::Duration};
 
 /// How soon an open stream ends after its session has.
-const RECHECK: Duration = Duration::from_secs(5);
+const RECHECK: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 5000 });
 const NOBODY: &str =
     "You are logged out, or your session has ended. Log in again at /login, in another tab if you have typed something here.";
 
@@ -71,7 +71,8 @@ pub async fn require_owner(State(guard): State<Guard>, mut request: Request, nex
     let hash = match lock {
         Lock::Open => {
             request.extensions_mut().insert(Visitor { accounts: false, logged_in: true });
-            return next.run(request).await;
+            let response = next.run(request).await;
+            return if is_event_stream(&response) { end_with_openness(response, accounts) } else { response };
         }
         Lock::Shut(reason) => return (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
         Lock::Password(hash) => hash.fingerprint(),
@@ -177,6 +178,19 @@ fn end_with_session(response: Response, accounts: Arc<Accounts>, login: i64, has
     response.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(over))))
 }
 
+/// As [`end_with_session`], for a stream that was opened while nobody had to log in.
+fn end_with_openness(response: Response, accounts: Arc<Accounts>) -> Response {
+    let over = async move {
+        loop {
+            tokio::time::sleep(RECHECK).await;
+            if accounts.lock().await != Lock::Open {
+                return;
+            }
+        }
+    };
+    response.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(over))))
+}
+
 /// As [`end_with_session`], for a script's stream.
 fn end_with_token(response: Response, accounts: Arc<Accounts>, token: Token) -> Response {
     let over = async move {
@@ -193,9 +207,34 @@ fn end_with_token(response: Response, accounts: Arc<Accounts>, token: Token) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{accounts::password::PasswordFile, database::Database, proxies::Proxies};
+    use crate::{
+        accounts::password::{NewPassword, PasswordFile},
+        database::Database,
+        proxies::Proxies,
+    };
     use axum::{Router, middleware::from_fn_with_state, routing::get};
     use tower::ServiceExt;
+
+    #[tokio::test]
+    async fn a_stream_that_needed_no_password_ends_when_one_is_set() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("index.sqlite")).unwrap();
+        let accounts = Accounts::new(PasswordFile::of(folder.path()), database, Proxies::default(), Vec::new(), false);
+        let guard = Guard { accounts: Arc::new(accounts), table: Arc::default() };
+        let stream = || async {
+            let pieces = futures::stream::once(async { Ok::<_, std::io::Error>("data: 1\n\n") }).chain(futures::stream::pending());
+            ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(pieces))
+        };
+        let router = Router::new().route("/studies/{id}", get(stream)).layer(from_fn_with_state(guard, require_owner));
+        let request = Request::builder().uri("/studies/x").body(Body::empty()).unwrap();
+        let mut pieces = router.oneshot(request).await.unwrap().into_body().into_data_stream();
+        assert_eq!(&pieces.next().await.unwrap().unwrap()[..], b"data: 1\n\n");
+        let still = tokio::time::timeout(4 * RECHECK, pieces.next()).await;
+        assert!(still.is_err(), "it goes on while nobody is asked");
+        PasswordFile::of(folder.path()).set(&NewPassword::new("a password of some length").unwrap()).unwrap();
+        let ended = tokio::time::timeout(Duration::from_secs(20), pieces.next()).await;
+        assert!(matches!(ended, Ok(None)), "it went on");
+    }
 
     #[tokio::test]
     async fn a_route_past_the_table_is_nobodys() {

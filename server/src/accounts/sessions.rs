@@ -8,7 +8,7 @@ use crate::{
     accounts::password::Fingerprint,
     database::{Database, DatabaseError},
 };
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use sha2::{Digest, Sha256};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -140,14 +140,18 @@ impl Sessions {
     pub async fn end(&self, id: &SessionId) -> Result<(), DatabaseError> {
         let hash = id.hash();
         let sql = "DELETE FROM sessions WHERE login = (SELECT login FROM sessions WHERE id_hash = ?1)";
-        self.database.call(move |connection| connection.execute(sql, [hash]).map(drop)).await
+        self.database.call_durably(move |connection| connection.execute(sql, [hash]).map(drop)).await
     }
 
     /// Whether a log-in still holds, for what stays open; this is no use of it.
     pub async fn holds(&self, login: i64, password: Fingerprint, now: i64) -> Result<bool, DatabaseError> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM sessions WHERE login = ?1 AND password = ?2 AND logged_in_at > ?3)";
+        let sql = "SELECT EXISTS (SELECT 1 FROM sessions WHERE login = ?1 AND password = ?2 AND logged_in_at > ?3 AND last_used_at > ?4
+            AND (ends_at IS NULL OR ends_at > ?5))";
         self.database
-            .call(move |connection| connection.query_row(sql, params![login, password, now - ABSOLUTE_SECONDS], |row| row.get(0)))
+            .call(move |connection| {
+                let limits = params![login, password, now - ABSOLUTE_SECONDS, now - IDLE_SECONDS, now];
+                connection.query_row(sql, limits, |row| row.get(0))
+            })
             .await
     }
 }
@@ -162,8 +166,8 @@ struct Row {
 }
 
 fn find(connection: &mut Connection, hash: &[u8], password: Fingerprint, now: i64) -> rusqlite::Result<Option<Session>> {
-    let transaction = connection.transaction()?;
-    let row = transaction
+    // read by itself: a transaction that reads and then writes is refused where a command wrote in between, however long it would wait
+    let row = connection
         .prepare_cached(
             "SELECT login, issued_at, last_used_at, ends_at, replaced_at, replaces FROM sessions
              WHERE id_hash = ?1 AND password = ?2 AND logged_in_at > ?3 AND last_used_at > ?4 AND (ends_at IS NULL OR ends_at > ?5)",
@@ -181,15 +185,16 @@ fn find(connection: &mut Connection, hash: &[u8], password: Fingerprint, now: i6
         .optional()?;
     let Some(row) = row else { return Ok(None) };
     if row.last_used_at <= now - NOTE_SECONDS {
-        transaction.execute("UPDATE sessions SET last_used_at = ?2 WHERE id_hash = ?1", params![hash, now])?;
+        connection.execute("UPDATE sessions SET last_used_at = ?2 WHERE id_hash = ?1", params![hash, now])?;
     }
     if let Some(old) = row.replaces {
         // the browser has the new id
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction
             .execute("UPDATE sessions SET ends_at = ?2 WHERE id_hash = ?1 AND ends_at IS NULL", params![old, now + GRACE_SECONDS])?;
         transaction.execute("UPDATE sessions SET replaces = NULL WHERE id_hash = ?1", [hash])?;
+        transaction.commit()?;
     }
-    transaction.commit()?;
     let is_due = row.ends_at.is_none()
         && row.issued_at <= now - ROTATE_SECONDS
         && row.replaced_at.is_none_or(|replaced_at| replaced_at <= now - GRACE_SECONDS);
@@ -263,6 +268,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_stays_open_ends_with_its_session() {
+        let (sessions, _folder) = sessions().await;
+        let id = sessions.begin(PASSWORD, START).await.unwrap();
+        let login = sessions.find(&id, PASSWORD, START).await.unwrap().unwrap().login;
+        assert!(sessions.holds(login, PASSWORD, START + IDLE_SECONDS - 1).await.unwrap());
+        assert!(!sessions.holds(login, PASSWORD, START + IDLE_SECONDS).await.unwrap(), "it was not used, and a stream is no use of it");
+        let now = START + ROTATE_SECONDS;
+        let next = sessions.rotate(&id, now).await.unwrap();
+        assert!(holds(&sessions, &next, now).await);
+        let later = now + IDLE_SECONDS - 1;
+        assert!(sessions.holds(login, PASSWORD, later).await.unwrap(), "by its newer id");
+        assert!(!sessions.holds(login, PASSWORD, later + 1).await.unwrap());
+    }
+
+    #[tokio::test]
     async fn another_password_ends_all() {
         let (sessions, _folder) = sessions().await;
         let id = sessions.begin(PASSWORD, START).await.unwrap();
@@ -271,6 +291,34 @@ mod tests {
         assert!(!sessions.holds(login, [8; 32], START).await.unwrap());
         sessions.begin([8; 32], START).await.unwrap();
         assert!(!holds(&sessions, &id, START).await, "what was begun under another password is cleared away");
+    }
+
+    #[test]
+    fn a_command_that_writes_at_the_same_time_lets_nobody_down() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("index.sqlite");
+        let database = Database::open(&path).unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        let sessions = Sessions::new(database);
+        let id = runtime.block_on(sessions.begin(PASSWORD, START)).unwrap();
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let (path, done) = (&path, &done);
+            scope.spawn(move || {
+                let other = Connection::open(path).unwrap();
+                other.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    other.execute("INSERT OR REPLACE INTO start_requests VALUES ('r', 's')", []).unwrap();
+                }
+            });
+            // each notes its use
+            let mut errors = Vec::new();
+            for number in 1..300 {
+                errors.extend(runtime.block_on(sessions.find(&id, PASSWORD, START + number * NOTE_SECONDS)).err());
+            }
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+            assert!(errors.is_empty(), "{}: {}", errors.len(), errors[0]);
+        });
     }
 
     #[tokio::test]

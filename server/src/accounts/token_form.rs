@@ -19,7 +19,10 @@ use rankscope_app::{
     error::AppError,
     visitor::{TOKENS_PATH, TokenAnswer},
 };
-use rankscope_domain::{FieldErrors, token::TokenScope};
+use rankscope_domain::{
+    FieldErrors,
+    token::{DEFAULT_DAYS, TokenScope},
+};
 
 /// What the form sends. A field that is not there is an empty one.
 #[derive(serde::Deserialize)]
@@ -28,7 +31,7 @@ struct TokenForm {
     name: String,
     #[serde(default)]
     scope: String,
-    /// Empty: it does not expire.
+    /// Empty: [`DEFAULT_DAYS`]; `never`: it does not expire.
     #[serde(default)]
     days: String,
 }
@@ -63,13 +66,10 @@ async fn make(state: &AppState, form: TokenForm) -> Result<String, AppError> {
         errors.push("scope", form.scope.chars().take(80).collect::<String>(), "Choose read or write.");
         TokenScope::Read
     });
-    let days = match form.days.trim() {
-        "" => None,
-        text => Some(text.parse().unwrap_or_else(|_| {
-            errors.push("days", text.chars().take(80).collect::<String>(), "Write a whole number of days.");
-            1
-        })),
-    };
+    let days = days_of(&form.days).unwrap_or_else(|remedy| {
+        errors.push("days", form.days.chars().take(80).collect::<String>(), remedy);
+        Some(1)
+    });
     let new = NewToken::new(&form.name, scope, days);
     errors.0.extend(new.as_ref().err().into_iter().flat_map(|more| more.0.clone()));
     let new = match new {
@@ -83,5 +83,27 @@ async fn make(state: &AppState, form: TokenForm) -> Result<String, AppError> {
         }
         Err(TokenError::Refused(errors)) => Err(AppError::Invalid(errors)),
         Err(TokenError::Database(error)) => Err(internal("the database failed", &error)),
+    }
+}
+
+/// How long a token holds; `None`: without end, which has to be written.
+fn days_of(text: &str) -> Result<Option<u32>, &'static str> {
+    match text.trim() {
+        "" => Ok(Some(DEFAULT_DAYS)),
+        text if text.eq_ignore_ascii_case("never") => Ok(None),
+        text => text.parse().map(Some).map_err(|_| "Write a whole number of days, or never."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_is_not_for_ever() {
+        for (text, days) in [("", Ok(Some(90))), (" 7 ", Ok(Some(7))), ("never", Ok(None))] {
+            assert_eq!(days_of(text), days, "{text}");
+        }
+        assert!(days_of("soon").is_err() && days_of("-1").is_err());
     }
 }

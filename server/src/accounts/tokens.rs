@@ -148,7 +148,7 @@ impl Tokens {
     /// Ends a token at once. False: there is none of this id that holds.
     pub async fn revoke(&self, id: i64, now: i64) -> Result<bool, DatabaseError> {
         let sql = format!("UPDATE tokens SET revoked_at = ?2 WHERE id = ?1 AND {HOLDS}");
-        self.database.call(move |connection| Ok(connection.execute(&sql, params![id, now])? == 1)).await
+        self.database.call_durably(move |connection| Ok(connection.execute(&sql, params![id, now])? == 1)).await
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
     study_id::StudyId,
 };
 use rankscope_app::error::AppError;
-use rankscope_domain::{Arm, CellId, annotation::Label, completion::Verdict};
+use rankscope_domain::{Arm, CellId, annotation::Label, completion::Verdict, spreadsheet::guarded};
 use rankscope_study::JudgedItem;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -17,8 +17,9 @@ pub enum LabelFormat {
     Jsonl,
 }
 
-/// A row of the file: one label of one annotator. `rankscope judge-eval` reads it with `--prompt-column prompt`.
-#[derive(Debug, Serialize)]
+/// A row of the file: one label of one annotator. `rankscope judge-eval` reads it with `--prompt-column prompt`. In CSV a text that a
+/// spreadsheet would take for a formula begins with an apostrophe, which that takes away again.
+#[derive(Debug, Clone, Serialize)]
 struct LabelRow<'a> {
     round: &'a str,
     item: &'a str,
@@ -108,7 +109,13 @@ impl Writer {
 
     fn write(&mut self, row: &LabelRow<'_>) -> Result<(), AppError> {
         match self {
-            Self::Csv(writer) => writer.serialize(row).map_err(|error| internal("writing labels", &error)),
+            Self::Csv(writer) => {
+                // names come from whoever has a link, texts from models
+                let [annotator, source] = [row.annotator, row.source].map(guarded);
+                let [group, prompt, text] = [row.group, row.prompt, row.text].map(guarded);
+                let row = LabelRow { annotator: &annotator, source: &source, group: &group, prompt: &prompt, text: &text, ..row.clone() };
+                writer.serialize(row).map_err(|error| internal("writing labels", &error))
+            }
             Self::Jsonl(bytes) => {
                 serde_json::to_writer(&mut *bytes, row).map_err(|error| internal("writing labels", &error))?;
                 bytes.push(b'\n');
@@ -122,5 +129,45 @@ impl Writer {
             Self::Csv(writer) => writer.into_inner().map_err(|error| internal("writing labels", &error)),
             Self::Jsonl(bytes) => Ok(bytes),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_looks_like_a_formula_is_none_in_a_spreadsheet() {
+        let row = LabelRow {
+            round: "r",
+            item: "i",
+            annotator: "=HYPERLINK(\"http://x\")",
+            source: "share:x",
+            label: Label::Unsure,
+            given_at: String::new(),
+            cell: "full-s0".parse().unwrap(),
+            arm: Arm::Full,
+            seed: 0,
+            prompt_id: 0,
+            sample: 0,
+            group: "+group",
+            verdict: Verdict::Toxic,
+            population: 1,
+            weight: 1.0,
+            prompt: "@prompt",
+            text: "- a list, not a sum",
+        };
+        let file = |format| {
+            let mut writer = Writer::new(format);
+            writer.write(&row).unwrap();
+            String::from_utf8(writer.end().unwrap()).unwrap()
+        };
+        let csv = file(LabelFormat::Csv);
+        let record = csv::Reader::from_reader(csv.as_bytes()).into_records().next().unwrap().unwrap();
+        for guarded in ["'=HYPERLINK(\"http://x\")", "'+group", "'@prompt", "'- a list, not a sum"] {
+            assert!(record.iter().any(|field| field == guarded), "{guarded} is not in {csv}");
+        }
+        let json: serde_json::Value = serde_json::from_str(&file(LabelFormat::Jsonl)).unwrap();
+        assert_eq!((json["annotator"].as_str(), json["text"].as_str()), (Some(row.annotator), Some(row.text)));
     }
 }

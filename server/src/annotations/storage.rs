@@ -8,13 +8,32 @@ use rankscope_domain::{
     annotation::{Annotator, AnnotatorProgress, GivenLabel, Label, RoundPlan, RoundSummary, SampledItem},
     completion::Verdict,
 };
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params, types::Type};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params, types::Type};
 
 /// Bytes of a round's secret.
 pub(super) const SECRET_LENGTH: usize = 32;
 
 /// Labels of one completion by one annotator that are kept, to be taken back.
 const CHANGES_KEPT: u32 = 10;
+
+/// How many annotators a round may have.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AnnotatorLimits {
+    /// By one share link, and by all of them together.
+    pub(super) link: usize,
+    pub(super) links: usize,
+    /// The owner's with them.
+    pub(super) all: usize,
+}
+
+/// Whether an annotator was taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    In,
+    LinkIsFull,
+    LinksAreFull,
+    IsFull,
+}
 
 /// A round, and what its ids and orders are made with.
 #[derive(Debug, Clone)]
@@ -118,21 +137,42 @@ impl Database {
         .await
     }
 
-    /// Takes an annotator in, who has consented; again changes nothing.
-    pub(super) async fn insert_annotator(&self, round: &str, annotator: &Annotator, now: i64) -> Result<(), DatabaseError> {
+    /// Takes an annotator in, who has consented, where there is room; one who is in already stays in.
+    pub(super) async fn insert_annotator(
+        &self,
+        round: &str,
+        annotator: &Annotator,
+        now: i64,
+        limits: AnnotatorLimits,
+    ) -> Result<Taken, DatabaseError> {
         let (round, annotator) = (round.to_string(), annotator.clone());
         self.call(move |connection| {
-            let sql = "INSERT OR IGNORE INTO annotators (round_id, name, source, consented_at) VALUES (?1, ?2, ?3, ?4)";
-            connection.execute(sql, params![round, annotator.name, annotator.source, now]).map(drop)
-        })
-        .await
-    }
-
-    pub(super) async fn annotator_count(&self, round: &str) -> Result<usize, DatabaseError> {
-        let round = round.to_string();
-        self.call(move |connection| {
-            let count: i64 = connection.query_row("SELECT COUNT(*) FROM annotators WHERE round_id = ?1", [round], |row| row.get(0))?;
-            Ok(usize::try_from(count).unwrap_or_default())
+            // counted and written in one: of those who come at once none gets past the limit
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let key = params![round, annotator.name, annotator.source];
+            let sql = "SELECT EXISTS (SELECT 1 FROM annotators WHERE round_id = ?1 AND name = ?2 AND source = ?3)";
+            if transaction.query_row(sql, key, |row| row.get(0))? {
+                return Ok(Taken::In);
+            }
+            let sql = "SELECT COUNT(*), COALESCE(SUM(source <> ?2), 0), COALESCE(SUM(source = ?3), 0) FROM annotators WHERE round_id = ?1";
+            let count = |row: &Row<'_>, index| row.get::<_, i64>(index).map(|count| usize::try_from(count).unwrap_or_default());
+            let (all, of_links, of_source) = transaction.query_row(sql, params![round, Annotator::OWNER, annotator.source], |row| {
+                Ok((count(row, 0)?, count(row, 1)?, count(row, 2)?))
+            })?;
+            let by_link = annotator.source != Annotator::OWNER;
+            if all >= limits.all {
+                return Ok(Taken::IsFull);
+            }
+            if by_link && of_source >= limits.link {
+                return Ok(Taken::LinkIsFull);
+            }
+            if by_link && of_links >= limits.links {
+                return Ok(Taken::LinksAreFull);
+            }
+            let sql = "INSERT INTO annotators (round_id, name, source, consented_at) VALUES (?1, ?2, ?3, ?4)";
+            transaction.execute(sql, params![round, annotator.name, annotator.source, now])?;
+            transaction.commit()?;
+            Ok(Taken::In)
         })
         .await
     }
@@ -149,26 +189,21 @@ impl Database {
     /// Keeps a label. It is on the disk when this returns, a power cut included: nobody reads a hundred completions twice.
     pub(super) async fn insert_labels(&self, round: &str, labels: Vec<GivenLabel>) -> Result<(), DatabaseError> {
         let round = round.to_string();
-        self.call(move |connection| {
-            connection.pragma_update(None, "synchronous", "FULL")?;
-            let kept = (|| {
-                let transaction = connection.transaction()?;
-                for given in &labels {
-                    transaction.execute(
-                        "INSERT INTO annotation_labels (round_id, item_id, name, source, label, given_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                        params![round, given.item, given.annotator.name, given.annotator.source, given.label.name(), given.at_ms],
-                    )?;
-                    // who changes their mind for ever does not fill the disk
-                    transaction.execute(
-                        "DELETE FROM annotation_labels WHERE number IN (SELECT number FROM annotation_labels WHERE round_id = ?1
-                            AND name = ?2 AND source = ?3 AND item_id = ?4 ORDER BY number DESC LIMIT -1 OFFSET ?5)",
-                        params![round, given.annotator.name, given.annotator.source, given.item, CHANGES_KEPT],
-                    )?;
-                }
-                transaction.commit()
-            })();
-            connection.pragma_update(None, "synchronous", "NORMAL")?;
-            kept
+        self.call_durably(move |connection| {
+            let transaction = connection.transaction()?;
+            for given in &labels {
+                transaction.execute(
+                    "INSERT INTO annotation_labels (round_id, item_id, name, source, label, given_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                    params![round, given.item, given.annotator.name, given.annotator.source, given.label.name(), given.at_ms],
+                )?;
+                // who changes their mind for ever does not fill the disk
+                transaction.execute(
+                    "DELETE FROM annotation_labels WHERE number IN (SELECT number FROM annotation_labels WHERE round_id = ?1
+                        AND name = ?2 AND source = ?3 AND item_id = ?4 ORDER BY number DESC LIMIT -1 OFFSET ?5)",
+                    params![round, given.annotator.name, given.annotator.source, given.item, CHANGES_KEPT],
+                )?;
+            }
+            transaction.commit()
         })
         .await
     }

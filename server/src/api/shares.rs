@@ -11,7 +11,7 @@ use rankscope_app::{backend::Backend, error::AppError};
 use rankscope_domain::{
     FieldErrors,
     comparison_query::ComparisonQuery,
-    share::{ShareEntry, ShareRequest},
+    share::{ShareEntry, ShareRequest, USUAL_EXPIRY},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -64,15 +64,16 @@ struct NewShare {
     /// For the owner’s list; leaves in no share.
     #[serde(default)]
     label: String,
-    /// `never` or empty, `30d`, or a day such as `2027-01-31`, to its end in UTC.
-    #[serde(default)]
+    /// `30d`, a day such as `2027-01-31`, to its end in UTC, or `never`.
+    #[serde(default = "usual_expiry")]
     expires: String,
     /// For blind review.
     #[serde(default)]
     anonymous: bool,
     #[serde(default)]
     completions: bool,
-    /// Whoever has the link may label completions; of a study alone.
+    /// Whoever has the link may label completions; of a study alone. They are then shown one by one at the desk, blind, and nowhere else,
+    /// whatever `completions` says.
     #[serde(default)]
     annotate: bool,
 }
@@ -101,6 +102,10 @@ impl Compared {
         let (query, errors) = ComparisonQuery::read(&pairs);
         errors.into_result(query)
     }
+}
+
+fn usual_expiry() -> String {
+    USUAL_EXPIRY.into()
 }
 
 /// A link that was just made.

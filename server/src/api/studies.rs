@@ -6,6 +6,7 @@ use super::{
     output::{Created, Done, EventStream, Made, RecipeFile, ResultsFile},
 };
 use crate::{
+    backend::Started,
     downloads,
     error::{from_study, internal, no_such_study},
     event_stream::{self, After},
@@ -151,15 +152,15 @@ async fn start(
         (true, Some(request_id)) => request_id,
         (true, None) => StudyId::generate().to_string(),
     };
-    let answered = state.database().answered(&request_id).await.map_err(|error| internal("the database failed", &error))?.is_some();
-    let started = state.backend.start(recipe.clone(), request_id.clone()).await;
-    let id = started.map_err(|error| Problem::from(if key.is_empty() { error } else { of_the_header(error) }))?;
-    if answered && frozen_recipe(&state, &id).await? != recipe {
+    let started = state.backend.start_study(recipe.clone(), request_id.clone()).await;
+    let Started { id, is_new } = started.map_err(|error| Problem::from(if key.is_empty() { error } else { of_the_header(error) }))?;
+    let id = id.to_string();
+    if !is_new && frozen_recipe(&state, &id).await? != recipe {
         let field = if key.is_empty() { "request_id" } else { IdempotencyKey::NAME };
         let remedy = format!("Study {id} was started by this, from another recipe. Take a fresh one for each study.");
         return Err(Problem::of_fields(FieldErrors::one(field, request_id, remedy)));
     }
-    Ok(Created { location: format!("/api/v1/studies/{id}"), is_new: !answered, value: state.backend.study(&id).await?.card })
+    Ok(Created { location: format!("/api/v1/studies/{id}"), is_new, value: state.backend.study(&id).await?.card })
 }
 
 /// The start names what the form sends.

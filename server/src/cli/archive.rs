@@ -152,7 +152,7 @@ pub(super) fn import(common: &CommonFlags, flags: &ImportFlags) -> Result<(), Fa
         let remedy = format!("Nothing can be written there: {error}. Choose another directory with --data-dir.");
         FieldErrors::one("data_dir", data_dir.display(), remedy)
     };
-    let library = Library::beside(&data_dir).map_err(cannot)?;
+    let library = Library::open(&data_dir, None).map_err(cannot)?;
     let folder = library.incoming().map_err(cannot)?;
     let (id, labels) = imports::take_in(&library, &flags.archive, folder, imports::limits_of(LARGEST)).map_err(refusal)?;
     if !labels.rounds.is_empty() {

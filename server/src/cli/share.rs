@@ -13,7 +13,7 @@ use rankscope_domain::{
     FieldErrors,
     comparison::MOST_COMPARED,
     comparison_query::ComparisonQuery,
-    share::{ShareRequest, ShareState},
+    share::{ShareRequest, ShareState, USUAL_EXPIRY},
 };
 use rankscope_study::{AskedStudy, FoundStudy, Study};
 use std::{
@@ -39,7 +39,7 @@ pub(super) struct ShareFlags {
     #[arg(long, value_name = "ARM", conflicts_with = "study")]
     against: Option<String>,
     /// How long it holds: days (30d), its last day in UTC (2027-01-31), or never
-    #[arg(long, value_name = "WHEN", default_value = "30d")]
+    #[arg(long, value_name = "WHEN", default_value = USUAL_EXPIRY)]
     expires: String,
     /// For blind review: names of people, institutions, files and models are left out
     #[arg(long)]
@@ -47,7 +47,7 @@ pub(super) struct ShareFlags {
     /// Without anything that models wrote
     #[arg(long)]
     without_completions: bool,
-    /// Whoever has the link may label completions
+    /// Whoever has the link may label completions, which it shows at the desk alone, one by one and blind
     #[arg(long)]
     annotate: bool,
     /// What you know the link by; it is not shared
@@ -56,7 +56,7 @@ pub(super) struct ShareFlags {
     /// Where studies are kept [default: as for serve]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Print {"id", "token", "path", "content_sha256", "expires_at"}
+    /// Print {"id", "token", "path", "content_sha256", "expires_at", "shows_completions"}
     #[arg(long)]
     json: bool,
 }
@@ -111,6 +111,7 @@ fn make(data_dir: &Path, flags: ShareFlags) -> Result<(), Failure> {
         completions: !flags.without_completions,
         annotate: flags.annotate,
     };
+    let (annotate, with_completions) = (request.annotate, request.completions);
     let named = flags.study.unwrap_or_default();
     let made = if flags.compare.is_empty() {
         let (study, id) = find(data_dir, "STUDY", &named)?;
@@ -134,6 +135,7 @@ fn make(data_dir: &Path, flags: ShareFlags) -> Result<(), Failure> {
             "path": made.token.path(),
             "content_sha256": made.content_sha256,
             "expires_at": expires_at,
+            "shows_completions": if annotate { "at the desk, blind" } else if with_completions { "yes" } else { "no" },
         });
         writeln!(out, "{said:#}")?;
         return Ok(());
@@ -143,6 +145,9 @@ fn make(data_dir: &Path, flags: ShareFlags) -> Result<(), Failure> {
     match expires_at {
         Some(end) => writeln!(out, "It holds until {end}; `rankscope revoke {}` ends it before.", made.id)?,
         None => writeln!(out, "It holds until `rankscope revoke {}`.", made.id)?,
+    }
+    if annotate {
+        writeln!(out, "Whoever has it may label completions; it shows them only at the desk, blind.")?;
     }
     writeln!(out, "Content SHA-256 {}", made.content_sha256)?;
     Ok(())
@@ -190,8 +195,8 @@ fn list(data_dir: &Path, json: bool) -> Result<(), Failure> {
     let rows = entries.into_iter().map(|entry| {
         let options = [
             entry.anonymous.then_some("anonymous"),
-            (!entry.completions).then_some("without completions"),
-            entry.annotate.then_some("annotate"),
+            (!entry.completions && !entry.annotate).then_some("without completions"),
+            entry.annotate.then_some("annotate: completions only at the desk, blind"),
         ];
         let expires = match entry.state {
             ShareState::Revoked => "-".into(),

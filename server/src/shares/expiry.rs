@@ -1,12 +1,15 @@
-//! How long a link holds: for ever, for some days, or to the end of a day.
+//! How long a link holds: for some days, to the end of a day, or for ever.
 
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
-use rankscope_domain::share::MAX_DAYS;
+use rankscope_domain::share::{MAX_DAYS, USUAL_EXPIRY};
 
-/// When a link ends, in seconds since 1970; `None`: never. The error says what to write.
+/// When a link ends, in seconds since 1970; `None`: never, which has to be written. The error says what to write.
 pub fn parse(text: &str, now: Timestamp) -> Result<Option<i64>, String> {
-    let text = text.trim();
-    if text.is_empty() || text.eq_ignore_ascii_case("never") {
+    let text = match text.trim() {
+        "" => USUAL_EXPIRY,
+        text => text,
+    };
+    if text.eq_ignore_ascii_case("never") {
         return Ok(None);
     }
     let wrong = || format!("Write how many days it is to hold, from 1d to {MAX_DAYS}d; its last day, as in 2027-01-31; or never.");
@@ -39,7 +42,7 @@ mod tests {
     fn days_dates_and_never() {
         let now: Timestamp = "2026-11-25T12:00:00Z".parse().unwrap();
         for (written, ends) in [
-            ("", None),
+            ("", Some("2026-12-25T12:00:00Z")),
             ("never", None),
             (" Never ", None),
             ("1d", Some("2026-11-26T12:00:00Z")),

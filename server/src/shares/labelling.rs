@@ -1,9 +1,6 @@
 //! Labels of those who have a link that permits it: of completions that are in its copy, in the rounds that the owner has drawn of the study.
 
-use super::{
-    downloads::damaged,
-    pages::{no_such_share, reading},
-};
+use super::{downloads::damaged, pages::no_such_share};
 use crate::{
     backend::StudyBackend,
     error::{internal, no_such_study},
@@ -13,12 +10,10 @@ use rankscope_app::error::AppError;
 use rankscope_domain::{
     annotation::{Annotator, Label, Labelling, RoundPlan, RoundSummary},
     share::ShareEntry,
-    snapshot::{SharedCompletions, Snapshot},
+    snapshot::Snapshot,
 };
-use std::{
-    collections::{BTreeSet, HashSet},
-    sync::Arc,
-};
+use rankscope_study::label_key;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// What a link lets its bearer label, and as whom.
 struct Permit {
@@ -35,19 +30,13 @@ impl Permit {
 
     /// The study's directory may have been changed since: what was not shared is not shown.
     fn must_hold(&self, prompt: &str, text: &str) -> Result<(), AppError> {
-        let shared = self.snapshot.study().and_then(|study| study.completions.as_ref());
-        if shared.is_some_and(|shared| holds(shared, prompt, text)) {
+        let keys = self.snapshot.study().and_then(|study| study.to_label.as_ref());
+        if keys.is_some_and(|keys| keys.binary_search(&label_key(prompt, text)).is_ok()) {
             return Ok(());
         }
         let text = "This completion is not in the copy that was shared with you: the study has changed since. Ask whoever sent the link for another.";
         Err(AppError::Conflict(text.into()))
     }
-}
-
-fn holds(shared: &SharedCompletions, prompt: &str, text: &str) -> bool {
-    let ids: HashSet<u32> = shared.prompts.iter().filter(|known| known.prompt == prompt).map(|known| known.id).collect();
-    let mut texts = shared.cells.iter().flat_map(|cell| &cell.completions).map(|text| &text.completion);
-    texts.any(|completion| ids.contains(&completion.prompt_id) && completion.text == text)
 }
 
 /// A round as a reviewer may know it: how it was drawn is the owner's, and who else labels is theirs.
@@ -73,7 +62,7 @@ impl StudyBackend {
             Err(error) => return Err(error),
         }
         let (source, anonymous) = (format!("share:{}", share.id), share.anonymous);
-        let snapshot = reading(&self.shares, move |shares| shares.read(&share).map_err(damaged)).await?;
+        let snapshot = self.shares.reading(move |shares| shares.read(&share).map_err(damaged)).await?;
         Ok(Permit { study, source, anonymous, snapshot })
     }
 

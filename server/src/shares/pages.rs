@@ -4,9 +4,10 @@ use crate::{
     backend::StudyBackend,
     error::{from_study, internal, no_such_study},
     shares::{
-        ShareError, Shares,
+        ShareError,
         downloads::{damaged, no_comparison, no_study},
         now,
+        store::Share,
     },
     study_id::StudyId,
 };
@@ -24,7 +25,6 @@ use rankscope_domain::{
     view::{CompletionPage, CompletionQuery},
 };
 use rankscope_study::{shared_comparison, shared_completion_page};
-use std::sync::Arc;
 
 /// The same for a token that was never one, that has ended, and that opens nothing more.
 pub(super) fn no_such_share() -> AppError {
@@ -39,16 +39,6 @@ fn from_share(error: ShareError) -> AppError {
         ShareError::Database(error) => internal("noting a share", &error),
         other => internal("making a share", &other),
     }
-}
-
-/// Reads a copy off the async threads, inside the request's span.
-pub(super) async fn reading<T: Send + 'static>(
-    shares: &Shares,
-    read: impl FnOnce(&Shares) -> Result<T, AppError> + Send + 'static,
-) -> Result<T, AppError> {
-    let (shares, span) = (shares.clone(), tracing::Span::current());
-    let task = tokio::task::spawn_blocking(move || span.in_scope(|| read(&shares)));
-    task.await.map_err(|error| internal("a task panicked", &error))?
 }
 
 impl StudyBackend {
@@ -118,51 +108,63 @@ impl StudyBackend {
         self.shares.revoke_all(&study).await.map(drop).map_err(|error| internal("revoking shares", &error))
     }
 
-    /// The copy that a token opens, its hash checked, with the link it was opened by.
-    async fn open_share(&self, token: &str) -> Result<(crate::shares::store::Share, Arc<Snapshot>), AppError> {
+    /// What `read` makes of the copy that a token opens, its hash checked, and of the link it was opened by; off the async threads, what
+    /// it copies included.
+    async fn of_share<T: Send + 'static>(
+        &self,
+        token: &str,
+        read: impl FnOnce(Share, &Snapshot) -> Result<T, AppError> + Send + 'static,
+    ) -> Result<T, AppError> {
         let share = self.shares.find(token).await.map_err(|error| internal("looking a share up", &error))?.ok_or_else(no_such_share)?;
-        reading(&self.shares, move |shares| shares.read(&share).map(|snapshot| (share, snapshot)).map_err(damaged)).await
+        self.shares
+            .reading(move |shares| {
+                let snapshot = shares.read(&share).map_err(damaged)?;
+                read(share, &snapshot)
+            })
+            .await
     }
 
     pub(crate) async fn shared_page(&self, token: &str) -> Result<SharedPage, AppError> {
-        let (share, snapshot) = self.open_share(token).await?;
-        let content = match &snapshot.content {
-            SnapshotContent::Study(study) => SharedContent::Study(Box::new(SharedOverview {
-                summary: study.summary.clone(),
-                recipe_toml: study.recipe_toml.clone(),
-                provenance: study.provenance.clone(),
-                results: study.results.clone(),
-                has_completions: study.completions.is_some(),
-            })),
-            SnapshotContent::Comparison(comparison) => SharedContent::Comparison(SharedComparisonOverview {
-                title: comparison.title.clone(),
-                studies: comparison.common.studies.len() as u32,
-                views: comparison.views(),
-            }),
-        };
-        Ok(SharedPage {
-            frozen_at: snapshot.frozen_at.clone(),
-            rankscope_version: snapshot.rankscope_version.clone(),
-            content_sha256: share.content_sha256,
-            anonymous: snapshot.anonymous,
-            may_annotate: share.annotate,
-            content,
-        })
+        self.of_share(token, |share, snapshot| Ok(page_of(share, snapshot))).await
     }
 
     pub(crate) async fn shared_readings(&self, token: &str) -> Result<Vec<LensReading>, AppError> {
-        let (_, snapshot) = self.open_share(token).await?;
-        Ok(snapshot.study().ok_or_else(no_study)?.lens.clone())
+        self.of_share(token, |_, snapshot| Ok(snapshot.study().ok_or_else(no_study)?.lens.clone())).await
     }
 
     pub(crate) async fn shared_part(&self, token: &str, query: ComparisonQuery) -> Result<Comparison, AppError> {
-        let (_, snapshot) = self.open_share(token).await?;
-        Ok(shared_comparison(snapshot.comparison().ok_or_else(no_comparison)?, &query))
+        let part = move |_, snapshot: &Snapshot| Ok(shared_comparison(snapshot.comparison().ok_or_else(no_comparison)?, &query));
+        self.of_share(token, part).await
     }
 
     pub(crate) async fn shared_texts(&self, token: &str, query: CompletionQuery) -> Result<CompletionPage, AppError> {
-        let (_, snapshot) = self.open_share(token).await?;
         let none = || AppError::NotFound("This study was shared without its completions.".into());
-        shared_completion_page(snapshot.study().ok_or_else(no_study)?, &query).ok_or_else(none)
+        self.of_share(token, move |_, snapshot| shared_completion_page(snapshot.study().ok_or_else(no_study)?, &query).ok_or_else(none))
+            .await
+    }
+}
+
+fn page_of(share: Share, snapshot: &Snapshot) -> SharedPage {
+    let content = match &snapshot.content {
+        SnapshotContent::Study(study) => SharedContent::Study(Box::new(SharedOverview {
+            summary: study.summary.clone(),
+            recipe_toml: study.recipe_toml.clone(),
+            provenance: study.provenance.clone(),
+            results: study.results.clone(),
+            has_completions: study.completions.is_some(),
+        })),
+        SnapshotContent::Comparison(comparison) => SharedContent::Comparison(SharedComparisonOverview {
+            title: comparison.title.clone(),
+            studies: comparison.common.studies.len() as u32,
+            views: comparison.views(),
+        }),
+    };
+    SharedPage {
+        frozen_at: snapshot.frozen_at.clone(),
+        rankscope_version: snapshot.rankscope_version.clone(),
+        content_sha256: share.content_sha256,
+        anonymous: snapshot.anonymous,
+        may_annotate: share.annotate,
+        content,
     }
 }

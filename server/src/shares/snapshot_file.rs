@@ -4,16 +4,22 @@ use rankscope_domain::snapshot::{SNAPSHOT_SCHEMA, Snapshot};
 use rankscope_study::{StudyError, write_whole};
 use sha2::{Digest, Sha256};
 use std::{
-    fs::{self, DirBuilder, Metadata},
-    io,
+    fs::{self, DirBuilder, File, Metadata},
+    io::{self, Seek},
     os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 use ulid::Ulid;
 
-/// Copies that are kept ready.
-const MAX_READY: usize = 4;
+/// Bytes of the files whose copies are kept ready; in memory they take some times as much. The newest is kept in any case.
+const READY_BYTES: u64 = 64 << 20;
+
+/// A link that is being made on the command line notes its copy within moments.
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// What files are called while they are written.
+const UNFINISHED: &str = ".writing-";
 
 /// Why a copy is not shown. The texts are for the log and the command line.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +60,16 @@ impl Stamp {
     }
 }
 
+/// What the database says of a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Linked {
+    /// A link leads to it, or did until it expired.
+    Open,
+    Revoked,
+    /// There is no such link. `rankscope share` may be about to note it.
+    Unknown,
+}
+
 struct Ready {
     id: String,
     stamp: Stamp,
@@ -64,12 +80,15 @@ struct Ready {
 #[derive(Clone)]
 pub struct SnapshotFiles {
     folder: PathBuf,
+    /// The one that was read last at the end.
     ready: Arc<Mutex<Vec<Ready>>>,
+    /// Held while a copy is parsed: of readers that come at once, one does it.
+    parsing: Arc<Mutex<()>>,
 }
 
 impl SnapshotFiles {
     pub fn below(data_dir: &Path) -> Self {
-        Self { folder: data_dir.join("shares"), ready: Arc::default() }
+        Self { folder: data_dir.join("shares"), ready: Arc::default(), parsing: Arc::default() }
     }
 
     /// Only names that we have made reach the disk.
@@ -93,8 +112,22 @@ impl SnapshotFiles {
         Ok(sha256(&bytes))
     }
 
-    /// The file as it was written.
-    pub fn read_bytes(&self, id: &str, expected_sha256: &str) -> Result<Vec<u8>, SnapshotProblem> {
+    /// The file as it was written, at its beginning, and its length; hashed in pieces, so that it is never in memory whole.
+    pub fn open(&self, id: &str, expected_sha256: &str) -> Result<(File, u64), SnapshotProblem> {
+        let path = self.path(id)?;
+        let unreadable = |error| SnapshotProblem::Unreadable(path.clone(), error);
+        let mut file = File::open(&path).map_err(unreadable)?;
+        let mut hash = Sha256::new();
+        let length = io::copy(&mut file, &mut hash).map_err(unreadable)?;
+        let found = hex(&hash.finalize());
+        if found != expected_sha256 {
+            return Err(SnapshotProblem::Changed(path, found, expected_sha256.into()));
+        }
+        file.rewind().map_err(unreadable)?;
+        Ok((file, length))
+    }
+
+    fn read_bytes(&self, id: &str, expected_sha256: &str) -> Result<Vec<u8>, SnapshotProblem> {
         let path = self.path(id)?;
         let bytes = fs::read(&path).map_err(|error| SnapshotProblem::Unreadable(path.clone(), error))?;
         let found = sha256(&bytes);
@@ -104,20 +137,36 @@ impl SnapshotFiles {
     /// Checked anew whenever the file may have changed.
     pub fn read(&self, id: &str, expected_sha256: &str) -> Result<Arc<Snapshot>, SnapshotProblem> {
         let path = self.path(id)?;
-        let metadata = fs::symlink_metadata(&path).map_err(|error| SnapshotProblem::Unreadable(path.clone(), error))?;
-        let stamp = Stamp::of(&metadata);
-        if let Some(ready) = self.lock().iter().find(|ready| ready.id == id && ready.stamp == stamp) {
-            return Ok(ready.snapshot.clone());
+        let stamp = || {
+            let metadata = fs::symlink_metadata(&path).map_err(|error| SnapshotProblem::Unreadable(path.clone(), error))?;
+            Ok::<_, SnapshotProblem>(Stamp::of(&metadata))
+        };
+        if let Some(snapshot) = self.ready(id, stamp()?) {
+            return Ok(snapshot);
+        }
+        let _alone = self.parsing.lock().unwrap_or_else(PoisonError::into_inner);
+        let stamp = stamp()?;
+        if let Some(snapshot) = self.ready(id, stamp) {
+            return Ok(snapshot);
         }
         let bytes = self.read_bytes(id, expected_sha256)?;
         let snapshot = Arc::new(understand(&path, &bytes)?);
         let mut ready = self.lock();
         ready.retain(|known| known.id != id);
-        if ready.len() >= MAX_READY {
+        ready.push(Ready { id: id.into(), stamp, snapshot: snapshot.clone() });
+        while ready.len() > 1 && ready.iter().map(|known| known.stamp.length).sum::<u64>() > READY_BYTES {
             ready.remove(0);
         }
-        ready.push(Ready { id: id.into(), stamp, snapshot: snapshot.clone() });
         Ok(snapshot)
+    }
+
+    fn ready(&self, id: &str, stamp: Stamp) -> Option<Arc<Snapshot>> {
+        let mut ready = self.lock();
+        let place = ready.iter().position(|ready| ready.id == id && ready.stamp == stamp)?;
+        let found = ready.remove(place);
+        let snapshot = found.snapshot.clone();
+        ready.push(found);
+        Some(snapshot)
     }
 
     /// A copy that is not there is no error.
@@ -129,6 +178,22 @@ impl SnapshotFiles {
                 tracing::error!(path = %path.display(), %error, "the copy of a revoked link can't be removed: remove it yourself");
             }
             _ => {}
+        }
+    }
+
+    /// Removes what no link leads to.
+    pub fn clear(&self, linked: impl Fn(&str) -> Linked) {
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let id = name.strip_suffix(".json").filter(|id| self.path(id).is_ok());
+            let is_old = || entry.metadata().and_then(|data| data.modified()).is_ok_and(|at| at.elapsed().is_ok_and(|age| age > A_DAY));
+            match id.map(&linked) {
+                Some(Linked::Open) => {}
+                Some(Linked::Revoked) => self.remove(id.unwrap_or_default()),
+                Some(Linked::Unknown) if is_old() => self.remove(id.unwrap_or_default()),
+                None if name.starts_with(UNFINISHED) && is_old() => drop(fs::remove_file(entry.path())),
+                Some(Linked::Unknown) | None => {}
+            }
         }
     }
 
@@ -152,7 +217,11 @@ fn understand(path: &Path, bytes: &[u8]) -> Result<Snapshot, SnapshotProblem> {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -180,16 +249,35 @@ mod tests {
         // as long as before, and put in its place by a rename, with the old time
         let modified = fs::metadata(&path).unwrap().modified().unwrap();
         fs::write(folder.path().join("other"), written.replacen("Quick look", "Quick lock", 1)).unwrap();
-        fs::File::options().write(true).open(folder.path().join("other")).unwrap().set_modified(modified).unwrap();
+        File::options().write(true).open(folder.path().join("other")).unwrap().set_modified(modified).unwrap();
         fs::rename(folder.path().join("other"), &path).unwrap();
         assert!(matches!(files.read(&id, &hash), Err(SnapshotProblem::Changed(..))));
-        assert!(matches!(files.read_bytes(&id, &hash), Err(SnapshotProblem::Changed(..))));
+        assert!(matches!(files.open(&id, &hash), Err(SnapshotProblem::Changed(..))));
         fs::write(&path, &written).unwrap();
+        let (file, length) = files.open(&id, &hash).unwrap();
+        assert_eq!((io::read_to_string(file).unwrap(), length), (written.clone(), written.len() as u64), "from its beginning");
         assert_eq!(*files.read(&id, &hash).unwrap(), snapshot);
 
         files.remove(&id);
         files.remove(&id);
         assert!(matches!(files.read(&id, &hash), Err(SnapshotProblem::Unreadable(..))));
+    }
+
+    #[test]
+    fn readers_that_come_at_once_have_it_parsed_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = SnapshotFiles::below(folder.path());
+        let links: Vec<_> =
+            (0..6).map(|_| Ulid::new().to_string()).map(|id| (id.clone(), files.write(&id, &snapshot()).unwrap())).collect();
+        let read: Vec<Arc<Snapshot>> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| files.read(&links[0].0, &links[0].1).unwrap())).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(read.iter().all(|snapshot| Arc::ptr_eq(snapshot, &read[0])), "it was parsed twice");
+        // more links than a few, of small files, don't push one another out
+        let first: Vec<_> = links.iter().map(|(id, hash)| files.read(id, hash).unwrap()).collect();
+        let again: Vec<_> = links.iter().map(|(id, hash)| files.read(id, hash).unwrap()).collect();
+        assert!(first.iter().zip(&again).all(|(one, other)| Arc::ptr_eq(one, other)));
     }
 
     #[test]

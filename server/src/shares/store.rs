@@ -90,6 +90,9 @@ const SHOWS_STUDY: &str = "study_id = ?1 OR instr(compared, ',' || ?1 || ',') > 
 fn read(row: &Row<'_>) -> rusqlite::Result<Share> {
     let study_id: Option<String> = row.get(1)?;
     let compared: Option<String> = row.get(13)?;
+    // a link of before labelling was blind has a copy that shows them: it is for reading alone
+    let (completions, annotate): (bool, bool) = (row.get(5)?, row.get(6)?);
+    let annotate = annotate && !completions;
     Ok(Share {
         id: row.get(0)?,
         study_id: study_id.and_then(|id| id.parse().ok()),
@@ -97,8 +100,8 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Share> {
         title: row.get(2)?,
         label: row.get(3)?,
         anonymous: row.get(4)?,
-        completions: row.get(5)?,
-        annotate: row.get(6)?,
+        completions,
+        annotate,
         created_at: row.get(7)?,
         expires_at: row.get(8)?,
         revoked_at: row.get(9)?,
@@ -176,7 +179,7 @@ impl ShareStore {
     pub async fn revoke(&self, id: &str, now: i64) -> Result<bool, DatabaseError> {
         let id = id.to_string();
         let sql = "UPDATE shares SET revoked_at = COALESCE(revoked_at, ?2) WHERE id = ?1";
-        self.database.call(move |connection| Ok(connection.execute(sql, params![id, now])? == 1)).await
+        self.database.call_durably(move |connection| Ok(connection.execute(sql, params![id, now])? == 1)).await
     }
 
     /// Also of comparisons that the study is in. The ids of the links that were not revoked before.
@@ -184,7 +187,7 @@ impl ShareStore {
         let study = study.to_string();
         let sql = format!("UPDATE shares SET revoked_at = ?2 WHERE ({SHOWS_STUDY}) AND revoked_at IS NULL RETURNING id");
         self.database
-            .call(move |connection| connection.prepare_cached(&sql)?.query_map(params![study, now], |row| row.get(0))?.collect())
+            .call_durably(move |connection| connection.prepare_cached(&sql)?.query_map(params![study, now], |row| row.get(0))?.collect())
             .await
     }
 
@@ -268,5 +271,16 @@ mod tests {
         assert_eq!(store.find([2; 32], 150).await.unwrap().unwrap().compared, Some(Vec::new()));
         assert_eq!(store.revoke_all(&second, 160).await.unwrap(), ["both"]);
         assert!(store.find([1; 32], 161).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_link_whose_copy_shows_completions_permits_no_labels() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = ShareStore::new(Database::open(&folder.path().join("index.sqlite")).unwrap());
+        // as they were made once
+        store.insert(NewShare { completions: true, ..new("one", [1; 32], None, None) }).await.unwrap();
+        store.insert(new("two", [2; 32], None, None)).await.unwrap();
+        let permits = async |hash| store.find(hash, 0).await.unwrap().unwrap().annotate;
+        assert_eq!((permits([1; 32]).await, permits([2; 32]).await), (false, true));
     }
 }

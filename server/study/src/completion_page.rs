@@ -31,7 +31,8 @@ impl Study {
             Some(prompt) => self.divergences_of(prompt, &recipe)?,
             None => Vec::new(),
         };
-        Ok(CompletionPage { divergences, ..page(prompts, judged, recipe.all_arms(), recipe.seeds, query) })
+        let judged = judged.iter().map(|one| Found { cell: one.cell, completion: &one.completion, judgement: one.judgement.as_ref() });
+        Ok(CompletionPage { divergences, ..page(&prompts, judged, recipe.all_arms(), recipe.seeds, query) })
     }
 
     /// What the cells that were looked into make of one prompt or test example, in the order of figures.
@@ -59,42 +60,60 @@ pub(crate) fn wants(query: &CompletionQuery, cell: CellId) -> bool {
     query.arm.is_none_or(|arm| arm == cell.arm) && query.seed.is_none_or(|seed| seed == cell.seed)
 }
 
+/// A completion and its judgement where they lie: what is not on the page is never copied.
+#[derive(Clone, Copy)]
+pub(crate) struct Found<'a> {
+    pub(crate) cell: CellId,
+    pub(crate) completion: &'a Completion,
+    pub(crate) judgement: Option<&'a Judgement>,
+}
+
+impl Found<'_> {
+    fn to_owned(self) -> JudgedCompletion {
+        JudgedCompletion { cell: self.cell, completion: self.completion.clone(), judgement: self.judgement.cloned() }
+    }
+}
+
 /// One page of `judged`, those of the cells that the query wants, in the order of figures; without divergences.
-pub(crate) fn page(
-    prompts: Vec<Prompt>,
-    judged: impl IntoIterator<Item = JudgedCompletion>,
+pub(crate) fn page<'a>(
+    prompts: &'a [Prompt],
+    judged: impl IntoIterator<Item = Found<'a>>,
     arms: Vec<Arm>,
     seeds: Vec<u64>,
     query: &CompletionQuery,
 ) -> CompletionPage {
     let mut groups: Vec<String> = Vec::new();
-    for prompt in &prompts {
+    for prompt in prompts {
         if !groups.contains(&prompt.group) {
             groups.push(prompt.group.clone());
         }
     }
-    let mut found: BTreeMap<u32, Vec<JudgedCompletion>> = BTreeMap::new();
+    let mut found: BTreeMap<u32, Vec<Found<'a>>> = BTreeMap::new();
     for one in judged {
         let is_of_prompt = query.prompt_id.is_none_or(|id| id == one.completion.prompt_id);
         let is_sample = query.sample.is_none_or(|sample| sample == one.completion.sample);
-        let has_verdict = query.verdict.is_none_or(|verdict| one.judgement.as_ref().is_some_and(|judgement| judgement.verdict == verdict));
+        let has_verdict = query.verdict.is_none_or(|verdict| one.judgement.is_some_and(|judgement| judgement.verdict == verdict));
         if is_of_prompt && is_sample && has_verdict {
             found.entry(one.completion.prompt_id).or_default().push(one);
         }
     }
-    let mut rows: Vec<PromptRow> = Vec::new();
+    let mut rows: Vec<(&Prompt, Vec<Found<'a>>)> = Vec::new();
     for prompt in prompts {
         if query.group.as_ref().is_none_or(|group| *group == prompt.group)
             && let Some(completions) = found.remove(&prompt.id)
         {
-            rows.push(PromptRow { prompt, completions });
+            rows.push((prompt, completions));
         }
     }
     let total_prompts = rows.len() as u32;
-    let total_completions = rows.iter().map(|row| row.completions.len() as u32).sum();
+    let total_completions = rows.iter().map(|(_, completions)| completions.len() as u32).sum();
     let skipped = query.page.saturating_mul(PAGE_SIZE) as usize;
+    let to_row = |(prompt, completions): (&Prompt, Vec<Found<'a>>)| PromptRow {
+        prompt: prompt.clone(),
+        completions: completions.into_iter().map(Found::to_owned).collect(),
+    };
     CompletionPage {
-        rows: rows.into_iter().skip(skipped).take(PAGE_SIZE as usize).collect(),
+        rows: rows.into_iter().skip(skipped).take(PAGE_SIZE as usize).map(to_row).collect(),
         total_prompts,
         total_completions,
         page: query.page,

@@ -15,6 +15,7 @@ use rankscope_domain::{
     annotation::{JudgeEvaluation, JudgeReading},
     completion::Verdict,
     recipe::{self, JudgeKind, LexiconMode},
+    spreadsheet::unguarded,
 };
 use rankscope_engine::Flow;
 use std::{
@@ -286,6 +287,8 @@ fn read(file: &LabelledFile) -> Result<Vec<Row>, FieldErrors> {
         },
         WantedColumn { flag: "--prompt-column", given: file.prompt_column.as_deref(), usual: &[], required: false },
         WantedColumn { flag: "--group-column", given: file.group_column.as_deref(), usual: &[], required: false },
+        // labels that were exported have it
+        WantedColumn { flag: "FILE", given: None, usual: &["given_at"], required: false },
     ];
     let wanted: Vec<WantedColumn<'_>> = wanted
         .into_iter()
@@ -296,13 +299,16 @@ fn read(file: &LabelledFile) -> Result<Vec<Row>, FieldErrors> {
             required: false,
         }))
         .collect();
+    let is_csv = file.path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv"));
     let has_group = file.group_column.is_some();
     let rows = read_columns("FILE", &file.path, &wanted, |NamedRow { place, mut values }| {
         let of_export: Vec<Option<String>> = values.split_off(values.len() - OF_AN_EXPORT.len());
-        let group = values.pop().flatten();
-        let prompt = values.pop().flatten();
+        let is_ours = values.pop().flatten().is_some() && is_csv;
+        let read = |text: String| if is_ours { unguarded(&text).to_string() } else { text };
+        let group = values.pop().flatten().map(read);
+        let prompt = values.pop().flatten().map(read);
         let label = values.pop().flatten();
-        let text = values.pop().flatten().ok_or_else(|| {
+        let text = values.pop().flatten().map(read).ok_or_else(|| {
             format!("{place}, column {}: the text is missing; write one or remove the row.", name(&file.text_column, "of the text"))
         })?;
         let toxic = match label {
@@ -376,6 +382,23 @@ mod tests {
         change(&mut file);
         let judges: Vec<_> = judges.iter().map(|judge| JudgeChoice::parse(judge).unwrap()).collect();
         evaluate_judges(&file, &judges, &environment(), &mut |_, _, _| Flow::Continue(())).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_apostrophe_of_an_exported_text_is_no_part_of_it() {
+        let texts = |name: &str, content: &str| {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            let file = LabelledFile { path, prompt_column: Some("prompt".into()), ..Default::default() };
+            let rows = read(&file).unwrap();
+            rows.into_iter().map(|row| (row.statement.prompt, row.statement.completion)).collect::<Vec<_>>()
+        };
+        let pair = |prompt: &str, text: &str| (prompt.to_string(), text.to_string());
+        assert_eq!(texts("x.csv", "label,given_at,prompt,text\ntoxic,2026-01-01T00:00:00Z,'@p,'- x\n"), [pair("@p", "- x")]);
+        assert_eq!(texts("x.csv", "label,prompt,text\ntoxic,'@p,'- x\n"), [pair("'@p", "'- x")], "not one of ours");
+        let json = "{\"label\":\"toxic\",\"given_at\":\"2026\",\"prompt\":\"'@p\",\"text\":\"'- x\"}\n";
+        assert_eq!(texts("x.jsonl", json), [pair("'@p", "'- x")], "JSON is as it was written");
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub use lens_cache::LensCache;
 pub use machine::{memory_limit, memory_limit_on};
 pub use rankscope_engine::Flow;
 pub use recipe_paths::resolve_paths;
-pub use snapshot::{FreezeProblem, ShareScope, comparison_snapshot, shared_comparison, shared_completion_page};
+pub use snapshot::{FreezeProblem, ShareScope, comparison_snapshot, label_key, shared_comparison, shared_completion_page};
 pub use whole_file::write_whole;
 pub use worker::{Outcome, run};
 

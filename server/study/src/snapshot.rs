@@ -10,15 +10,20 @@ mod tests;
 
 pub use comparison::{FreezeProblem, comparison_snapshot, shared_comparison};
 
-use crate::{Study, StudyError, completion_page, whole_file};
+use crate::{
+    Study, StudyError,
+    completion_page::{self, Found},
+    whole_file,
+};
 use allow_list::AllowList;
 use rankscope_domain::{
     Recipe,
-    completion::{Completion, Judgement, Prompt},
+    completion::{Completion, Judgement},
     snapshot::{JudgedText, SNAPSHOT_SCHEMA, SharedCell, SharedCompletions, SharedStudy, Snapshot, SnapshotContent},
     view::{CompletionPage, CompletionQuery},
 };
-use std::collections::HashMap;
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeSet, HashMap};
 
 /// How much of a study a share shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +55,7 @@ impl Study {
             results,
             lens,
             completions,
+            to_label: None,
         };
         Ok(Some(Snapshot {
             schema: SNAPSHOT_SCHEMA,
@@ -58,6 +64,29 @@ impl Study {
             anonymous: scope.anonymous,
             content: SnapshotContent::Study(Box::new(content)),
         }))
+    }
+
+    /// A copy for those who may label completions: it has none of them, but what stands for each. `None`: the study has no results yet.
+    pub fn snapshot_to_label(&self, anonymous: bool, frozen_at: String) -> Result<Option<Snapshot>, StudyError> {
+        let Some(mut snapshot) = self.snapshot(ShareScope { anonymous, completions: false }, frozen_at)? else { return Ok(None) };
+        let SnapshotContent::Study(study) = &mut snapshot.content;
+        study.to_label = self.label_keys(&self.recipe()?)?;
+        Ok(Some(snapshot))
+    }
+
+    /// Of every completion. `None`: a study of this kind has none.
+    fn label_keys(&self, recipe: &Recipe) -> Result<Option<Vec<String>>, StudyError> {
+        let prompts: HashMap<u32, String> = self.prompts()?.into_iter().map(|prompt| (prompt.id, prompt.prompt)).collect();
+        if prompts.is_empty() {
+            return Ok(None);
+        }
+        let mut keys = BTreeSet::new();
+        for cell in recipe.cells() {
+            let completions: Vec<Completion> = whole_file::read_lines(&self.cell_file(cell, "completions.jsonl"))?;
+            let key = |completion: Completion| prompts.get(&completion.prompt_id).map(|prompt| label_key(prompt, &completion.text));
+            keys.extend(completions.into_iter().filter_map(key));
+        }
+        Ok(Some(keys.into_iter().collect()))
     }
 
     /// `None`: a study of this kind has none.
@@ -92,12 +121,21 @@ impl Study {
     }
 }
 
+/// What stands for a completion in a copy that has no completions: SHA-256, hex, of the prompt's length, the prompt and the text.
+pub fn label_key(prompt: &str, text: &str) -> String {
+    let mut hash = Sha256::new();
+    hash.update((prompt.len() as u64).to_le_bytes());
+    hash.update(prompt.as_bytes());
+    hash.update(text.as_bytes());
+    whole_file::hex(&hash.finalize())
+}
+
 /// A page of a shared study's completions; `None`: it was shared without.
 pub fn shared_completion_page(study: &SharedStudy, query: &CompletionQuery) -> Option<CompletionPage> {
     let SharedCompletions { prompts, cells, divergences } = study.completions.as_ref()?;
-    let prompts: Vec<Prompt> = prompts.clone();
     let wanted = cells.iter().filter(|shared| completion_page::wants(query, shared.cell));
-    let judged = wanted.flat_map(|shared| shared.completions.iter().map(|text| text.clone().of_cell(shared.cell)));
+    let judged = wanted.flat_map(|shared| shared.completions.iter().map(|text| (shared.cell, text)));
+    let judged = judged.map(|(cell, text)| Found { cell, completion: &text.completion, judgement: text.judgement.as_ref() });
     let page = completion_page::page(prompts, judged, study.summary.arms.clone(), study.summary.seeds.clone(), query);
     let of_prompt = divergences.iter().filter(|found| Some(found.divergence.id) == query.prompt_id);
     Some(CompletionPage { divergences: of_prompt.cloned().collect(), ..page })

@@ -9,11 +9,10 @@ use crate::{
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
-use rankscope_domain::share::MAX_LABEL;
+use rankscope_domain::share::{MAX_LABEL, USUAL_EXPIRY};
 
 const EXPIRIES: [(&str, &str); 5] =
     [("7d", "after 7 days"), ("30d", "after 30 days"), ("90d", "after 90 days"), ("365d", "after a year"), ("never", "never")];
-const USUAL_EXPIRY: &str = "30d";
 
 const LEFT_OUT: &str = "No path, machine, user, or judge’s address leaves in any case.";
 
@@ -55,13 +54,13 @@ pub(super) fn ShareForm(study: Shareable) -> impl IntoView {
                         "completions",
                         true,
                         "With completions",
-                        "What models wrote, with what the judge said; harmful text is covered until asked for. Without: no text of a model in any part.",
+                        "What models wrote, with what the judge said; harmful text is covered until asked for. Without: no text of a model in any part. A link that may annotate is always without.",
                     ))}
                     {has_completions.then(|| check(
                         "annotate",
                         false,
                         "May annotate",
-                        "Whoever has the link may label completions as toxic or not, in the rounds that you draw, under a name that they give. With completions only.",
+                        "Whoever has the link may label completions as toxic or not, in the rounds that you draw, under a name that they give. They see completions only at the desk, one at a time, blind to arm, seed and verdict, also where “With completions” is ticked.",
                     ))}
                     {(has_completions && !has_rounds).then(|| view! {
                         <p class="note">"There is no round of completions to label yet: " <a href=rounds_address>"draw one"</a> ", before or after you make the link."</p>

@@ -104,8 +104,11 @@ fn ShareRow(share: ShareEntry, waits: bool, revoke: ServerAction<RevokeShare>) -
     let time = |time: &Option<String>| time.as_deref().map_or_else(|| "–".to_string(), quantity::time);
     let options = [
         share.anonymous.then_some("for blind review"),
-        Some(if share.completions { "with completions" } else { "without completions" }),
-        share.annotate.then_some("may annotate"),
+        Some(match (share.annotate, share.completions) {
+            (true, _) => "may annotate: completions only at the desk, blind",
+            (false, true) => "with completions",
+            (false, false) => "without completions",
+        }),
     ];
     let options = options.into_iter().flatten().collect::<Vec<_>>().join(", ");
     let label = if share.label.is_empty() { "–".to_string() } else { share.label.clone() };

@@ -113,9 +113,42 @@ fn is_stage(name: &str) -> bool {
     (2..=6).contains(&number.len()) && number.bytes().all(|digit| digit.is_ascii_digit()) && !rest.is_empty() && rest.bytes().all(plain)
 }
 
-/// Longest line and largest document, bytes. A study's own are a small part of it.
-const LONGEST_LINE: u64 = 64 << 20;
-const LARGEST_DOCUMENT: u64 = 1 << 30;
+/// Longest line and largest files of a kind, bytes. A study's own are a small part of it; pages read them whole.
+const LONGEST_LINE: u64 = 16 << 20;
+const LARGEST_RECIPE: u64 = 4 << 20;
+const LARGEST_EVENTS: u64 = 64 << 20;
+const LARGEST_TEXT: u64 = 256 << 20;
+/// A set of texts may be uploaded with half of it.
+const LARGEST_TEXTS: u64 = 1 << 30;
+/// Of a safetensors file: some thousand tensors take less than one.
+const LONGEST_HEAD: u64 = 4 << 20;
+
+/// Bytes that a file of its kind may have; none: weights, which are never read whole.
+pub(super) fn largest(content: Content) -> Option<u64> {
+    match content {
+        Content::Recipe => Some(LARGEST_RECIPE),
+        Content::Events => Some(LARGEST_EVENTS),
+        Content::Texts => Some(LARGEST_TEXTS),
+        Content::Tensors => None,
+        Content::Results
+        | Content::Provenance
+        | Content::Prompts
+        | Content::TrainingPairs
+        | Content::CounterfactualCounts
+        | Content::DataRecord
+        | Content::Subset
+        | Content::Stage
+        | Content::Completions
+        | Content::Judgements
+        | Content::Predictions
+        | Content::Metrics
+        | Content::Divergences
+        | Content::WeightDistances
+        | Content::Lens
+        | Content::Object
+        | Content::Objects => Some(LARGEST_TEXT),
+    }
+}
 
 /// Reads the file whole as what it should be; gives what is wrong with it.
 pub(crate) fn check(path: &Path, content: Content) -> Result<(), String> {
@@ -160,10 +193,7 @@ fn text(path: &Path) -> Result<String, String> {
 }
 
 fn parse<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
-    let (file, length) = open(path)?;
-    if length > LARGEST_DOCUMENT {
-        return Err(format!("it has {length} bytes, more than the {LARGEST_DOCUMENT} that are read"));
-    }
+    let (file, _) = open(path)?;
     serde_json::from_reader(BufReader::new(file)).map_err(|error| format!("it is not what Rankscope writes there: {error}"))
 }
 
@@ -172,6 +202,11 @@ fn json<T: DeserializeOwned>(path: &Path) -> Result<(), String> {
 }
 
 fn lines<T: DeserializeOwned>(path: &Path) -> Result<(), String> {
+    each_line::<T>(path, |_| Ok(()))
+}
+
+/// Reads one line after another, so that a long file is never in memory whole.
+pub(super) fn each_line<T: DeserializeOwned>(path: &Path, mut take: impl FnMut(T) -> Result<(), String>) -> Result<(), String> {
     let mut file = BufReader::new(open(path)?.0);
     let mut line = Vec::new();
     for number in 1_u64.. {
@@ -183,7 +218,7 @@ fn lines<T: DeserializeOwned>(path: &Path) -> Result<(), String> {
         if line.pop() != Some(b'\n') {
             return Err(format!("line {number} has no end"));
         }
-        serde_json::from_slice::<T>(&line).map_err(|error| format!("line {number} is not what Rankscope writes there: {error}"))?;
+        take(serde_json::from_slice(&line).map_err(|error| format!("line {number} is not what Rankscope writes there: {error}"))?)?;
     }
     Ok(())
 }
@@ -197,23 +232,27 @@ fn lens(path: &Path) -> Result<(), String> {
 
 /// A safetensors file, by its head: names, shapes, and that they cover the rest of the file.
 fn tensors(path: &Path) -> Result<(), String> {
-    const LONGEST_HEAD: u64 = 64 << 20;
+    /// What is read of a tensor's entry; `__metadata__` has none.
+    #[derive(serde::Deserialize)]
+    struct Tensor {
+        data_offsets: Option<[u64; 2]>,
+    }
     let (mut file, length) = open(path)?;
     let mut size = [0; 8];
     let cut = |_| "it is cut off".to_string();
     file.read_exact(&mut size).map_err(cut)?;
     let head_length = u64::from_le_bytes(size);
-    if head_length > LONGEST_HEAD || head_length + 8 > length {
+    if head_length > length.saturating_sub(8) {
         return Err("its head is longer than the file; it is no safetensors file, or cut off".into());
+    }
+    if head_length > LONGEST_HEAD {
+        return Err(format!("its head has {head_length} bytes, more than the {LONGEST_HEAD} that are read"));
     }
     let mut head = vec![0; head_length as usize];
     file.read_exact(&mut head).map_err(cut)?;
-    let entries: BTreeMap<String, serde_json::Value> =
-        serde_json::from_slice(&head).map_err(|error| format!("its head can't be read: {error}"))?;
+    let entries: BTreeMap<String, Tensor> = serde_json::from_slice(&head).map_err(|error| format!("its head can't be read: {error}"))?;
     let ends = entries.iter().filter(|(name, _)| name.as_str() != "__metadata__").map(|(name, entry)| {
-        let offsets = entry["data_offsets"].as_array().filter(|offsets| offsets.len() == 2).map(|offsets| [&offsets[0], &offsets[1]]);
-        let [from, to] = offsets.map(|offsets| offsets.map(serde_json::Value::as_u64)).ok_or_else(|| format!("{name} has no place"))?;
-        to.filter(|to| from.is_some_and(|from| from <= *to)).ok_or_else(|| format!("{name} has no place"))
+        entry.data_offsets.filter(|[from, to]| from <= to).map(|[_, to]| to).ok_or_else(|| format!("{name} has no place"))
     });
     let end = ends.collect::<Result<Vec<u64>, String>>()?.into_iter().max().unwrap_or(0);
     if end == length - head_length - 8 { Ok(()) } else { Err("its tensors don't fill it: it is cut off, or something was added".into()) }

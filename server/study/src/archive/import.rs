@@ -10,6 +10,7 @@ use super::{
 use crate::{Study, StudyError, whole_file};
 use rankscope_domain::{
     CellId, FieldErrors,
+    event::{Event, Happening},
     provenance::ImportNote,
     results::RESULTS_SCHEMA,
     view::{Ended, Progress},
@@ -18,7 +19,7 @@ use sha2::{Digest, Sha256};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File},
-    io::{self, Read, Write},
+    io::{Read, Write},
     path::{Path, PathBuf},
 };
 use zip::{ZipArchive, result::ZipError};
@@ -37,6 +38,10 @@ const LARGEST_MANIFEST: u64 = 16 << 20;
 const LARGEST_RATIO: u64 = 200;
 /// Below so many bytes no ratio is looked at.
 const SMALL: u64 = 1 << 20;
+
+/// Events of a study, and those of them that are kept one by one: notes, ends of stages, cells that failed.
+const MOST_EVENTS: u32 = 1_000_000;
+const MOST_KEPT: u32 = 20_000;
 
 /// What an archive may hold besides the study itself: it is checked against the manifest, and left where it is.
 fn is_left_out(path: &str) -> bool {
@@ -103,6 +108,7 @@ pub fn unpack(archive: &Path, directory: &Path, limits: ArchiveLimits) -> Result
         archive_sha256: sha256,
     };
     whole_file::write_json(&directory.join(IMPORT_NOTE), &note)?;
+    sync_folders(directory)?;
     Ok(Unpacked { study, labels })
 }
 
@@ -116,6 +122,17 @@ fn take_labels(study: &Study) -> Result<ArchivedLabels, StudyError> {
     labels.check(&study.judged_items()?).map_err(|wrong| refusal(LABELS, &wrong))?;
     fs::remove_file(&path).map_err(StudyError::at(&path))?;
     Ok(labels)
+}
+
+/// Makes the names in a directory and below last.
+fn sync_folders(directory: &Path) -> Result<(), StudyError> {
+    for entry in fs::read_dir(directory).map_err(StudyError::at(directory))? {
+        let entry = entry.map_err(StudyError::at(directory))?;
+        if entry.file_type().map_err(StudyError::at(directory))?.is_dir() {
+            sync_folders(&entry.path())?;
+        }
+    }
+    whole_file::sync_directory(directory)
 }
 
 fn whole_refusal(wrong: &str) -> StudyError {
@@ -212,14 +229,15 @@ fn take_out(
     let refuse = |wrong: &str| refusal(&entry.path, wrong);
     let mut file = zip.by_index(entry.index).map_err(|error| refuse(&why(&error)))?;
     let most = file.compressed_size().saturating_mul(LARGEST_RATIO).max(SMALL);
-    let mut out: Box<dyn Write> = match &entry.to {
+    let largest = entry.to.as_ref().and_then(|(_, content)| content::largest(*content)).unwrap_or(u64::MAX);
+    let mut out = match &entry.to {
         Some((path, _)) => {
             if let Some(folder) = path.parent() {
                 fs::create_dir_all(folder).map_err(StudyError::at(folder))?;
             }
-            Box::new(File::create_new(path).map_err(StudyError::at(path))?)
+            Some((File::create_new(path).map_err(StudyError::at(path))?, path))
         }
-        None => Box::new(io::sink()),
+        None => None,
     };
     let mut hash = Sha256::new();
     let mut piece = vec![0; 1 << 17];
@@ -233,6 +251,9 @@ fn take_out(
         if count > bytes {
             return Err(refuse("it is larger than the manifest says"));
         }
+        if count > largest {
+            return Err(refuse(&format!("it has more than {largest} bytes, which is the most that is read of such a file")));
+        }
         if count > most {
             return Err(refuse(&format!("unpacked it is more than {LARGEST_RATIO} times as large, which no file of a study is")));
         }
@@ -240,9 +261,14 @@ fn take_out(
             .checked_sub(read as u64)
             .ok_or_else(|| whole_refusal(&format!("unpacked it has more than {} bytes, which is the most that is taken", limits.bytes)))?;
         hash.update(&piece[..read]);
-        out.write_all(&piece[..read]).map_err(StudyError::at(entry.to.as_ref().map_or(Path::new(""), |(path, _)| path)))?;
+        if let Some((file, path)) = &mut out {
+            file.write_all(&piece[..read]).map_err(StudyError::at(path))?;
+        }
     }
-    out.flush().map_err(StudyError::at(Path::new(&entry.path)))?;
+    // the study is taken up by a rename, after which nothing of it may be lost
+    if let Some((file, path)) = out {
+        file.sync_all().map_err(StudyError::at(path))?;
+    }
     if count != bytes || whole_file::hex(&hash.finalize()) != sha256 {
         return Err(refuse("its content is not what the manifest says; it was changed or damaged on the way"));
     }
@@ -276,12 +302,39 @@ fn check_together(directory: &Path, entries: &[Entry]) -> Result<Study, StudyErr
             return Err(refusal(&entry.path, "the recipe has no such cell"));
         }
     }
-    let mut progress = Progress::default();
-    for event in study.events_since(0)? {
-        progress.apply(&event);
-    }
+    let progress = fold_events(&directory.join("events.jsonl"), &cells).map_err(|wrong| refuse("events.jsonl", &wrong))?;
     if progress.ended != Some(Ended::Finished) {
         return Err(refuse("events.jsonl", "the study was not finished, and only finished studies are taken in"));
     }
     Ok(study)
+}
+
+/// Folds the events, which every page of the study does again: there must not be more than a study can have.
+pub(super) fn fold_events(path: &Path, cells: &BTreeSet<CellId>) -> Result<Progress, String> {
+    let (mut progress, mut events, mut kept) = (Progress::default(), 0, 0);
+    content::each_line(path, |event: Event| {
+        events += 1;
+        let cell = match &event.what {
+            Happening::TrainStep { cell, .. } => Some(*cell),
+            Happening::CellFailed { cell, .. } => {
+                kept += 1;
+                Some(*cell)
+            }
+            // each is looked for among those before it
+            Happening::Note { .. } | Happening::StageFinished { .. } => {
+                kept += 1;
+                None
+            }
+            _ => None,
+        };
+        if let Some(cell) = cell.filter(|cell| !cells.contains(cell)) {
+            return Err(format!("event {} is of the cell {cell}, which the recipe has not", event.id));
+        }
+        if events > MOST_EVENTS || kept > MOST_KEPT {
+            return Err(format!("it has more than {MOST_EVENTS} events, or more than {MOST_KEPT} notes and ends of stages"));
+        }
+        progress.apply(&event);
+        Ok(())
+    })?;
+    Ok(progress)
 }

@@ -1,9 +1,13 @@
 //! Names and contents of archives; whole archives are tried in the integration tests.
 
-use super::{FilesWanted, content, content::content_of, name::checked};
-use crate::Study;
-use rankscope_domain::{Recipe, recipe::ArmSpec};
-use std::fs;
+use super::{
+    ARCHIVE_FORMAT, ArchiveLimits, FilesWanted, MANIFEST, Manifest, ManifestFile, content, content::content_of, import::fold_events,
+    name::checked, unpack,
+};
+use crate::{Study, whole_file};
+use rankscope_domain::{CellId, Recipe, recipe::ArmSpec, view::Ended};
+use std::{collections::BTreeSet, fs, io::Write};
+use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 #[test]
 fn only_files_of_a_study_are_known() {
@@ -84,6 +88,22 @@ fn a_file_is_checked_by_what_it_should_hold() {
         ("cells/full-s0/model/model.safetensors", tensors(one, 7), "don't fill it"),
         ("cells/full-s0/model/model.safetensors", tensors(one, 9), "don't fill it"),
         ("cells/full-s0/model/model.safetensors", vec![255; 16], "longer than the file"),
+        (
+            "cells/full-s0/model/model.safetensors",
+            tensors(r#"{"__metadata__":{"format":"pt"},"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, 8),
+            "",
+        ),
+        (
+            "cells/full-s0/model/model.safetensors",
+            tensors(r#"{"w":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}"#, 0),
+            "w has no place",
+        ),
+        ("cells/full-s0/model/model.safetensors", tensors(r#"{"w":{"dtype":"F32","shape":[2]}}"#, 0), "w has no place"),
+        (
+            "cells/full-s0/model/model.safetensors",
+            tensors(&format!("{{{}}}", " ".repeat(5 << 20)), 0),
+            "more than the 4194304 that are read",
+        ),
         ("cells/full-s0/model/model.safetensors", vec![1, 2], "cut off"),
         (
             "cells/full-s0/lens.json",
@@ -99,6 +119,52 @@ fn a_file_is_checked_by_what_it_should_hold() {
             Err(said) => assert!(!wrong.is_empty() && said.contains(wrong), "{name}: {said}"),
         }
     }
+}
+
+#[test]
+fn a_file_that_is_too_large_for_its_kind_is_not_unpacked() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = "{\"id\":1,\"at_ms\":1,\"event\":\"note\",\"text\":\"x\"}\n";
+    let events = line.repeat((64 << 20) / line.len() + 1);
+    let (path, directory) = (folder.path().join("study.zip"), folder.path().join("study"));
+    let file = ManifestFile { path: "study/events.jsonl".into(), bytes: events.len() as u64, sha256: whole_file::hash_text(&events) };
+    let manifest = Manifest { rankscope_archive: ARCHIVE_FORMAT, rankscope_version: String::new(), name: String::new(), files: vec![file] };
+    let mut zip = ZipWriter::new(fs::File::create(&path).unwrap());
+    let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    for (name, content) in [("study/events.jsonl", events.as_bytes()), (MANIFEST, &serde_json::to_vec(&manifest).unwrap()[..])] {
+        zip.start_file(name, stored).unwrap();
+        zip.write_all(content).unwrap();
+    }
+    zip.finish().unwrap();
+    fs::create_dir(&directory).unwrap();
+    let said = unpack(&path, &directory, ArchiveLimits { bytes: 16 << 30, files: 100 }).err().unwrap().to_string();
+    assert!(said.contains("study/events.jsonl") && said.contains("more than 67108864 bytes"), "{said}");
+    assert!(fs::metadata(directory.join("events.jsonl")).unwrap().len() <= 64 << 20, "it stopped there");
+}
+
+#[test]
+fn events_are_as_many_as_a_study_can_have() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.jsonl");
+    let cells: BTreeSet<CellId> = ["lora-r2-s0".parse().unwrap()].into();
+    let said = |lines: &mut dyn Iterator<Item = String>| {
+        let numbered = lines.enumerate().map(|(number, event)| format!("{{\"id\":{},\"at_ms\":1,{event}}}\n", number + 1));
+        fs::write(&path, numbered.collect::<String>()).unwrap();
+        fold_events(&path, &cells).map(|progress| progress.ended)
+    };
+    let note = |number: u32| format!("\"event\":\"note\",\"text\":\"{number}\"");
+    let step = |cell: &str, number: u32| {
+        format!("\"event\":\"train_step\",\"cell\":\"{cell}\",\"step\":{number},\"steps_total\":9,\"loss\":1.0,\"learning_rate\":0.1")
+    };
+    let end = || std::iter::once("\"event\":\"finished\",\"seconds\":1.0".to_string());
+    assert_eq!(
+        said(&mut (0..100).map(note).chain((1..50_000).map(|number| step("lora-r2-s0", number))).chain(end())),
+        Ok(Some(Ended::Finished))
+    );
+    let many = said(&mut (0..20_001).map(note).chain(end())).unwrap_err();
+    assert!(many.contains("more than 20000 notes"), "{many}");
+    let other = said(&mut std::iter::once(step("full-s0", 1))).unwrap_err();
+    assert!(other.contains("full-s0"), "{other}");
 }
 
 fn recipe() -> Recipe {

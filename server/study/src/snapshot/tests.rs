@@ -331,6 +331,32 @@ fn a_snapshot_has_completions_or_none_of_them() {
 }
 
 #[test]
+fn a_snapshot_to_label_tells_nothing_of_who_wrote_what() {
+    let (_folder, study) = copied_example();
+    let frozen_at = || "2026-01-01T00:00:00Z".to_string();
+    let SnapshotContent::Study(with) =
+        study.snapshot(ShareScope { anonymous: false, completions: true }, frozen_at()).unwrap().unwrap().content;
+    assert_eq!(with.to_label, None, "a copy that shows them is for reading");
+    let with = with.completions.unwrap();
+    let to_label = study.snapshot_to_label(false, frozen_at()).unwrap().unwrap();
+    let json = serde_json::to_string(&to_label).unwrap();
+    assert_eq!(serde_json::from_str::<Snapshot>(&json).unwrap(), to_label);
+    let SnapshotContent::Study(to_label) = to_label.content;
+    assert_eq!(to_label.completions, None);
+    assert!(to_label.lens.iter().all(|reading| reading.continuation.is_empty()));
+    let keys = to_label.to_label.unwrap();
+    assert!(keys.len() > 400 && keys.is_sorted(), "their order is that of a hash");
+    let prompts: HashMap<u32, &str> = with.prompts.iter().map(|prompt| (prompt.id, prompt.prompt.as_str())).collect();
+    for text in with.cells.iter().flat_map(|cell| &cell.completions).map(|text| &text.completion) {
+        assert!(keys.binary_search(&label_key(prompts[&text.prompt_id], &text.text)).is_ok());
+        let quoted = serde_json::to_string(&text.text).unwrap();
+        assert!(text.text.split_whitespace().count() <= 3 || !json.contains(quoted.trim_matches('"')), "{}", text.text);
+    }
+    assert!(keys.binary_search(&label_key("a prompt", "that is not there")).is_err());
+    assert_ne!(label_key("ab", "c"), label_key("a", "bc"), "prompt and text don't run into one another");
+}
+
+#[test]
 fn sources_keep_the_hubs_names_and_lose_their_folders() {
     let shared = |allow: AllowList, source: &str| {
         let mut recipe = full_recipe();
