@@ -129,15 +129,15 @@ pub async fn bundle(
     Query(query): Query<HashMap<String, String>>,
 ) -> Result<Response, EdgeError> {
     let wants = |name: &str| query.get(name).is_some_and(|value| value != "0");
-    packed(&state, &id, BundleOptions { adapters: wants("adapters"), full_weights: wants("full") }).await
+    packed(&state, &id, BundleOptions { adapters: wants("adapters"), full_weights: wants("full") }, wants("labels")).await
 }
 
 /// The whole study, sent as it is packed.
-pub(crate) async fn packed(state: &AppState, id: &str, wanted: BundleOptions) -> Result<Response, EdgeError> {
+pub(crate) async fn packed(state: &AppState, id: &str, wanted: BundleOptions, with_labels: bool) -> Result<Response, EdgeError> {
     let row = state.backend.row(id).await?;
     let library = state.library().clone();
     let permit = state.backend.permit_to_pack()?;
-    let labels = if wants("labels") { Some(state.backend.annotations.archived(&row.id).await?) } else { None };
+    let labels = if with_labels { Some(state.backend.annotations.archived(&row.id).await?) } else { None };
     if let Some(labels) = &labels {
         // said while it still can be
         labels.to_json().map_err(|error| from_study("writing labels", error))?;

@@ -110,6 +110,12 @@ impl Library {
         }
     }
 
+    /// Removes a study's directory: out of the way first, so that no half of it is ever a study.
+    pub fn delete(&self, id: &StudyId) -> io::Result<()> {
+        self.bury(id)?;
+        self.empty_grave(id)
+    }
+
     /// Removes what [`Library::bury`] has taken out of the way.
     pub fn empty_grave(&self, id: &StudyId) -> io::Result<()> {
         match remove_whole(&self.grave(id)) {

@@ -450,6 +450,7 @@ mod tests {
             id: revoked.clone(),
             token_hash: [1; 32],
             study_id: None,
+            compared: None,
             title: String::new(),
             label: String::new(),
             anonymous: false,

@@ -104,10 +104,6 @@ async fn drain<E>(mut chunks: impl Stream<Item = Result<Bytes, E>> + Unpin) {
     }
 }
 
-fn at_disk(error: std::io::Error) -> AppError {
-    internal("writing an upload", &error)
-}
-
 fn broken_off(error: &dyn Display) -> AppError {
     tracing::debug!(%error, "an upload could not be read");
     AppError::Invalid(FieldErrors::one("file", "", "The upload broke off, or was no form with a file; send it again."))

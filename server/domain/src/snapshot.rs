@@ -214,12 +214,6 @@ pub struct JudgedText {
     pub judgement: Option<Judgement>,
 }
 
-impl JudgedText {
-    pub fn of_cell(self, cell: CellId) -> JudgedCompletion {
-        JudgedCompletion { cell, completion: self.completion, judgement: self.judgement }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -150,6 +150,8 @@ struct ExportQuery {
     adapters: bool,
     /// Also the weights of the arms that were trained in full.
     full_weights: bool,
+    /// Also the rounds and what people said of completions; it names them.
+    labels: bool,
 }
 
 async fn figures(State(state): State<AppState>, InPath(StudyPath { id }): InPath<StudyPath>) -> Result<Json<Figures>, Problem> {
@@ -185,9 +187,9 @@ async fn report(State(state): State<AppState>, InPath(StudyPath { id }): InPath<
 async fn export(
     State(state): State<AppState>,
     InPath(StudyPath { id }): InPath<StudyPath>,
-    InQuery(ExportQuery { adapters, full_weights }): InQuery<ExportQuery>,
+    InQuery(ExportQuery { adapters, full_weights, labels }): InQuery<ExportQuery>,
 ) -> Result<Made<Archive>, Problem> {
-    Ok(Made::new(downloads::packed(&state, &id, BundleOptions { adapters, full_weights }).await?))
+    Ok(Made::new(downloads::packed(&state, &id, BundleOptions { adapters, full_weights }, labels).await?))
 }
 
 /// One of the two, by its Content-Type.

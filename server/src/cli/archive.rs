@@ -103,7 +103,7 @@ fn annotations(data_dir: &Path) -> Result<Annotations, Failure> {
     let path = data_dir.join("index.sqlite");
     let failed = |error: &dyn std::fmt::Display| Failure::Failed(format!("{}: {error}", path.display()));
     let database = Database::open(&path).map_err(|error| failed(&error))?;
-    Ok(Annotations::new(database, Library::beside(data_dir).map_err(|error| failed(&error))?))
+    Ok(Annotations::new(database, Library::open(data_dir, None).map_err(|error| failed(&error))?))
 }
 
 fn wait<T>(work: impl Future<Output = T>) -> Result<T, Failure> {

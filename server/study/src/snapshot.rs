@@ -69,8 +69,9 @@ impl Study {
     /// A copy for those who may label completions: it has none of them, but what stands for each. `None`: the study has no results yet.
     pub fn snapshot_to_label(&self, anonymous: bool, frozen_at: String) -> Result<Option<Snapshot>, StudyError> {
         let Some(mut snapshot) = self.snapshot(ShareScope { anonymous, completions: false }, frozen_at)? else { return Ok(None) };
-        let SnapshotContent::Study(study) = &mut snapshot.content;
-        study.to_label = self.label_keys(&self.recipe()?)?;
+        if let SnapshotContent::Study(study) = &mut snapshot.content {
+            study.to_label = self.label_keys(&self.recipe()?)?;
+        }
         Ok(Some(snapshot))
     }
 

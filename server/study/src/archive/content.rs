@@ -145,6 +145,7 @@ pub(super) fn largest(content: Content) -> Option<u64> {
         | Content::Divergences
         | Content::WeightDistances
         | Content::Lens
+        | Content::Labels
         | Content::Object
         | Content::Objects => Some(LARGEST_TEXT),
     }
