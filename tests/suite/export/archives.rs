@@ -222,7 +222,7 @@ fn labels_go_along_where_they_are_asked_for_and_say_the_same_there() {
         assert_eq!(rounds.iter().map(|round| round.items).collect::<Vec<_>>(), [5, 30], "newest first");
         assert!(rounds[1].annotators.iter().all(|one| one.annotator.source == Annotator::IMPORTED), "{rounds:?}");
         assert!(rounds.iter().all(|one| one.id != round.id), "a round has an id of its own");
-        let page = asked::<GetJudgePage, JudgePage>(&there, &[("id", id)]);
+        let page = asked::<GetJudgePage, JudgePage>(&there, &[("id", id), ("round", &rounds[1].id)]);
         assert!(said_of_the_judge(page) == mine, "{id}: the judge's errors and the corrected shares are others");
         assert!(there.client.page(&format!("/studies/{id}?tab=judge")).contains("Anna"));
         // and it goes out again as it came
