@@ -38,11 +38,7 @@ pub async fn figure(State(state): State<AppState>, Path(file): Path<String>, Que
 }
 
 /// A figure as a file, of a comparison that lies elsewhere.
-pub(crate) fn picture(
-    file: &str,
-    pairs: &[(String, String)],
-    part: Part<'_>,
-) -> Result<ExportedFile, AppError> {
+pub(crate) fn picture(file: &str, pairs: &[(String, String)], part: Part<'_>) -> Result<ExportedFile, AppError> {
     let asked = asked_figure(file, pairs)?;
     let (view, needed) = asked_view(pairs, &COMPARISON_FIGURES, asked.name)?;
     let comparison = part(needed, view.query.clone())?;
@@ -50,11 +46,7 @@ pub(crate) fn picture(
 }
 
 /// A table as a file, as [`picture`].
-pub(crate) fn list(
-    file: &str,
-    pairs: &[(String, String)],
-    part: Part<'_>,
-) -> Result<ExportedFile, AppError> {
+pub(crate) fn list(file: &str, pairs: &[(String, String)], part: Part<'_>) -> Result<ExportedFile, AppError> {
     let asked = AskedTable::read(file, &COMPARISON_TABLES.map(|(name, _)| name))?;
     let (view, needed) = asked_view(pairs, &COMPARISON_TABLES, asked.name)?;
     let comparison = part(needed, view.query.clone())?;

@@ -70,5 +70,7 @@ fn kept(library: &Library, desk: &LensDesk, question: &LensQuestion) -> Result<V
 }
 
 fn not_there() -> AppError {
-    AppError::NotFound("There is no such answer of the lens, or not any more. Ask the question on the page of the lens first, or at /api/v1/lens.".into())
+    AppError::NotFound(
+        "There is no such answer of the lens, or not any more. Ask the question on the page of the lens first, or at /api/v1/lens.".into(),
+    )
 }

@@ -84,17 +84,24 @@ pub fn compare_for_figure(asked: &[AskedStudy], query: &ComparisonQuery, view: C
     build(asked, query, Some(&[view]), &|_, _, _| Vec::new())
 }
 
-fn build(asked: &[AskedStudy], query: &ComparisonQuery, views: Option<&[ComparisonView]>, pairs: &Pairs<'_>) -> Result<Comparison, StudyError> {
+fn build(
+    asked: &[AskedStudy],
+    query: &ComparisonQuery,
+    views: Option<&[ComparisonView]>,
+    pairs: &Pairs<'_>,
+) -> Result<Comparison, StudyError> {
     let (mut comparison, sides) = open(asked, query, None)?;
     let against = comparison.against;
     let usual = [query.view.unwrap_or_else(|| comparison.usual_view())];
     for view in views.unwrap_or(&usual) {
         match view {
             ComparisonView::Toxicity => {
-                comparison.toxicity = Some(toxicity::table(&mut comparison, &sides, query, against, pairs, &mut toxicity::Read::default())?);
+                comparison.toxicity =
+                    Some(toxicity::table(&mut comparison, &sides, query, against, pairs, &mut toxicity::Read::default())?);
             }
             ComparisonView::Accuracy => {
-                comparison.accuracy = Some(accuracy::table(&mut comparison, &sides, query, against, pairs, &mut accuracy::Read::default())?);
+                comparison.accuracy =
+                    Some(accuracy::table(&mut comparison, &sides, query, against, pairs, &mut accuracy::Read::default())?);
             }
             ComparisonView::Divergence => comparison.divergence = Some(divergence::table(&comparison, &sides, against, pairs)?),
             ComparisonView::Lens => comparison.lens = Some(lens::readings(&mut comparison, &sides, query)?),
