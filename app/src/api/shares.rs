@@ -98,6 +98,7 @@ pub async fn share_study(
 
 /// The same for studies side by side; `studies`, `arms` and `against` as in the address of `/compare`.
 #[server]
+#[allow(clippy::too_many_arguments, reason = "each is a field of a plain form")]
 pub async fn share_comparison(
     studies: String,
     arms: String,

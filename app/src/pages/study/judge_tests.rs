@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{judge_figures::Bars, judge_fixture::report};
 use leptos::prelude::*;
-use rankscope_domain::annotation::JudgePage;
+use rankscope_domain::annotation::{Figure, JudgePage};
 
 fn render(page: JudgePage, show: bool) -> String {
     Owner::new().with(|| JudgeView(JudgeViewProps { id: "x".into(), page, show: Memo::new(move |_| show) }).into_any().to_html())

@@ -334,14 +334,14 @@ fn a_snapshot_has_completions_or_none_of_them() {
 fn a_snapshot_to_label_tells_nothing_of_who_wrote_what() {
     let (_folder, study) = copied_example();
     let frozen_at = || "2026-01-01T00:00:00Z".to_string();
-    let SnapshotContent::Study(with) =
-        study.snapshot(ShareScope { anonymous: false, completions: true }, frozen_at()).unwrap().unwrap().content;
+    let shown = study.snapshot(ShareScope { anonymous: false, completions: true }, frozen_at()).unwrap().unwrap();
+    let SnapshotContent::Study(with) = shown.content else { panic!("it is of a study") };
     assert_eq!(with.to_label, None, "a copy that shows them is for reading");
     let with = with.completions.unwrap();
     let to_label = study.snapshot_to_label(false, frozen_at()).unwrap().unwrap();
     let json = serde_json::to_string(&to_label).unwrap();
     assert_eq!(serde_json::from_str::<Snapshot>(&json).unwrap(), to_label);
-    let SnapshotContent::Study(to_label) = to_label.content;
+    let SnapshotContent::Study(to_label) = to_label.content else { panic!("it is of a study") };
     assert_eq!(to_label.completions, None);
     assert!(to_label.lens.iter().all(|reading| reading.continuation.is_empty()));
     let keys = to_label.to_label.unwrap();
