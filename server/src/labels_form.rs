@@ -23,6 +23,10 @@ struct LabelsForm {
 
 /// Takes the labels in and leads to what they say.
 pub async fn import(State(state): State<AppState>, Path(id): Path<String>, request: Request) -> Response {
+    // what can't be sent there is told before what is wrong with it
+    if let Err(error) = state.backend.row(&id).await {
+        return EdgeError(error).into_response();
+    }
     let (mut parts, body) = request.into_parts();
     let LabelsForm { round, name, csv } = match Form::<LabelsForm>::from_request(Request::from_parts(parts.clone(), body), &()).await {
         Ok(Form(form)) => form,

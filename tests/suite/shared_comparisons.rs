@@ -175,7 +175,9 @@ fn a_link_shows_every_view_to_whoever_has_it_and_stays_when_the_studies_go() {
         ("figures/toxicity.svg?arms=A:full", 422),
         ("recipe.toml", 404),
         ("results.json", 404),
-        ("tables/toxicity.csv", 404),
+        ("tables/toxicity.csv", 200),
+        ("tables/toxicity.tex?arms=A:full", 422),
+        ("tables/accuracy.csv", 404),
     ] {
         assert_eq!(reviewer.get(&format!("/s/{token}/{file}")).status(), status, "{file}");
     }

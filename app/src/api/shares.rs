@@ -1,5 +1,7 @@
 //! Share links as their owner makes, lists and revokes them.
 
+#![allow(clippy::too_many_arguments, reason = "each is a field of a plain form")]
+
 #[cfg(feature = "ssr")]
 use super::ask;
 use crate::error::AppError;
@@ -98,7 +100,6 @@ pub async fn share_study(
 
 /// The same for studies side by side; `studies`, `arms` and `against` as in the address of `/compare`.
 #[server]
-#[allow(clippy::too_many_arguments, reason = "each is a field of a plain form")]
 pub async fn share_comparison(
     studies: String,
     arms: String,

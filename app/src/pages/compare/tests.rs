@@ -238,7 +238,7 @@ fn a_frozen_copy_has_the_views_that_are_in_it_and_its_owners_reference() {
     let html = render_with(copy.clone(), "view=toxicity", &frozen);
     says_in_order(
         &html,
-        &["Toxicity Logit lens Share of toxic completions", "Contrasts within all female male", "Contrasted with A · full."],
+        &["Toxicity Logit lens Toxicity Share of toxic completions", "Contrasts within all female male", "Contrasted with A · full."],
     );
     assert!(!html.contains("<form") && !html.contains("Accuracy") && !html.contains("against=") && !html.contains("arms="), "{html}");
     for address in ["/s/TOKEN?view=lens", "/s/TOKEN?view=toxicity&amp;group=female", "/s/TOKEN/figures/groups.svg?view=toxicity"] {
@@ -265,7 +265,7 @@ fn a_comparison_is_shared_with_its_studies_arms_and_reference() {
     }
     let (view, _) = CompareView::read(&pairs("studies=X,Y&view=lens&prompt=1&mode=kl&group=female"));
     let links = CompareLinks::new("/compare", &view, &both);
-    assert_eq!(links.to_share(), "/shares?studies=ID23,ID7&arms=A:original,A:lora-r2,A:lora-r8,A:full,B:full&against=B:full");
+    assert_eq!(links.to_share(), "/shares?studies=ID19,ID7&arms=B:full&against=B:full");
 }
 
 #[test]
