@@ -95,11 +95,16 @@ fn tables_of_a_comparison_come_in_every_format() {
     let reader = app.client.with_token(&tokens::made(&app, "reader", "read"));
     let names = get_with(&reader, "compare/tables");
     assert_eq!(names["tables"][2], json!({ "name": "toxicity_contrasts", "view": "toxicity" }));
-    for (format, kind) in [("csv", "text/csv; charset=utf-8"), ("json", "application/json"), ("tex", "application/x-tex; charset=utf-8")] {
+    for (format, kind, says) in [
+        ("csv", "text/csv; charset=utf-8", ",B:full,A:full,"),
+        ("json", "application/json", "\"B:full\""),
+        ("tex", "application/x-tex; charset=utf-8", "\\label{tab:rankscope-compared-toxicity-contrasts}"),
+    ] {
         // whatever view the address names, it is that of the table
         let path = format!("compare/tables/toxicity_contrasts.{format}?studies={one},{other}&view=recipe");
         let found = bytes(&reader, &path, kind);
-        assert!(String::from_utf8_lossy(&found).contains("B:full"), "{path}");
+        let text = String::from_utf8_lossy(&found);
+        assert!(text.contains(says), "{path}: {text}");
         assert_eq!(found, app.client.get(&format!("/{path}")).bytes().unwrap(), "what the page gives");
     }
     let rows = |more: &str| bytes(&reader, &format!("compare/tables/recipe.csv?studies={one},{other}{more}"), "text/csv; charset=utf-8");
