@@ -26,7 +26,10 @@ pub async fn import(State(state): State<AppState>, Path(id): Path<String>, reque
     let (mut parts, body) = request.into_parts();
     let LabelsForm { round, name, csv } = match Form::<LabelsForm>::from_request(Request::from_parts(parts.clone(), body), &()).await {
         Ok(Form(form)) => form,
-        Err(rejection) => return rejection.into_response(),
+        // what is wrong with the address is said first
+        Err(rejection) => {
+            return state.backend.row(&id).await.map_or_else(|error| EdgeError(error).into_response(), |_| rejection.into_response());
+        }
     };
     let error = match take_in(&state, &id, &round, &name, &csv).await {
         Ok(()) => return Redirect::to(&format!("/studies/{id}?tab=judge&round={round}")).into_response(),
