@@ -2,19 +2,20 @@
 
 use super::TestApp;
 
-/// Dots of a PNG for a paper's column and its page: 84 and 174 mm at 300 dots an inch.
-const DOTS_ACROSS: [(&str, u32); 2] = [("column", 992), ("page", 2055)];
+/// A paper's column and its page, what a file's name says of them, and dots of a PNG: 84 and 174 mm at 300 dots an inch.
+const WIDTHS: [(&str, &str, u32); 2] = [("column", "-column", 992), ("page", "", 2055)];
 
 /// `address`: with a query, and `FORMAT` in place of the ending. `name`: of the file.
 #[track_caller]
 pub(crate) fn check_figure(app: &TestApp, address: &str, name: &str) {
-    for (width, dots) in DOTS_ACROSS {
+    for (width, suffix, dots) in WIDTHS {
         for (format, media_type) in [("svg", "image/svg+xml"), ("png", "image/png"), ("pdf", "application/pdf")] {
             let address = format!("{}&width={width}", address.replace("FORMAT", format));
             let answer = app.client.get(&address);
             assert_eq!(answer.status().as_u16(), 200, "{address}: {}", answer.text().unwrap_or_default());
             assert_eq!(answer.headers()["content-type"], media_type, "{address}");
-            assert_eq!(answer.headers()["content-disposition"], format!("inline; filename=\"{name}.{format}\"").as_str(), "{address}");
+            let disposition = format!("inline; filename=\"{name}{suffix}.{format}\"");
+            assert_eq!(answer.headers()["content-disposition"], disposition.as_str(), "{address}");
             let bytes = answer.bytes().expect("bytes");
             match format {
                 "svg" => {
