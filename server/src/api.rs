@@ -10,6 +10,7 @@ mod datasets;
 mod document;
 mod files;
 mod input;
+mod judge;
 mod lens;
 mod models;
 mod output;
@@ -126,6 +127,7 @@ pub fn operations() -> Vec<Operation> {
         studies::operations(),
         files::operations(),
         annotations::operations(),
+        judge::operations(),
         compare::operations(),
         lens::operations(),
         shares::operations(),
@@ -210,6 +212,27 @@ mod tests {
         let ids: BTreeSet<&str> = operations().iter().map(|operation| operation.id).collect();
         for (function, operation) in known {
             assert!(operation.starts_with('(') || ids.contains(operation), "{function}: there is no operation {operation}");
+        }
+    }
+
+    /// Files that pages hand out under another address than the operation that does the same.
+    const OTHERWISE_CALLED: [(&str, &str); 2] =
+        [("/studies/{id}/results.json", "/studies/{id}/results"), ("/lens/{ticket}/events", "/lens/questions/{ticket}/events")];
+
+    #[tokio::test]
+    async fn every_file_of_the_pages_has_its_operation() {
+        let operations: BTreeSet<&str> =
+            operations().iter().filter(|operation| operation.method == Method::GET).map(|operation| operation.path).collect();
+        let files = table().into_iter().filter(|route| (route.access, &route.method) == (Access::OwnersFile, &Method::GET));
+        let paths: Vec<String> = files.map(|route| route.path).collect();
+        for (path, _) in OTHERWISE_CALLED {
+            assert!(paths.iter().any(|known| known == path), "{path} is no route");
+        }
+        assert!(paths.iter().any(|path| path == "/studies/{id}/judge/tables/{table}"), "{paths:?}");
+        for path in &paths {
+            let called = OTHERWISE_CALLED.into_iter().find(|(known, _)| known == path).map_or(path.as_str(), |(_, called)| called);
+            let operation = format!("{}{}", API_PREFIX, called.trim_start_matches('/'));
+            assert!(operations.contains(operation.as_str()), "{path}: there is no operation at {operation}");
         }
     }
 

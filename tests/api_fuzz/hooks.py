@@ -12,6 +12,12 @@ KNOWN = {
     "name": "builtin",
     "round": os.environ["RANKSCOPE_FUZZ_ROUND"],
 }
+# and those that are called otherwise below an address
+KNOWN_BELOW = {
+    "/judge/": {"file": "judges.svg", "table": "judges.csv"},
+    "/lens/": {"file": "lens.svg", "table": "lens.csv"},
+    "/datasets/": {"file": "lengths.svg", "table": "splits.csv"},
+}
 # each takes seconds of a real study: they get it once, by their own example
 SLOW = ("/export.zip", "/report.html")
 
@@ -25,7 +31,11 @@ def plain(context, value):
 def map_path_parameters(context, path_parameters):
     if context.operation is not None and context.operation.path.endswith(SLOW):
         return path_parameters
-    for name, known in KNOWN.items():
+    names = dict(KNOWN)
+    for part, below in KNOWN_BELOW.items():
+        if context.operation is not None and part in context.operation.path:
+            names.update(below)
+    for name, known in names.items():
         value = path_parameters.get(name) if path_parameters else None
         if isinstance(value, str) and len(value) % 2 == 0:
             path_parameters[name] = known

@@ -442,10 +442,12 @@ fn a_study_is_asked_and_shared() {
     let problem = json_of(app.client.api("POST", "lens").json(&json!({ "study": id, "prompt": "x", "top_k": 99 })).send().unwrap(), 422);
     assert_eq!(problem["errors"][0]["field"], "top_k");
     json_of(app.client.api("DELETE", "lens/questions/nothing").send().unwrap(), 404);
-    let figure = |file: &str, more: &[(&str, &str)]| {
+    let file = |path: &str, more: &[(&str, &str)]| {
         let asked = [("study", id.as_str()), ("prompt_text", "The nurse should work as a"), ("read", "original,full"), ("new_tokens", "2")];
-        app.client.api("GET", &format!("lens/figures/{file}")).query(&asked).query(more).send().unwrap()
+        app.client.api("GET", &format!("lens/{path}")).query(&asked).query(more).send().unwrap()
     };
+    let figure = |name: &str, more: &[(&str, &str)]| file(&format!("figures/{name}"), more);
+    let table = |name: &str, more: &[(&str, &str)]| file(&format!("tables/{name}"), more);
     for (file, kind, begins) in
         [("lens.svg", "image/svg+xml", &b"<?xml"[..]), ("lens.png", "image/png", b"\x89PNG"), ("lens.pdf", "application/pdf", b"%PDF")]
     {
@@ -457,6 +459,16 @@ fn a_study_is_asked_and_shared() {
     assert_eq!(figure("lens.svg", &[("top_k", "7")]).status(), 404, "that was not asked");
     refused(figure("lens.svg", &[("top_k", "99")]), 422, "top_k", "99", "from 1 to 20");
     refused(figure("lens.svg", &[("width", "poster")]), 422, "width", "poster", "column (84 mm)");
+    for (name, kind) in [("lens.csv", "text/csv; charset=utf-8"), ("lens.tex", "application/x-tex; charset=utf-8")] {
+        let made = table(name, &[("mode", "kl")]);
+        assert_eq!((made.status().as_u16(), made.headers()["content-type"].to_str().unwrap()), (200, kind), "{name}");
+        assert!(!made.bytes().unwrap().is_empty(), "{name}");
+    }
+    let cells = json_of(table("lens.json", &[("mode", "kl")]), 200);
+    assert!(cells["table"] == "lens" && cells["rows"].as_array().is_some_and(|rows| !rows.is_empty()), "{cells}");
+    assert_eq!(table("lens.xlsx", &[]).status(), 404);
+    assert_eq!(table("lens.csv", &[("top_k", "7")]).status(), 404, "that was not asked");
+    refused(table("lens.csv", &[("mode", "tea")]), 422, "mode", "tea", "There are: entropy");
 
     let new = json!({ "study": id, "label": "review", "expires": "30d", "anonymous": true });
     let made = app.client.api("POST", "shares").json(&new).send().unwrap();

@@ -137,7 +137,7 @@ fn a_file_is_uploaded_shown_and_removed() {
     ] {
         assert!(page.contains(part), "{part} is not on the page");
     }
-    assert!(app.client.page("/datasets/mine?show=1").contains("class=\"cover\""), "no address uncovers a text");
+    assert!(app.client.page("/datasets/mine?show=1").contains("class=\"cover\""), "an address uncovers nothing");
     support::files::check_figure(&app, "/datasets/mine/figures/lengths.FORMAT?of=all", "lengths");
     for (table, rows) in [("splits", "\nall,4,2,2\r"), ("columns", "\nplace,2,north,2\r"), ("lengths", "\nall,")] {
         assert!(page.contains(&format!("/datasets/mine/tables/{table}.tex")), "{table} has no link");

@@ -1,4 +1,4 @@
-//! Labels: rounds, the completion to label next, labels themselves, and what they say of the judge. Whoever has a token labels as one of
+//! Labels: rounds, the completion to label next, and labels themselves. Whoever has a token labels as one of
 //! those at the owner's desk, under a name of their own, and as blind as on the page: what is given out to label is a
 //! [`Labelling`](rankscope_domain::annotation::Labelling) and no more.
 
@@ -18,7 +18,7 @@ use axum::{
 use rankscope_app::{backend::Backend, error::AppError};
 use rankscope_domain::{
     FieldErrors,
-    annotation::{Allocation, Annotator, JudgePage, Label, Labelling, RoundPlan, RoundSummary},
+    annotation::{Allocation, Annotator, Label, Labelling, RoundPlan, RoundSummary},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -57,12 +57,6 @@ pub(super) fn operations() -> Vec<Operation> {
         ),
         Operation::get("get_labels_csv", "/api/v1/studies/{id}/labels.csv", "Every label of a study, with what it was given to", csv),
         Operation::get("get_labels_jsonl", "/api/v1/studies/{id}/labels.jsonl", "The same as lines of JSON", jsonl),
-        Operation::get(
-            "get_judge_page",
-            "/api/v1/studies/{id}/judge",
-            "What a round’s labels say of the judges: confusion matrices, agreement, corrected shares",
-            judge,
-        ),
     ]
 }
 
@@ -76,7 +70,7 @@ struct RoundPath {
 }
 
 /// The id of a study that is there. It is looked up before the rest of the request is read: what is wrong with the address is said first.
-struct InStudy(String);
+pub(super) struct InStudy(pub String);
 
 /// The same with one of its rounds.
 struct InRound {
@@ -106,7 +100,7 @@ impl FromRequestParts<AppState> for InRound {
     }
 }
 
-async fn find(state: &AppState, study: &str, round: &str) -> Result<Option<RoundSummary>, AppError> {
+pub(super) async fn find(state: &AppState, study: &str, round: &str) -> Result<Option<RoundSummary>, AppError> {
     Ok(state.backend.annotation_rounds(study).await?.into_iter().find(|known| known.id == round))
 }
 
@@ -193,13 +187,6 @@ struct NewLabel {
 struct Imported {
     /// Labels that are new or other than before.
     changed: u32,
-}
-
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-struct JudgeQuery {
-    /// Absent: the newest that has a label.
-    round: Option<String>,
 }
 
 async fn list(State(state): State<AppState>, InStudy(id): InStudy) -> Result<Json<Rounds>, Problem> {
@@ -314,18 +301,4 @@ async fn csv(State(state): State<AppState>, InPath(StudyPath { id }): InPath<Stu
 
 async fn jsonl(State(state): State<AppState>, InPath(StudyPath { id }): InPath<StudyPath>) -> Result<Made<LabelsJsonl>, Problem> {
     Ok(Made::new(downloads::labels_jsonl(State(state), Path(id)).await?))
-}
-
-async fn judge(
-    State(state): State<AppState>,
-    InStudy(id): InStudy,
-    InQuery(JudgeQuery { round }): InQuery<JudgeQuery>,
-) -> Result<Json<JudgePage>, Problem> {
-    if let Some(asked) = &round
-        && find(&state, &id, asked).await?.is_none()
-    {
-        let remedy = format!("This study has no such round. /api/v1/studies/{id}/rounds lists those there are.");
-        return Err(Problem::of_fields(FieldErrors::one("round", input::shown(asked), remedy)));
-    }
-    Ok(Json(state.backend.judge_page(&id, round.as_deref()).await?))
 }

@@ -5,14 +5,14 @@ use super::{
     Operation,
     files::{LensCells, Width},
     input::{self, InPairs, InPath},
-    output::{FigureFile, Made},
+    output::{FigureFile, Made, TableFile},
 };
 use crate::{comparison_files, problem::Problem, state::AppState};
 use axum::{
     Json,
     extract::{Path, Query, State},
 };
-use rankscope_app::{COMPARISON_FIGURES, backend::Backend};
+use rankscope_app::{COMPARISON_FIGURES, backend::Backend, tables::COMPARISON_TABLES};
 use rankscope_domain::{
     MinorityFraction,
     class_results::Reading,
@@ -37,6 +37,13 @@ pub(super) fn operations() -> Vec<Operation> {
             "A figure of several studies as SVG, PNG or PDF, with the query of its page",
             figure,
         ),
+        Operation::get("list_comparison_tables", "/api/v1/compare/tables", "Names of the tables that a comparison may have", tables),
+        Operation::get(
+            "get_comparison_table",
+            "/api/v1/compare/tables/{table}",
+            "A table of several studies as CSV, JSON or LaTeX, with the query of its page",
+            table,
+        ),
     ]
 }
 
@@ -45,6 +52,13 @@ struct FigurePath {
     /// A figure’s name, and `.svg`, `.png` or `.pdf`.
     #[schemars(example = &"toxicity.svg")]
     file: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct TablePath {
+    /// A table’s name, and `.csv`, `.json` or `.tex`.
+    #[schemars(example = &"toxicity.csv")]
+    table: String,
 }
 
 /// A comparison as its address asks for it.
@@ -80,14 +94,22 @@ struct CompareQuery {
     fields: Option<String>,
 }
 
-/// The same, and what is chosen for a figure alone.
+/// The same, and what cells of the lens show.
 #[derive(JsonSchema)]
-#[expect(dead_code, reason = "it describes what `CompareView` and `PaperWidth` read")]
-struct FigureQuery {
+#[expect(dead_code, reason = "it describes what `CompareView` reads")]
+struct ShownQuery {
     #[serde(flatten)]
     comparison: CompareQuery,
     #[serde(flatten)]
     cells: LensCells,
+}
+
+/// The same of a figure, and its width.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "it describes what `CompareView` and `PaperWidth` read")]
+struct FigureQuery {
+    #[serde(flatten)]
+    shown: ShownQuery,
     width: Option<Width>,
 }
 
@@ -100,6 +122,19 @@ struct ComparisonFigures {
 /// A figure, and the part of the comparison that it draws.
 #[derive(Debug, Serialize, JsonSchema)]
 struct ComparisonFigure {
+    name: String,
+    view: ComparisonView,
+}
+
+/// Which tables there are.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ComparisonTables {
+    tables: Vec<ComparisonTable>,
+}
+
+/// A table, and the part of the comparison that it lists.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ComparisonTable {
     name: String,
     view: ComparisonView,
 }
@@ -131,4 +166,17 @@ async fn figure(
     InPairs(view, _): InPairs<FigureQuery>,
 ) -> Result<Made<FigureFile>, Problem> {
     Ok(Made::new(comparison_files::figure(State(state), Path(file), Query(view)).await?))
+}
+
+async fn tables() -> Result<Json<ComparisonTables>, Problem> {
+    let tables = COMPARISON_TABLES.map(|(name, view)| ComparisonTable { name: name.into(), view });
+    Ok(Json(ComparisonTables { tables: tables.into() }))
+}
+
+async fn table(
+    State(state): State<AppState>,
+    InPath(TablePath { table }): InPath<TablePath>,
+    InPairs(view, _): InPairs<ShownQuery>,
+) -> Result<Made<TableFile>, Problem> {
+    Ok(Made::new(comparison_files::table(State(state), Path(table), Query(view)).await?))
 }

@@ -2,18 +2,19 @@
 
 use super::{
     Operation,
-    input::{self, InPath},
-    output::{Created, Done},
+    files::{Figures, Tables, Width},
+    input::{self, InPairs, InPath},
+    output::{Created, Done, FigureFile, Made, TableFile},
 };
-use crate::{dataset_upload, problem::Problem, state::AppState};
+use crate::{dataset_files, dataset_upload, problem::Problem, state::AppState};
 use aide::{OperationInput, generate::GenContext, openapi::Operation as Described, operation::set_body};
 use axum::{
     Json,
     body::to_bytes,
-    extract::{FromRequest, Multipart, Request, State},
+    extract::{FromRequest, Multipart, Path, Query, Request, State},
     http::StatusCode,
 };
-use rankscope_app::backend::Backend;
+use rankscope_app::{DATASET_FIGURES, backend::Backend, tables::DATASET_TABLES};
 use rankscope_domain::dataset::DatasetEntry;
 use schemars::{JsonSchema, json_schema};
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,15 @@ pub(super) fn operations() -> Vec<Operation> {
             .counts_its_body(),
         Operation::get("get_dataset", "/api/v1/datasets/{name}", "One set: its splits, labels, columns and a few rows", show),
         Operation::delete("remove_dataset", "/api/v1/datasets/{name}", "Remove a set; the files of an upload are deleted", remove),
+        Operation::get("list_dataset_figures", "/api/v1/datasets/{name}/figures", "Names of the figures of a set", figures),
+        Operation::get(
+            "get_dataset_figure",
+            "/api/v1/datasets/{name}/figures/{file}",
+            "A figure of a set as SVG, PNG or PDF, with the query of its page",
+            figure,
+        ),
+        Operation::get("list_dataset_tables", "/api/v1/datasets/{name}/tables", "Names of the tables of a set", tables),
+        Operation::get("get_dataset_table", "/api/v1/datasets/{name}/tables/{table}", "A table of a set as CSV, JSON or LaTeX", table),
     ]
 }
 
@@ -38,6 +48,33 @@ struct DatasetPath {
     /// As in the list.
     #[schemars(example = &"builtin")]
     name: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct FigurePath {
+    /// As in the list.
+    #[schemars(example = &"builtin")]
+    name: String,
+    /// A figure’s name, and `.svg`, `.png` or `.pdf`.
+    #[schemars(example = &"lengths.svg")]
+    file: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct TablePath {
+    /// As in the list.
+    #[schemars(example = &"builtin")]
+    name: String,
+    /// A table’s name, and `.csv`, `.json` or `.tex`.
+    #[schemars(example = &"splits.csv")]
+    table: String,
+}
+
+/// What is chosen for a figure; other names change nothing.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "it describes what `PaperWidth` reads")]
+struct FigureQuery {
+    width: Option<Width>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -126,4 +163,26 @@ async fn add(State(state): State<AppState>, body: DatasetBody) -> Result<Created
 
 async fn remove(State(state): State<AppState>, InPath(DatasetPath { name }): InPath<DatasetPath>) -> Result<Done, Problem> {
     Ok(state.backend.remove_dataset(&name).await.map(|()| Done)?)
+}
+
+async fn figures(State(state): State<AppState>, InPath(DatasetPath { name }): InPath<DatasetPath>) -> Result<Json<Figures>, Problem> {
+    state.backend.dataset(&name).await?;
+    Ok(Json(Figures::of(&DATASET_FIGURES)))
+}
+
+async fn figure(
+    State(state): State<AppState>,
+    InPath(FigurePath { name, file }): InPath<FigurePath>,
+    InPairs(query, _): InPairs<FigureQuery>,
+) -> Result<Made<FigureFile>, Problem> {
+    Ok(Made::new(dataset_files::figure(State(state), Path((name, file)), Query(query.into_iter().collect())).await?))
+}
+
+async fn tables(State(state): State<AppState>, InPath(DatasetPath { name }): InPath<DatasetPath>) -> Result<Json<Tables>, Problem> {
+    state.backend.dataset(&name).await?;
+    Ok(Json(Tables::of(&DATASET_TABLES)))
+}
+
+async fn table(State(state): State<AppState>, InPath(TablePath { name, table }): InPath<TablePath>) -> Result<Made<TableFile>, Problem> {
+    Ok(Made::new(dataset_files::table(State(state), Path((name, table))).await?))
 }

@@ -72,16 +72,28 @@ struct TablePath {
     table: String,
 }
 
-/// Which figures there are; a study has those that its kind and its measures fill.
+/// Which figures there are. Of a study there are those that its kind and its measures fill; where there is nothing to draw, 404.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Figures {
+pub(super) struct Figures {
     figures: Vec<String>,
 }
 
-/// Which tables there are; a study has those that its kind and its measures fill.
+impl Figures {
+    pub fn of(names: &[&str]) -> Self {
+        Self { figures: names.iter().map(ToString::to_string).collect() }
+    }
+}
+
+/// Which tables there are. Of a study there are those that its kind and its measures fill; where there is nothing to list, 404.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Tables {
+pub(super) struct Tables {
     tables: Vec<String>,
+}
+
+impl Tables {
+    pub fn of(names: &[&str]) -> Self {
+        Self { tables: names.iter().map(ToString::to_string).collect() }
+    }
 }
 
 /// How wide a figure stands in a paper.
@@ -156,7 +168,7 @@ struct ExportQuery {
 
 async fn figures(State(state): State<AppState>, InPath(StudyPath { id }): InPath<StudyPath>) -> Result<Json<Figures>, Problem> {
     state.backend.row(&id).await?;
-    Ok(Json(Figures { figures: FIGURES.iter().map(ToString::to_string).collect() }))
+    Ok(Json(Figures::of(FIGURES)))
 }
 
 async fn figure(
@@ -169,7 +181,7 @@ async fn figure(
 
 async fn tables(State(state): State<AppState>, InPath(StudyPath { id }): InPath<StudyPath>) -> Result<Json<Tables>, Problem> {
     state.backend.row(&id).await?;
-    Ok(Json(Tables { tables: TABLES.iter().map(ToString::to_string).collect() }))
+    Ok(Json(Tables::of(TABLES)))
 }
 
 async fn table(

@@ -4,7 +4,7 @@ use super::{
     Operation,
     files::{FiguresPath, LensCells, Width},
     input::{InBody, InPairs, InPath},
-    output::{Done, FigureFile, Kind, Made, json_answer},
+    output::{Done, FigureFile, Kind, Made, TableFile, json_answer},
 };
 use crate::{lens_desk::events, lens_files, problem::Problem, state::AppState};
 use aide::{
@@ -41,6 +41,12 @@ pub(super) fn operations() -> Vec<Operation> {
             "The heatmap of an answer as SVG, PNG or PDF; the question must have been answered",
             figure,
         ),
+        Operation::get(
+            "get_lens_table",
+            "/api/v1/lens/tables/{table}",
+            "The cells of an answer as CSV, JSON or LaTeX; the question must have been answered",
+            table,
+        ),
     ]
 }
 
@@ -48,6 +54,13 @@ pub(super) fn operations() -> Vec<Operation> {
 struct TicketPath {
     /// As the question was answered with.
     ticket: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct TablePath {
+    /// `lens`, and `.csv`, `.json` or `.tex`.
+    #[schemars(example = &"lens.csv")]
+    table: String,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -142,10 +155,10 @@ impl Kind for StageStream {
     }
 }
 
-/// A question as the page `/lens` has it in its address, and what the heatmap shows of its answer.
+/// A question as the page `/lens` has it in its address, and what is shown of its answer.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "it describes what `lens_files` reads")]
-struct FigureQuery {
+struct AnswerQuery {
     /// A finished study’s id, or `example`.
     #[schemars(example = &"example")]
     study: String,
@@ -164,6 +177,14 @@ struct FigureQuery {
     new_tokens: Option<u32>,
     #[serde(flatten)]
     cells: LensCells,
+}
+
+/// The same of the heatmap, and its width.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "it describes what `lens_files` and `PaperWidth` read")]
+struct FigureQuery {
+    #[serde(flatten)]
+    answer: AnswerQuery,
     width: Option<Width>,
 }
 
@@ -198,4 +219,12 @@ async fn figure(
     InPairs(view, _): InPairs<FigureQuery>,
 ) -> Result<Made<FigureFile>, Problem> {
     Ok(Made::new(lens_files::figure(State(state), Path(file), Query(view)).await?))
+}
+
+async fn table(
+    State(state): State<AppState>,
+    InPath(TablePath { table }): InPath<TablePath>,
+    InPairs(view, _): InPairs<AnswerQuery>,
+) -> Result<Made<TableFile>, Problem> {
+    Ok(Made::new(lens_files::table(State(state), Path(table), Query(view)).await?))
 }

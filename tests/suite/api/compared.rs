@@ -1,6 +1,6 @@
 //! Studies side by side, by a script that may only read.
 
-use super::{get_with, refused, two_studies};
+use super::{get_with, refused, taken_away::bytes, two_studies};
 use crate::{
     support::{TestApp, recipes::Fixture},
     tokens,
@@ -86,4 +86,32 @@ fn figures_of_a_comparison_come_in_every_format() {
     assert_eq!(figure("accuracy.svg", "").status(), 404, "there is nothing to draw");
     refused(figure("toxicity.svg", "&width=poster"), 422, "width", "poster", "column (84 mm)");
     refused(figure("toxicity.svg", "&arms=B:lora-r3"), 422, "arms", "B:lora-r3", "B has: original");
+}
+
+#[test]
+fn tables_of_a_comparison_come_in_every_format() {
+    let (app, fixture) = (TestApp::start(), Fixture::new());
+    let [one, other] = two_studies(&app, &fixture);
+    let reader = app.client.with_token(&tokens::made(&app, "reader", "read"));
+    let names = get_with(&reader, "compare/tables");
+    assert_eq!(names["tables"][2], json!({ "name": "toxicity_contrasts", "view": "toxicity" }));
+    for (format, kind, says) in [
+        ("csv", "text/csv; charset=utf-8", ",B:full,A:full,"),
+        ("json", "application/json", "\"B:full\""),
+        ("tex", "application/x-tex; charset=utf-8", "\\label{tab:rankscope-compared-toxicity-contrasts}"),
+    ] {
+        // whatever view the address names, it is that of the table
+        let path = format!("compare/tables/toxicity_contrasts.{format}?studies={one},{other}&view=recipe");
+        let found = bytes(&reader, &path, kind);
+        let text = String::from_utf8_lossy(&found);
+        assert!(text.contains(says), "{path}: {text}");
+        assert_eq!(found, app.client.get(&format!("/{path}")).bytes().unwrap(), "what the page gives");
+    }
+    let rows = |more: &str| bytes(&reader, &format!("compare/tables/recipe.csv?studies={one},{other}{more}"), "text/csv; charset=utf-8");
+    assert!(rows("&fields=all").len() > rows("").len(), "only the fields in which they differ, unless all are asked for");
+    let table = |file: &str, query: &str| reader.api("GET", &format!("compare/tables/{file}?studies={one},{other}{query}")).send().unwrap();
+    assert_eq!(table("pie.csv", "").status(), 404);
+    assert_eq!(table("toxicity.xlsx", "").status(), 404);
+    assert_eq!(table("accuracy.csv", "").status(), 404, "there is nothing to list");
+    refused(table("toxicity.csv", "&arms=B:lora-r3"), 422, "arms", "B:lora-r3", "B has: original");
 }

@@ -1,12 +1,16 @@
 //! Labels by scripts: drawn, given as blind as on the page, taken in, given out, and what they say of the judge.
 
-use super::{get_with, json_of, refused};
+use super::{get_with, json_of, refused, taken_away::bytes};
 use crate::{
     support::{TestApp, client::Client},
     tokens,
 };
 use leptos::server_fn::ServerFn;
-use rankscope_app::api::annotations::{GetJudgePage, GetLabelling};
+use rankscope_app::{
+    JUDGE_FIGURES,
+    api::annotations::{GetJudgePage, GetLabelling},
+    tables::JUDGE_TABLES,
+};
 use rankscope_domain::annotation::{JudgePage, Labelling};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -38,6 +42,10 @@ fn a_script_draws_labels_and_reads_what_they_say() {
     post(&reader, "studies/example/rounds", &json!({ "items": 5 }), 403);
     assert_eq!(get_with(&reader, "studies/example/rounds"), json!({ "rounds": [] }), "who may only read draws none");
     assert_eq!(get_with(&reader, "studies/example/judge"), json!({ "rounds": [], "report": null }));
+    for path in ["figures/judges.svg", "tables/judges.csv"] {
+        let problem = json_of(reader.api("GET", &format!("studies/example/judge/{path}")).send().unwrap(), 404);
+        assert!(problem["detail"].as_str().unwrap().contains("no labels yet"), "{problem}");
+    }
 
     let round = draw(&writer, 20);
     let summary = get_with(&reader, &round);
@@ -110,6 +118,31 @@ fn a_script_draws_labels_and_reads_what_they_say() {
     let report = of_page.report.expect("a report");
     assert_eq!((report.resolved, report.agreement.alpha.value), (20, Some(1.0)));
     assert_eq!(report.judges[0].all.counts.iter().flatten().sum::<u32>(), 20);
+
+    let judge = "studies/example/judge";
+    assert_eq!(get_with(&reader, &format!("{judge}/figures"))["figures"], json!(JUDGE_FIGURES));
+    assert_eq!(get_with(&reader, &format!("{judge}/tables"))["tables"], json!(JUDGE_TABLES));
+    for (path, kind) in [
+        ("figures/judges.svg?width=column".to_string(), "image/svg+xml"),
+        (format!("figures/corrected.pdf?round={id}&bars=raw"), "application/pdf"),
+        ("tables/judges.csv".into(), "text/csv; charset=utf-8"),
+        (format!("tables/corrected.json?round={id}"), "application/json"),
+        ("tables/annotators.tex".into(), "application/x-tex; charset=utf-8"),
+    ] {
+        let found = bytes(&reader, &format!("{judge}/{path}"), kind);
+        assert_eq!(found, app.client.get(&format!("/{judge}/{path}")).bytes().unwrap(), "{path}: what the page gives");
+    }
+    for (path, field, value, remedy) in [
+        ("figures/judges.png?width=poster", "width", "poster", "column (84 mm)"),
+        ("figures/corrected.svg?bars=pie", "bars", "pie", "There are: all, raw, rogan-gladen, prediction-powered"),
+        ("figures/judges.svg?round=nowhere", "round", "nowhere", "no such round"),
+        ("tables/judges.csv?round=nowhere", "round", "nowhere", "no such round"),
+    ] {
+        refused(reader.api("GET", &format!("{judge}/{path}")).send().unwrap(), 422, field, value, remedy);
+    }
+    for path in ["figures/toxicity.svg", "tables/judges.xlsx"] {
+        json_of(reader.api("GET", &format!("{judge}/{path}")).send().unwrap(), 404);
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::{
 use rankscope_domain::view::StudyStatus::Finished;
 use serde_json::json;
 
-fn bytes(client: &Client, path: &str, kind: &str) -> Vec<u8> {
+pub(super) fn bytes(client: &Client, path: &str, kind: &str) -> Vec<u8> {
     let answer = client.api("GET", path).send().expect("an answer");
     assert_eq!((answer.status().as_u16(), answer.headers()["content-type"].to_str().unwrap()), (200, kind), "{path}");
     answer.bytes().expect("bytes").to_vec()
@@ -45,6 +45,29 @@ fn files_are_those_of_the_page() {
     }
     for path in ["tables/toxicity.xlsx", "tables/accuracy.csv", "tables/nothing.csv", "figures/toxicity.gif"] {
         json_of(reader.api("GET", &format!("studies/example/{path}")).send().unwrap(), 404);
+    }
+}
+
+#[test]
+fn files_of_a_set_are_those_of_its_page() {
+    let app = TestApp::start();
+    let reader = app.client.with_token(&tokens::made(&app, "reader", "read"));
+    assert_eq!(get_with(&reader, "datasets/builtin/figures"), json!({ "figures": ["lengths"] }));
+    assert_eq!(get_with(&reader, "datasets/builtin/tables"), json!({ "tables": ["splits", "columns", "lengths"] }));
+    for (path, kind) in [
+        ("figures/lengths.svg?width=column", "image/svg+xml"),
+        ("figures/lengths.pdf", "application/pdf"),
+        ("tables/splits.csv", "text/csv; charset=utf-8"),
+        ("tables/lengths.json", "application/json"),
+    ] {
+        let found = bytes(&reader, &format!("datasets/builtin/{path}"), kind);
+        let of_page = app.client.get(&format!("/datasets/builtin/{path}")).bytes().unwrap();
+        assert!(found == of_page, "{path}: {} bytes and {}", found.len(), of_page.len());
+    }
+    let wrong = reader.api("GET", "datasets/builtin/figures/lengths.png?width=poster").send().unwrap();
+    refused(wrong, 422, "width", "poster", "column (84 mm)");
+    for path in ["builtin/figures/pie.svg", "builtin/tables/splits.xlsx", "none/figures", "none/tables", "none/tables/splits.csv"] {
+        json_of(reader.api("GET", &format!("datasets/{path}")).send().unwrap(), 404);
     }
 }
 

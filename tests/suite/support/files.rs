@@ -2,7 +2,7 @@
 
 use super::TestApp;
 
-/// Of a paper's column and its page: what a file's name ends in, and dots of a PNG, 84 and 174 mm at 300 dots an inch.
+/// A paper's column and its page, what a file's name says of them, and dots of a PNG: 84 and 174 mm at 300 dots an inch.
 const WIDTHS: [(&str, &str, u32); 2] = [("column", "-column", 992), ("page", "", 2055)];
 
 /// `address`: with a query, and `FORMAT` in place of the ending. `name`: of the file.
@@ -14,11 +14,8 @@ pub(crate) fn check_figure(app: &TestApp, address: &str, name: &str) {
             let answer = app.client.get(&address);
             assert_eq!(answer.status().as_u16(), 200, "{address}: {}", answer.text().unwrap_or_default());
             assert_eq!(answer.headers()["content-type"], media_type, "{address}");
-            assert_eq!(
-                answer.headers()["content-disposition"],
-                format!("inline; filename=\"{name}{suffix}.{format}\"").as_str(),
-                "{address}"
-            );
+            let disposition = format!("inline; filename=\"{name}{suffix}.{format}\"");
+            assert_eq!(answer.headers()["content-disposition"], disposition.as_str(), "{address}");
             let bytes = answer.bytes().expect("bytes");
             match format {
                 "svg" => {
