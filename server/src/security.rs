@@ -10,7 +10,10 @@ use axum::{
     extract::{ConnectInfo, Request, State},
     http::{
         HeaderMap, HeaderValue, Method, StatusCode, Uri,
-        header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS},
+        header::{
+            CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, TRANSFER_ENCODING,
+            X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+        },
     },
     middleware::Next,
     response::{IntoResponse, Response},
@@ -93,8 +96,14 @@ fn is_tidy(path: &str) -> bool {
 
 /// Headers that every response carries; pages bring a content security policy of their own, with their scripts' nonce.
 pub async fn set_headers(request: Request, next: Next) -> Response {
+    let brings_much = brings_much(request.headers());
     let mut response = next.run(request).await;
+    // a refusal may come before the body is read, which ends the connection: a client that isn't told sends its next request into it
+    let is_refused = response.status().is_client_error() || response.status().is_server_error();
     let headers = response.headers_mut();
+    if is_refused && brings_much {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     // `no-referrer` would make browsers send `Origin: null` with our own forms
@@ -105,6 +114,13 @@ pub async fn set_headers(request: Request, next: Next) -> Response {
     set_default(headers, CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'");
     set_default(headers, CACHE_CONTROL, "no-store");
     response
+}
+
+/// More than what has come with the head: a form is less.
+fn brings_much(headers: &HeaderMap) -> bool {
+    const A_FORM: u64 = 16 << 10;
+    let length = headers.get(CONTENT_LENGTH).map(|length| length.to_str().ok().and_then(|length| length.parse::<u64>().ok()));
+    headers.contains_key(TRANSFER_ENCODING) || length.is_some_and(|length| length.is_none_or(|length| length > A_FORM))
 }
 
 fn set_default(headers: &mut HeaderMap, name: axum::http::HeaderName, value: &'static str) {
