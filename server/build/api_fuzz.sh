@@ -59,7 +59,7 @@ RANKSCOPE_FUZZ_ROUND="$round" PYTHONPATH="$packages" SCHEMATHESIS_HOOKS="hooks" 
   python3 -c 'import sys; sys.path.insert(0, sys.argv.pop(1)); from schemathesis.cli import schemathesis; schemathesis(prog_name="schemathesis")' "$tests" \
   run "$url/api/v1/openapi.json" --header "Authorization: Bearer $token" \
   --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance \
-  --phases examples,coverage,fuzzing --max-examples 100 --seed 20240528 --generation-deterministic \
+  --phases examples,coverage,fuzzing --max-examples 20 --seed 20240528 --generation-deterministic \
   --generation-with-security-parameters false --request-timeout 60 --max-failures 20 --warnings off --no-color "$@" || code=$?
 # the program ends by itself only if something went wrong in it
 if ! kill -0 "$server" 2>/dev/null || grep -qE 'panicked| ERROR ' "$work/log"; then

@@ -16,11 +16,14 @@ pub(crate) fn CopyButton(#[prop(into)] text: Signal<String>, label: &'static str
     let client_runs = browser::client_runs();
     let outcome = RwSignal::new(Outcome::Nothing);
     let area = NodeRef::<html::Textarea>::new();
+    // when the text is in it: to write a field's value undoes what is selected of it
     let select = move || {
-        if let Some(area) = area.get_untracked() {
-            let _ = area.focus();
-            area.select();
-        }
+        request_animation_frame(move || {
+            if let Some(area) = area.get_untracked() {
+                let _ = area.focus();
+                area.select();
+            }
+        });
     };
     Effect::new(move |_| {
         if area.get().is_some() {
@@ -29,9 +32,13 @@ pub(crate) fn CopyButton(#[prop(into)] text: Signal<String>, label: &'static str
     });
     let copy = move |_| {
         browser::copy(&text.get_untracked(), move |copied| {
-            outcome.try_set(if copied { Outcome::Copied } else { Outcome::Refused });
-            // where it is there already
-            select();
+            let now = if copied { Outcome::Copied } else { Outcome::Refused };
+            if outcome.try_get_untracked() == Some(now) {
+                // it is laid out already
+                select();
+            } else {
+                outcome.try_set(now);
+            }
         });
     };
     let said = move || match outcome.get() {
