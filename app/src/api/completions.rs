@@ -6,7 +6,15 @@ use crate::error::AppError;
 use leptos::{prelude::*, server_fn::codec::Json};
 use rankscope_domain::view::{CompletionPage, CompletionQuery};
 
+/// A page of them; the last where there are fewer.
 #[server(input = Json)]
 pub async fn get_completions(id: String, query: CompletionQuery) -> Result<CompletionPage, AppError> {
-    ask!(|backend| backend.completions(&id, query))
+    // here and not by the page: between two calls of a page that is rendered the backend may be gone
+    ask!(|backend| async {
+        let page = backend.completions(&id, query.clone()).await?;
+        match super::page_before(query.page, page.total_prompts, page.page_size) {
+            Some(last) => backend.completions(&id, CompletionQuery { page: last, ..query }).await,
+            None => Ok(page),
+        }
+    })
 }

@@ -6,7 +6,14 @@ use crate::error::AppError;
 use leptos::{prelude::*, server_fn::codec::Json};
 use rankscope_domain::view::{ExamplePage, ExampleQuery};
 
+/// A page of them; the last where there are fewer.
 #[server(input = Json)]
 pub async fn get_examples(id: String, query: ExampleQuery) -> Result<ExamplePage, AppError> {
-    ask!(|backend| backend.examples(&id, query))
+    ask!(|backend| async {
+        let page = backend.examples(&id, query.clone()).await?;
+        match super::page_before(query.page, page.total, page.page_size) {
+            Some(last) => backend.examples(&id, ExampleQuery { page: last, ..query }).await,
+            None => Ok(page),
+        }
+    })
 }

@@ -84,3 +84,10 @@ macro_rules! ask {
 }
 #[cfg(feature = "ssr")]
 pub(crate) use ask;
+
+/// The last page, from 0, where one behind it is asked for; there is one also of nothing.
+#[cfg(feature = "ssr")]
+pub(crate) fn page_before(asked: u32, total: u32, page_size: u32) -> Option<u32> {
+    let last = total.div_ceil(page_size.max(1)).saturating_sub(1);
+    (asked > last).then_some(last)
+}

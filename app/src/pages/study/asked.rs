@@ -71,8 +71,3 @@ pub(super) fn must_have_page(errors: &mut FieldErrors, asked: u32, last: u32) {
         errors.push("page", u64::from(asked) + 1, format!("There {pages} of this choice; the last is shown."));
     }
 }
-
-/// From 0; there is one also of nothing.
-pub(super) fn last_page(total: u32, page_size: u32) -> u32 {
-    total.div_ceil(page_size.max(1)).saturating_sub(1)
-}

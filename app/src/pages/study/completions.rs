@@ -2,7 +2,7 @@
 //! cover until the reader asks for it.
 
 use super::{
-    asked::{Asked, last_page, must_be_there, must_have_page},
+    asked::{Asked, must_be_there, must_have_page},
     divergence::{example_divergences, strip_scale},
     place::StudyPlace,
     toxicity::arm_groups_address,
@@ -54,16 +54,6 @@ fn missing(page: &CompletionPage, query: &CompletionQuery) -> FieldErrors {
     errors
 }
 
-/// The page that is asked for, or the last where there are fewer.
-async fn page_or_last(place: StudyPlace, query: CompletionQuery) -> Result<CompletionPage, AppError> {
-    let page = place.clone().completions(query.clone()).await?;
-    let last = last_page(page.total_prompts, page.page_size);
-    if query.page <= last {
-        return Ok(page);
-    }
-    place.completions(CompletionQuery { page: last, ..query }).await
-}
-
 /// The address of a view of the completions.
 pub(super) fn address(place: &StudyPlace, query: &CompletionQuery) -> String {
     let mut address = place.tab("completions");
@@ -91,7 +81,7 @@ pub(crate) fn Completions(place: StudyPlace) -> impl IntoView {
     let show = show_choice();
 
     let asked_place = place.clone();
-    let page = Resource::new(move || query.get(), move |query| page_or_last(asked_place.clone(), query));
+    let page = Resource::new(move || query.get(), move |query| asked_place.clone().completions(query));
     view! {
         <section aria-labelledby="completions-title">
             <h2 id="completions-title">"Completions"</h2>
@@ -446,6 +436,7 @@ fn marked(text: &str, matched: &[String]) -> Vec<(String, bool)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::page_before;
 
     #[test]
     fn matched_words_are_marked_whole() {
@@ -553,7 +544,8 @@ mod tests {
             let mut params = ParamsMap::new();
             params.insert(name, value.to_string());
             let (query, unreadable) = read_query(&params);
-            let shown = CompletionPage { page: query.page.min(last_page(page.total_prompts, page.page_size)), ..page.clone() };
+            let shown =
+                CompletionPage { page: page_before(query.page, page.total_prompts, page.page_size).unwrap_or(query.page), ..page.clone() };
             let errors = [unreadable.0, missing(&shown, &query).0].concat();
             assert_eq!(errors.len(), 1, "{name}={value}: {errors:?}");
             assert!(errors[0].field == name && errors[0].value == value, "{errors:?}");

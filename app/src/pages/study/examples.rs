@@ -2,7 +2,7 @@
 //! with its divergences. Texts that people brought, and what models wrote, are covered until the reader asks for them.
 
 use super::{
-    asked::{Asked, last_page, must_be_there, must_have_page},
+    asked::{Asked, must_be_there, must_have_page},
     divergence::example_divergences,
 };
 use crate::{
@@ -56,16 +56,6 @@ fn missing(page: &ExamplePage, query: &ExampleQuery) -> FieldErrors {
     errors
 }
 
-/// The page that is asked for, or the last where there are fewer.
-async fn page_or_last(id: String, query: ExampleQuery) -> Result<ExamplePage, AppError> {
-    let page = get_examples(id.clone(), query.clone()).await?;
-    let last = last_page(page.total, page.page_size);
-    if query.page <= last {
-        return Ok(page);
-    }
-    get_examples(id, ExampleQuery { page: last, ..query }).await
-}
-
 /// The address of a view of the examples.
 pub(super) fn address(id: &str, query: &ExampleQuery) -> String {
     let mut address = format!("/studies/{id}?tab=examples");
@@ -95,7 +85,7 @@ pub(crate) fn Examples(id: String, recipe_toml: String) -> impl IntoView {
     // what can't be read fetches nothing
     let query = Memo::new(move |_| asked.with(|(query, _)| query.clone()));
     let study_id = id.clone();
-    let page = Resource::new(move || (study_id.clone(), query.get()), |(id, query)| page_or_last(id, query));
+    let page = Resource::new(move || (study_id.clone(), query.get()), |(id, query)| get_examples(id, query));
     view! {
         <section aria-labelledby="examples-title">
             <h2 id="examples-title">"Test examples"</h2>
@@ -331,6 +321,7 @@ fn pager(id: &str, page: &ExamplePage, query: &ExampleQuery) -> impl IntoView + 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::page_before;
     use rankscope_domain::Arm;
 
     #[cfg(feature = "ssr")]
@@ -441,7 +432,7 @@ mod tests {
             let mut params = ParamsMap::new();
             params.insert(name, value.to_string());
             let (query, unreadable) = read_query(&params);
-            let shown = ExamplePage { page: query.page.min(last_page(page.total, page.page_size)), ..page.clone() };
+            let shown = ExamplePage { page: page_before(query.page, page.total, page.page_size).unwrap_or(query.page), ..page.clone() };
             let errors = [unreadable.0, missing(&shown, &query).0].concat();
             assert_eq!(errors.len(), 1, "{name}={value}: {errors:?}");
             assert!(errors[0].field == name && errors[0].value == value, "{errors:?}");
