@@ -198,7 +198,6 @@ impl StudyBackend {
         Ok(id)
     }
 
-    /// The studies that a query names, as far as they are there.
     /// What a figure of a comparison is drawn of: nothing is contrasted for it.
     pub async fn compare_for_figure(&self, query: &ComparisonQuery, view: ComparisonView) -> Result<Comparison, AppError> {
         let asked = self.asked(&query.studies).await?;
