@@ -268,7 +268,7 @@ impl StudyBackend {
             if let Err(error) = database.insert_queued(&id, &request_id).await {
                 // the next start of the server would take it for a study
                 let made = id.clone();
-                drop(blocking(move || library.bury(&made).and_then(|()| library.empty_grave(&made)).map_err(at_deleting)).await);
+                drop(blocking(move || library.delete(&made).map_err(at_deleting)).await);
                 return Err(broken(error));
             }
             tracing::info!(%id, "study queued");

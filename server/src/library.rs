@@ -150,7 +150,7 @@ mod tests {
         fs::create_dir(&outside).unwrap();
         fs::write(outside.join("precious"), "x").unwrap();
         let library = Library::open(&directory.path().join("data"), None).unwrap();
-        let delete = |id: &StudyId| library.bury(id).and_then(|()| library.empty_grave(id));
+        let delete = |id: &StudyId| library.delete(id);
         let id = StudyId::generate();
         std::os::unix::fs::symlink(&outside, library.directory(&id).unwrap()).unwrap();
         delete(&id).unwrap();

@@ -10,11 +10,9 @@ use rankscope_domain::view::{CompletionPage, CompletionQuery};
 #[server(input = Json)]
 pub async fn get_completions(id: String, query: CompletionQuery) -> Result<CompletionPage, AppError> {
     // here and not by the page: between two calls of a page that is rendered the backend may be gone
-    ask!(|backend| async {
-        let page = backend.completions(&id, query.clone()).await?;
-        match super::page_before(query.page, page.total_prompts, page.page_size) {
-            Some(last) => backend.completions(&id, CompletionQuery { page: last, ..query }).await,
-            None => Ok(page),
-        }
-    })
+    ask!(|backend| super::or_last_page(
+        query.page,
+        |page| backend.completions(&id, CompletionQuery { page, ..query.clone() }),
+        |page| (page.total_prompts, page.page_size)
+    ))
 }

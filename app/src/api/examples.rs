@@ -9,11 +9,9 @@ use rankscope_domain::view::{ExamplePage, ExampleQuery};
 /// A page of them; the last where there are fewer.
 #[server(input = Json)]
 pub async fn get_examples(id: String, query: ExampleQuery) -> Result<ExamplePage, AppError> {
-    ask!(|backend| async {
-        let page = backend.examples(&id, query.clone()).await?;
-        match super::page_before(query.page, page.total, page.page_size) {
-            Some(last) => backend.examples(&id, ExampleQuery { page: last, ..query }).await,
-            None => Ok(page),
-        }
-    })
+    ask!(|backend| super::or_last_page(
+        query.page,
+        |page| backend.examples(&id, ExampleQuery { page, ..query.clone() }),
+        |page| (page.total, page.page_size)
+    ))
 }

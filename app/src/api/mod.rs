@@ -85,6 +85,21 @@ macro_rules! ask {
 #[cfg(feature = "ssr")]
 pub(crate) use ask;
 
+/// A page of what `fetch` gives, by its number; the last where one behind it is asked for. `size`: how much there is in all, and on a page.
+#[cfg(feature = "ssr")]
+async fn or_last_page<P, F: Future<Output = Result<P, crate::error::AppError>>>(
+    asked: u32,
+    fetch: impl Fn(u32) -> F,
+    size: impl Fn(&P) -> (u32, u32),
+) -> Result<P, crate::error::AppError> {
+    let page = fetch(asked).await?;
+    let (total, page_size) = size(&page);
+    match page_before(asked, total, page_size) {
+        Some(last) => fetch(last).await,
+        None => Ok(page),
+    }
+}
+
 /// The last page, from 0, where one behind it is asked for; there is one also of nothing.
 #[cfg(feature = "ssr")]
 pub(crate) fn page_before(asked: u32, total: u32, page_size: u32) -> Option<u32> {

@@ -32,11 +32,9 @@ pub async fn get_shared_lens(token: String, prompt: u32) -> Result<LensPage, App
 
 #[server(input = Json)]
 pub async fn get_shared_completions(token: String, query: CompletionQuery) -> Result<CompletionPage, AppError> {
-    ask!(|backend| async {
-        let page = backend.shared_completions(&token, query.clone()).await?;
-        match super::page_before(query.page, page.total_prompts, page.page_size) {
-            Some(last) => backend.shared_completions(&token, CompletionQuery { page: last, ..query }).await,
-            None => Ok(page),
-        }
-    })
+    ask!(|backend| super::or_last_page(
+        query.page,
+        |page| backend.shared_completions(&token, CompletionQuery { page, ..query.clone() }),
+        |page| (page.total_prompts, page.page_size)
+    ))
 }
